@@ -1,0 +1,1 @@
+"""The real programs of the region: what runs behind the API."""
