@@ -1,0 +1,122 @@
+"""What a local region is told from outside: its name, folders, addresses and the length of a cloud minute."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REGION = "local-1"
+REGION_KEY = "LCL"
+OTHER_REGION = "local-2"
+OTHER_REGION_KEY = "LC2"
+REALM = "oc1"
+REALM_DOMAIN = "okestack.test"
+AVAILABILITY_DOMAIN = "Lcl1:LOCAL-1-AD-1"
+FAULT_DOMAINS = ("FAULT-DOMAIN-1", "FAULT-DOMAIN-2", "FAULT-DOMAIN-3")
+TENANCY_ID = "ocid1.tenancy.oc1..local"
+TENANCY_NAME = "okestack"
+COMPARTMENT_ID = "ocid1.compartment.oc1..okestack"
+COMPARTMENT_NAME = "okestack"
+OPERATOR_ID = "ocid1.user.oc1..operator"
+OPERATOR_NAME = "operator"
+ADMINISTRATORS_ID = "ocid1.group.oc1..administrators"
+NAMESPACE = "okestacklocal"
+SERVICE_ADDRESS = "198.18.0.10"
+"""Where the region's services answer over TLS inside the VCNs."""
+
+
+def _state_dir(name: str) -> Path:
+    if value := os.environ.get("OKESTACK_STATE"):
+        return Path(value)
+    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(base).expanduser() / "okestack" / name
+
+
+def _cache_dir() -> Path:
+    if value := os.environ.get("OKESTACK_CACHE"):
+        return Path(value)
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "okestack"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one local region.
+
+    ``minute`` is the length of a cloud minute in seconds: 1.0 as a rule, 0 in unit tests (nothing waits, nothing that
+    ended is forgotten). ``pure`` leaves out fabric and parts: the API alone, for unit tests. ``strict_replies`` checks what the
+    services answer against the SDK's models, so that a mistake of a service fails a test instead of a client.
+    """
+
+    name: str = "local"
+    state: Path = field(default_factory=lambda: _state_dir("local"))
+    cache: Path = field(default_factory=_cache_dir)
+    host_network: str = "127.77.0.0/16"
+    port: int = 14000
+    minute: float = 1.0
+    pure: bool = False
+    strict_replies: bool = False
+
+    @classmethod
+    def from_environment(cls, name: str = "local", **overrides: object) -> Settings:
+        """The settings of the region called `name`; OKESTACK_STATE, OKESTACK_CACHE, OKESTACK_NETWORK, OKESTACK_PORT and OKESTACK_MINUTE
+        (seconds) of the environment apply."""
+        values: dict[str, object] = {"name": name, "state": _state_dir(name)}
+        if network := os.environ.get("OKESTACK_NETWORK"):
+            values["host_network"] = network
+        if port := os.environ.get("OKESTACK_PORT"):
+            values["port"] = int(port)
+        if minute := os.environ.get("OKESTACK_MINUTE"):
+            values["minute"] = float(minute)
+        return cls(**(values | overrides))  # type: ignore[arg-type]
+
+    def host_address(self, offset: int) -> str:
+        """The address of the host's loopback network at `offset` (1 is the API's)."""
+        return str(ipaddress.ip_network(self.host_network)[offset])
+
+    @property
+    def api_address(self) -> str:
+        """The host's address of the API."""
+        return self.host_address(1)
+
+    @property
+    def other_api_address(self) -> str:
+        """The host's address that plays the second region."""
+        return self.host_address(2)
+
+    @property
+    def endpoint(self) -> str:
+        """The API's URL on the host."""
+        return f"http://{self.api_address}:{self.port}"
+
+    @property
+    def other_endpoint(self) -> str:
+        """The second region's URL on the host."""
+        return f"http://{self.other_api_address}:{self.port}"
+
+    @property
+    def registry_address(self) -> str:
+        """host:port of the registry on the host."""
+        return f"{self.api_address}:{self.port + 50}"
+
+    @property
+    def prefix(self) -> str:
+        """Prefix of all that the region makes in the kernel: network namespaces and the like."""
+        return f"okestack-{self.name}"
+
+    @property
+    def operator_dir(self) -> Path:
+        """Folder of the operator's own files: OCI config, key, registry token."""
+        return self.state / "operator"
+
+    @property
+    def logs_dir(self) -> Path:
+        """Folder of the region's logs."""
+        return self.state / "logs"
+
+    @property
+    def control_socket(self) -> Path:
+        """Socket of the admin API."""
+        return self.state / "control.sock"
