@@ -38,6 +38,8 @@ from typing import Any
 
 import yaml
 
+from localregion.settings import Settings
+
 log = logging.getLogger(__name__)
 
 BUILDS = Path(__file__).resolve().parent.parent / "builds"
@@ -88,8 +90,8 @@ EXTERNAL_SECRETS_MODULE = "github.com/external-secrets/external-secrets"
 
 
 def cache_folder() -> Path:
-    """`$OKESTACK_CACHE`, else `~/.cache/okestack`."""
-    return Path(os.environ.get("OKESTACK_CACHE") or Path.home() / ".cache" / "okestack")
+    """The cache that the environment names, else `~/.cache/okestack`."""
+    return Settings().cache
 
 
 def build_key(builds: Path = BUILDS) -> str:
@@ -234,28 +236,26 @@ class Programs:
         """Build all that is missing, one after the other; `report` gets a line for each. Raises ProgramError."""
         say = report or log.info
         missing = await asyncio.to_thread(self.missing)
-        if not missing:
-            if not self._charts_there():
-                await self._make_charts(say)
+        if not missing and self._charts_there():
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         async with self._lock(say):
             # Another process may have built them while this one waited.
             missing = await asyncio.to_thread(self.missing)
             try:
-                if missing:
-                    go = await self._go(say)
-                    for index, name in enumerate(missing, start=1):
-                        self._write_progress(name, index, len(missing))
-                        say(f"building {name} ({index} of {len(missing)})")
-                        started = time.monotonic()
-                        await self._build_one(go, _program(name))
-                        self.find(name)
-                        say(f"built {name} in {human_time(time.monotonic() - started)}")
+                go = await self._go(say)
+                # Before the long builds: a site looks at its charts before its first change.
+                if not self._charts_there():
+                    await self._make_charts(go, say)
+                for index, name in enumerate(missing, start=1):
+                    self._write_progress(name, index, len(missing))
+                    say(f"building {name} ({index} of {len(missing)})")
+                    started = time.monotonic()
+                    await self._build_one(go, _program(name))
+                    self.find(name)
+                    say(f"built {name} in {human_time(time.monotonic() - started)}")
             finally:
                 self._progress_file().unlink(missing_ok=True)
-        if not self._charts_there():
-            await self._make_charts(say)
 
     @contextlib.asynccontextmanager
     async def _lock(self, say: Callable[[str], None]) -> Any:
@@ -385,9 +385,8 @@ class Programs:
     def _charts_there(self) -> bool:
         return self.external_secrets_chart.exists()
 
-    async def _make_charts(self, say: Callable[[str], None]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        go = await self._go(say)
+    async def _make_charts(self, go: Path, say: Callable[[str], None]) -> None:
+        self._write_progress("fetching the External Secrets chart")
         process = await asyncio.create_subprocess_exec(
             str(go), "mod", "download", "-json", f"{EXTERNAL_SECRETS_MODULE}@v{self.external_secrets_version}",
             cwd=self.builds, env=self._environment(go), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
