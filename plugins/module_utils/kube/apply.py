@@ -1,0 +1,485 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring a set of objects to what is declared, by server-side apply; say before what would change, by its dry run.
+
+Every object is read and dry-run first, all side by side: what the server would refuse is found, all of it, before
+the first write, and an object that would not change is not written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .client import FIELD_MANAGER, Client, Resource
+from .errors import ApiError, KubeError, UnknownKind
+from .objects import OWNER_LABEL, Item, Key, changed_parts, holds, key_of, overlaid, rank, settled, stages, veiled
+from .pool import side_by_side
+from .wait import Target, Waiter, definition, predicate_for
+
+_CANNOT_CHANGE = (
+    "immutable",
+    "updates to statefulset spec for fields",
+    "cannot change roleRef",
+    "may not change fields other than",
+    "may not change once set",
+)
+
+
+@dataclass
+class Change:
+    """What is to happen to one object."""
+
+    action: str
+    """create, update, replace, delete or none."""
+    key: Key
+    item: Item | None = None
+    resource: Resource | None = None
+    """None while the kind is not there."""
+    live: Mapping[str, Any] | None = None
+    before: Any = field(default_factory=dict)
+    after: Any = field(default_factory=dict)
+    note: str = ""
+
+    def summary(self) -> dict[str, Any]:
+        """For the result: who and what, no content."""
+        told: dict[str, Any] = {
+            "action": self.action,
+            "api_version": self.key.api_version,
+            "kind": self.key.kind,
+            "namespace": self.key.namespace,
+            "name": self.key.name,
+        }
+        if self.note:
+            told["note"] = self.note
+        return told
+
+
+@dataclass
+class Options:
+    """How a set is brought about."""
+
+    namespace: str | None = None
+    """For namespaced objects that name none."""
+    owner: str | None = None
+    """Value of the owner label that every object gets; what pruning goes by."""
+    prune: bool = False
+    force: bool = False
+    """Take fields over from other managers."""
+    allow_replace: bool = False
+    check_mode: bool = False
+    wait: bool = True
+    timeout: float = 600.0
+    interval: float = 10.0
+    conditions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """For kinds whose readiness we do not know, by kind: `{"ExternalSecret": ["Ready"]}`."""
+    delete_finished_pods: bool = False
+    webhook_timeout: float = 90.0
+    """Seconds for which a write is repeated that an admission webhook's server did not answer."""
+
+
+class Applier:
+    """One set of objects and one cluster. Without a client (a cluster that is only planned) everything is a create."""
+
+    def __init__(
+        self,
+        client: Client | None,
+        options: Options,
+        report: Callable[[str], None],
+        warn: Callable[[str], None] = lambda text: None,
+        unknown: Callable[[Any], bool] = lambda value: False,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """
+        :param unknown: whether a value holds a placeholder of something that is only planned.
+        """
+        self.client = client
+        self.options = options
+        self.report = report
+        self.warn = warn
+        self.unknown = unknown
+        self.sleep = sleep
+
+    # Present
+
+    def present(self, items: Sequence[Item]) -> list[Change]:
+        """Plan and, unless in check mode, carry it out and wait.
+
+        :raises KubeError: what the server refuses, conflicts, a wait that ends badly.
+        """
+        changes = self.plan(items)
+        if self.options.check_mode:
+            return changes
+        self._write(changes)
+        if self.options.wait:
+            self._wait(changes)
+        return changes
+
+    def plan(self, items: Sequence[Item]) -> list[Change]:
+        """What would change; writes nothing."""
+        placed = self._placed(items)
+        changes = side_by_side(self._plan_one, placed) if placed else []
+        if self.options.prune:
+            changes += self._to_prune([change.key for change in changes])
+        return changes
+
+    def _placed(self, items: Sequence[Item]) -> list[tuple[Item, Resource | None]]:
+        """Each item with its place in the API, its namespace and owner label filled in."""
+        scopes = _scopes(items)
+        here = []
+        for item in sorted(items, key=lambda one: rank(one.key)):
+            key = item.key
+            resource: Resource | None = None
+            namespaced = scopes.get((key.api_version, key.kind), True)
+            if self.client is not None and not self.unknown(key.api_version + key.kind):
+                try:
+                    resource = self.client.resource(key.api_version, key.kind)
+                    namespaced = resource.namespaced
+                except UnknownKind as error:
+                    if (key.api_version, key.kind) not in scopes:
+                        if not self.options.check_mode:
+                            raise
+                        self.warn(f"{key}: {error} Shown as to be created")
+            metadata = item.manifest["metadata"]
+            if not namespaced:
+                metadata.pop("namespace", None)
+            elif not metadata.get("namespace"):
+                metadata["namespace"] = self.options.namespace or (
+                    self.client.connection.namespace if self.client else "default"
+                )
+            if self.options.owner:
+                metadata["labels"] = {**(metadata.get("labels") or {}), OWNER_LABEL: self.options.owner}
+            item.manifest.pop("status", None)
+            item.key = key_of(item.manifest)
+            here.append((item, resource))
+        self._namespaces = {item.key.name for item, _resource in here if item.key.kind == "Namespace"}
+        return here
+
+    def _plan_one(self, placed: tuple[Item, Resource | None]) -> Change:
+        item, resource = placed
+        key = item.key
+        if self.client is None or resource is None or self.unknown(key.name) or self.unknown(key.namespace):
+            return _create(item, resource, "" if self.client and resource else "planned")
+        live = self.client.get(resource, key.namespace, key.name)
+        if live is not None and live["metadata"].get("deletionTimestamp"):
+            return _create(item, resource, "after the one being deleted", live)
+        try:
+            dry = self._apply(resource, item, dry_run=True)
+        except ApiError as error:
+            return self._refused(error, item, resource, live)
+        return _compare(item, resource, live, dry)
+
+    def _refused(
+        self, error: ApiError, item: Item, resource: Resource, live: Mapping[str, Any] | None
+    ) -> Change:
+        """What a refused dry run means."""
+        if error.namespace_missing and (item.key.namespace in self._namespaces or self.options.check_mode):
+            return _create(item, resource, "in a namespace that is planned")
+        conflict = _conflict(error, item.key)
+        if conflict:
+            raise conflict from None
+        if live is not None and error.status == 422 and any(text in error.message for text in _CANNOT_CHANGE):
+            if not self.options.allow_replace:
+                raise KubeError(
+                    f"{item.key} cannot be changed in place: {error}. "
+                    "Set allow_replace: true to have it deleted and made anew"
+                ) from None
+            after = overlaid(settled(live), item.manifest)
+            return _differ("replace", item, resource, live, after, "cannot change in place")
+        no_dry_run = error.status == 400 and "dry run" in error.message
+        if no_dry_run or (self.options.check_mode and self.unknown(item.manifest)):
+            # The server cannot tell: compare with what is declared alone.
+            if live is None:
+                return _create(item, resource)
+            if holds(live, item.manifest):
+                return Change("none", item.key, item, resource, live)
+            return _differ("update", item, resource, live, overlaid(settled(live), item.manifest), "")
+        raise KubeError(f"{item.key} ({item.source}): {error}") from None
+
+    def _apply(self, resource: Resource, item: Item, dry_run: bool) -> dict[str, Any]:
+        """Apply, patient with admission webhooks and service accounts that are just coming up."""
+        assert self.client is not None
+        until = time.monotonic() + self.options.webhook_timeout
+        delay = 0.5
+        said = False
+        while True:
+            try:
+                return self.client.apply(resource, item.manifest, dry_run=dry_run, force=self.options.force)
+            except ApiError as error:
+                starting = error.webhook_unavailable or (
+                    not dry_run and error.status == 403 and "error looking up service account" in error.message
+                )
+                if not starting or time.monotonic() + delay > until:
+                    raise
+                if not said:
+                    self.report(f"{item.key}: waiting for an admission webhook: {error.message[:200]}")
+                    said = True
+            self.sleep(delay)
+            delay = min(delay * 2, 5.0)
+
+    def _write(self, changes: Sequence[Change]) -> None:
+        client = self.client
+        if client is None:
+            raise KubeError("the cluster is not there: its id is a placeholder of check mode")
+        wanted = {id(change.item): change for change in changes if change.item and change.action != "none"}
+        for stage in stages([change.item for change in wanted.values() if change.item]):
+            written = side_by_side(self._write_one, [wanted[id(item)] for item in stage])
+            definitions = [change for change in written if change.key.kind == "CustomResourceDefinition"]
+            if definitions:
+                targets = [
+                    Target(client.resource(change.key.api_version, change.key.kind), None, change.key.name, definition)
+                    for change in definitions
+                ]
+                self._waiter(client).ready(targets)
+                client.forget()
+        gone = [change for change in changes if change.action == "delete"]
+        if gone:
+            self._delete(gone)
+
+    def _write_one(self, change: Change) -> Change:
+        client, item = self.client, change.item
+        assert client is not None and item is not None
+        resource = change.resource or client.resource(change.key.api_version, change.key.kind)
+        change.resource = resource
+        leaving = change.live is not None and change.action in ("create", "replace")
+        if leaving:
+            assert change.live is not None
+            if change.action == "replace":
+                client.delete(resource, change.key.namespace, change.key.name, change.live["metadata"].get("uid"))
+            target = Target(resource, change.key.namespace, change.key.name, lambda live: definition(live))
+            self._waiter(client).gone([target])
+        try:
+            change.live = self._apply(resource, item, dry_run=False)
+        except ApiError as error:
+            conflict = _conflict(error, change.key)
+            if conflict:
+                raise conflict from None
+            raise KubeError(f"{change.key} ({item.source}): {error}") from None
+        self.report(f"{change.key}: {_PAST[change.action]}")
+        return change
+
+    def _wait(self, changes: Sequence[Change]) -> None:
+        assert self.client is not None
+        targets, of = [], {}
+        for change in changes:
+            if change.action == "delete" or change.resource is None:
+                continue
+            predicate = predicate_for(
+                change.key.api_version, change.key.kind, self.options.conditions.get(change.key.kind, ())
+            )
+            if predicate is None:
+                continue
+            # What was written is looked at again: its controllers need a moment to say something about it.
+            live = change.live if change.action == "none" else None
+            target = Target(change.resource, change.key.namespace, change.key.name, predicate, live)
+            targets.append(target)
+            of[id(target)] = change
+        if not targets:
+            return
+        self._waiter(self.client).ready(targets)
+        for target in targets:
+            of[id(target)].live = target.live
+            if self.options.delete_finished_pods and target.resource.kind == "Job":
+                self._delete_pods(target)
+
+    def _delete_pods(self, target: Target) -> None:
+        """Pods of a Job that is complete: kept, they go on being billed; the Job stays as the record."""
+        assert self.client is not None
+        pods = self.client.resource("v1", "Pod")
+        for row in self.client.list(pods, target.namespace, f"batch.kubernetes.io/job-name={target.name}"):
+            if (row.get("status") or {}).get("phase") == "Succeeded":
+                self.client.delete(pods, target.namespace, row["metadata"]["name"])
+
+    # Prune
+
+    def _to_prune(self, keep: Sequence[Key]) -> list[Change]:
+        """Objects with our owner label, applied by us, that are not declared any more - of any kind."""
+        if not self.options.owner:
+            raise KubeError("prune needs owner")
+        if self.client is None:
+            return []
+        client = self.client
+        kept = {(key.group, key.kind, key.namespace, key.name) for key in keep}
+
+        def find(resource: Resource) -> list[Change]:
+            try:
+                rows = client.list(resource, label_selector=f"{OWNER_LABEL}={self.options.owner}", metadata_only=True)
+            except ApiError as error:
+                if error.status in (403, 404, 405):
+                    return []
+                raise
+            found = []
+            for row in rows:
+                key = key_of(row)
+                # Controllers copy labels (an EndpointSlice has its Service's): ours are those that we applied.
+                if (key.group, key.kind, key.namespace, key.name) not in kept and _own_fields(row) is not None:
+                    found.append(_delete_change(key, resource, row))
+            return found
+
+        resources = {(r.api_version.partition("/")[0] if "/" in r.api_version else "", r.kind): r for r in client.all_resources()}
+        return [change for group in side_by_side(find, list(resources.values())) for change in group]
+
+    # Absent
+
+    def absent(self, items: Sequence[Item]) -> list[Change]:
+        """Delete what is there, the last of the order first, and wait until it is gone."""
+        placed = self._placed_for_absence(items)
+        if self.client is None:
+            return []
+        client = self.client
+
+        def look(pair: tuple[Item, Resource]) -> Change:
+            item, resource = pair
+            live = client.get(resource, item.key.namespace, item.key.name)
+            if live is None:
+                return Change("none", item.key, None, resource)
+            return _delete_change(item.key, resource, live)
+
+        changes = side_by_side(look, placed) if placed else []
+        if self.options.prune:
+            seen = {change.key for change in changes}
+            changes += [change for change in self._to_prune([]) if change.key not in seen]
+        if not self.options.check_mode:
+            self._delete([change for change in changes if change.action == "delete"])
+        return changes
+
+    def _placed_for_absence(self, items: Sequence[Item]) -> list[tuple[Item, Resource]]:
+        found = []
+        for item in items:
+            if self.client is None or self.unknown(item.key.name) or self.unknown(item.key.namespace):
+                continue
+            try:
+                resource = self.client.resource(item.key.api_version, item.key.kind)
+            except UnknownKind:
+                continue  # no kind, no object
+            metadata = item.manifest["metadata"]
+            if not resource.namespaced:
+                metadata.pop("namespace", None)
+            elif not metadata.get("namespace"):
+                metadata["namespace"] = self.options.namespace or self.client.connection.namespace
+            item.key = key_of(item.manifest)
+            found.append((item, resource))
+        return found
+
+    def _delete(self, changes: Sequence[Change]) -> None:
+        assert self.client is not None
+        client = self.client
+        waiter = self._waiter(client)
+        for place in sorted({rank(change.key) for change in changes}, reverse=True):
+            stage = [change for change in changes if rank(change.key) == place]
+
+            def send(change: Change) -> None:
+                assert change.resource is not None
+                uid = ((change.live or {}).get("metadata") or {}).get("uid")
+                if client.delete(change.resource, change.key.namespace, change.key.name, uid):
+                    self.report(f"{change.key}: deleted")
+
+            side_by_side(send, stage)
+            if self.options.wait:
+                waiter.gone(
+                    [
+                        Target(change.resource, change.key.namespace, change.key.name, definition)
+                        for change in stage
+                        if change.resource
+                    ]
+                )
+
+    def _waiter(self, client: Client) -> Waiter:
+        return Waiter(client, self.report, self.options.timeout, self.options.interval, self.sleep)
+
+
+_PAST = {"create": "created", "update": "changed", "replace": "replaced"}
+
+
+def _scopes(items: Sequence[Item]) -> dict[tuple[str, str], bool]:
+    """Kinds that definitions of the set itself bring, and whether they are namespaced."""
+    found = {}
+    for item in items:
+        if item.key.kind != "CustomResourceDefinition":
+            continue
+        spec = item.manifest.get("spec") or {}
+        kind = (spec.get("names") or {}).get("kind")
+        for version in spec.get("versions") or ():
+            found[(f"{spec.get('group')}/{version.get('name')}", str(kind))] = spec.get("scope") != "Cluster"
+    return found
+
+
+def _create(
+    item: Item, resource: Resource | None, note: str = "", live: Mapping[str, Any] | None = None
+) -> Change:
+    _before, after = veiled({}, item.manifest)
+    return Change("create", item.key, item, resource, live, {}, after, note)
+
+
+def _compare(
+    item: Item, resource: Resource, live: Mapping[str, Any] | None, dry: Mapping[str, Any]
+) -> Change:
+    if live is None:
+        return _create(item, resource)
+    before, after = settled(live), settled(dry)
+    if before != after:
+        return _differ("update", item, resource, live, after, "")
+    if _own_fields(live) != _own_fields(dry):
+        # The values are right, but who manages them is not: without this write they would not be ours to remove.
+        note = "fields become managed by " + FIELD_MANAGER
+        return Change("update", item.key, item, resource, live, {}, {}, note)
+    return Change("none", item.key, item, resource, live)
+
+
+def _differ(
+    action: str, item: Item, resource: Resource, live: Mapping[str, Any], after: Mapping[str, Any], note: str
+) -> Change:
+    parts = changed_parts(*veiled(settled(live), after)) or ({}, {})
+    return Change(action, item.key, item, resource, live, parts[0], parts[1], note)
+
+
+def _delete_change(key: Key, resource: Resource, live: Mapping[str, Any]) -> Change:
+    what = {"apiVersion": key.api_version, "kind": key.kind, "metadata": {"name": key.name}}
+    if key.namespace:
+        what["metadata"] = {"namespace": key.namespace, "name": key.name}
+    return Change("delete", key, None, resource, live, what, {})
+
+
+def _own_fields(live: Mapping[str, Any]) -> Any:
+    """The fields that we manage of an object by apply; None where we never applied it."""
+    for row in (live.get("metadata") or {}).get("managedFields") or ():
+        if row.get("manager") == FIELD_MANAGER and row.get("operation") == "Apply" and not row.get("subresource"):
+            return row.get("fieldsV1")
+    return None
+
+
+def _conflict(error: ApiError, key: Key) -> KubeError | None:
+    """Conflicts of field managers as text: which manager holds which field."""
+    if error.status != 409:
+        return None
+    rows = [cause for cause in error.causes if cause.get("reason") == "FieldManagerConflict"]
+    if not rows:
+        return None
+    held: dict[str, list[str]] = {}
+    for cause in rows:
+        message = str(cause.get("message") or "")
+        manager = message.split('"')[1] if message.count('"') >= 2 else message
+        held.setdefault(manager, []).append(str(cause.get("field") or ""))
+    texts = [f"{', '.join(fields)} by {manager}" for manager, fields in held.items()]
+    return KubeError(
+        f"{key}: fields are managed by others with other values: {'; '.join(texts)}. "
+        "Set force: true to take them over, or leave them out of the declaration"
+    )
+
+
+def diff_of(changes: Sequence[Change]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Before and after of all changes, by object; only what changes."""
+    before, after = {}, {}
+    for change in changes:
+        if change.action == "none":
+            continue
+        name = str(change.key)
+        if change.before:
+            before[name] = change.before
+        if change.after:
+            after[name] = change.after
+        elif change.note and change.action != "delete":
+            after[name] = f"({change.note})"
+    return before, after

@@ -1,0 +1,131 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""OKE's tokens: the base64 of a signed request that is never sent, made in this process.
+
+The shape is that of `oci ce cluster generate-token` (PyPI oci-cli, containerengine_cli_extended.py): the URL is
+containerengine's in oraclecloud.com whatever endpoint the session uses, its signature and date are query parameters.
+The server takes a token for some minutes after its date.
+
+Run as a program (`python oke_token.py --cluster-id OCID [--profile NAME] ...`) it is the exec helper of the kubeconfigs
+that we write, so it must work outside of Ansible: it imports nothing of the collection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import configparser
+import datetime
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+LIFETIME = datetime.timedelta(minutes=4)
+"""How long a token is used before it is made anew (the CLI's number)."""
+
+
+class Signer(Protocol):
+    """What every signer of the `oci` SDK can do."""
+
+    def do_request_sign(self, request: Any) -> Any:
+        """Add date, host and authorization to the request's headers."""
+
+
+class _Request:
+    """As much of a prepared request as signers look at."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.method = "GET"
+        self.url = url
+        self.path_url = parts.path
+        self.body = None
+        self.headers: dict[str, str] = {}
+
+
+def make_token(signer: Signer, region: str, cluster_id: str) -> str:
+    """A bearer token for the API server of the cluster."""
+    url = f"https://containerengine.{region}.oraclecloud.com/cluster_request/{cluster_id}"
+    request = _Request(url)
+    signer.do_request_sign(request)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    query = [("authorization", headers["authorization"]), ("date", headers["date"])]
+    delegation = getattr(signer, "delegation_token", None)
+    if delegation:
+        query.append(("opc-obo-token", delegation))
+    signed = url + "?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in query)
+    return base64.urlsafe_b64encode(signed.encode()).decode()
+
+
+def credential(token: str, api_version: str, now: datetime.datetime) -> dict[str, Any]:
+    """The ExecCredential that kubectl and client libraries read."""
+    return {
+        "apiVersion": api_version,
+        "kind": "ExecCredential",
+        "status": {"token": token, "expirationTimestamp": (now + LIFETIME).strftime("%Y-%m-%dT%H:%M:%SZ")},
+    }
+
+
+def _signer(authentication: str, config_file: str, profile: str) -> tuple[Any, str | None]:
+    """The SDK's signer for a way of authentication, and the region that goes with it if that is known."""
+    import oci  # noqa: PLC0415 - only the program needs it
+
+    if authentication == "instance_principal":
+        principal = oci.auth.signers.InstancePrincipalsSecurityTokenSigner()
+        return principal, principal.region
+    if authentication == "resource_principal":
+        resource = oci.auth.signers.get_resource_principals_signer()
+        return resource, resource.region
+    if authentication == "workload_identity":
+        workload = oci.auth.signers.get_oke_workload_identity_resource_principal_signer()
+        return workload, workload.region
+    parser = configparser.ConfigParser(interpolation=None)
+    if not parser.read(Path(config_file).expanduser()):
+        raise SystemExit(f"cannot read {config_file}")
+    if profile != "DEFAULT" and not parser.has_section(profile):
+        raise SystemExit(f"{config_file} has no profile {profile}")
+    values = dict(parser[profile])
+    if authentication == "security_token" or values.get("security_token_file"):
+        token = Path(values["security_token_file"]).expanduser().read_text().strip()
+        key = oci.signer.load_private_key_from_file(values["key_file"], values.get("pass_phrase"))
+        return oci.auth.signers.SecurityTokenSigner(token, key), values.get("region")
+    signer = oci.signer.Signer(
+        values["tenancy"],
+        values["user"],
+        values["fingerprint"],
+        private_key_file_location=values["key_file"],
+        pass_phrase=values.get("pass_phrase"),
+    )
+    return signer, values.get("region")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print an ExecCredential."""
+    parser = argparse.ArgumentParser(description="Make a token for a cluster of OKE; kubectl calls this.")
+    parser.add_argument("--cluster-id", required=True)
+    parser.add_argument("--region", help="default: the profile's")
+    parser.add_argument("--config-file", default=os.environ.get("OCI_CLI_CONFIG_FILE", "~/.oci/config"))
+    parser.add_argument("--profile", default=os.environ.get("OCI_CLI_PROFILE", "DEFAULT"))
+    parser.add_argument(
+        "--auth",
+        default="config_file",
+        choices=["config_file", "security_token", "instance_principal", "resource_principal", "workload_identity"],
+    )
+    options = parser.parse_args(arguments)
+    signer, region = _signer(options.auth, options.config_file, options.profile)
+    region = options.region or region
+    if not region:
+        raise SystemExit("no region: give --region or set it in the profile")
+    # kubectl says which version of ExecCredential it wants.
+    wanted = json.loads(os.environ.get("KUBERNETES_EXEC_INFO") or "{}")
+    version = wanted.get("apiVersion") or "client.authentication.k8s.io/v1"
+    token = make_token(signer, region, options.cluster_id)
+    json.dump(credential(token, version, datetime.datetime.now(datetime.timezone.utc)), sys.stdout)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()

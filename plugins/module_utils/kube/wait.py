@@ -1,0 +1,391 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting for objects: what "ready" means for each kind is a table of pure functions, the waiting itself one loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .client import Client, Resource
+from .errors import ApiError, KubeError
+from .pool import side_by_side
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What an object's state means to somebody waiting for it."""
+
+    ready: bool
+    text: str
+    failed: bool = False
+    """It will not become ready by waiting."""
+
+
+Predicate = Callable[[Object], Status]
+
+
+def condition_of(live: Object, kind: str) -> Mapping[str, Any]:
+    """The named condition, or {}."""
+    for row in (live.get("status") or {}).get("conditions") or ():
+        if row.get("type") == kind:
+            return row  # type: ignore[no-any-return]
+    return {}
+
+
+def _seen(live: Object) -> bool:
+    """Whether the controller has seen the newest generation."""
+    status = live.get("status") or {}
+    return int(status.get("observedGeneration") or 0) >= int((live.get("metadata") or {}).get("generation") or 0)
+
+
+def condition(name: str, wanted: str = "True") -> Predicate:
+    """Ready when a condition has a value, as the object's controller says for the newest generation."""
+
+    def check(live: Object) -> Status:
+        row = condition_of(live, name)
+        if not row:
+            return Status(False, f"no condition {name} yet")
+        generation = (live.get("metadata") or {}).get("generation")
+        if row.get("observedGeneration") and generation and row["observedGeneration"] < generation:
+            return Status(False, f"{name} is that of an older generation")
+        text = f"{name}={row.get('status')}"
+        about = ": ".join(part for part in (row.get("reason"), row.get("message")) if part)
+        ready = row.get("status") == wanted
+        return Status(ready, text if ready or not about else f"{text} ({about})")
+
+    return check
+
+
+def deployment(live: Object) -> Status:
+    status = live.get("status") or {}
+    wanted = int((live.get("spec") or {}).get("replicas", 1))
+    if not _seen(live):
+        return Status(False, "not yet seen by its controller")
+    progressing = condition_of(live, "Progressing")
+    if progressing.get("reason") == "ProgressDeadlineExceeded":
+        return Status(False, f"ProgressDeadlineExceeded: {progressing.get('message', '')}", failed=True)
+    updated = int(status.get("updatedReplicas") or 0)
+    available = int(status.get("availableReplicas") or 0)
+    old = int(status.get("replicas") or 0) - updated
+    if updated < wanted:
+        return Status(False, f"{updated} of {wanted} replicas updated")
+    if old > 0:
+        return Status(False, f"{old} old replicas still to go")
+    return Status(available >= wanted, f"{available} of {wanted} available")
+
+
+def stateful_set(live: Object) -> Status:
+    status, spec = live.get("status") or {}, live.get("spec") or {}
+    wanted = int(spec.get("replicas", 1))
+    if not _seen(live):
+        return Status(False, "not yet seen by its controller")
+    ready = int(status.get("readyReplicas") or 0)
+    if (spec.get("updateStrategy") or {}).get("type") != "OnDelete":
+        updated = int(status.get("updatedReplicas") or 0)
+        partition = int(((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition") or 0)
+        if status.get("currentRevision") != status.get("updateRevision") and updated < wanted - partition:
+            return Status(False, f"{updated} of {wanted - partition} replicas updated")
+    return Status(ready >= wanted, f"{ready} of {wanted} ready")
+
+
+def daemon_set(live: Object) -> Status:
+    status = live.get("status") or {}
+    if not _seen(live):
+        return Status(False, "not yet seen by its controller")
+    wanted = int(status.get("desiredNumberScheduled") or 0)
+    updated = int(status.get("updatedNumberScheduled") or 0)
+    ready = int(status.get("numberAvailable") or 0)
+    return Status(updated >= wanted and ready >= wanted, f"{ready} of {wanted} available")
+
+
+def job(live: Object) -> Status:
+    failed = condition_of(live, "Failed")
+    if failed.get("status") == "True":
+        return Status(False, f"failed: {failed.get('reason', '')}: {failed.get('message', '')}", failed=True)
+    if condition_of(live, "Complete").get("status") == "True":
+        return Status(True, "complete")
+    status = live.get("status") or {}
+    parts = [f"{status[name]} {name}" for name in ("active", "succeeded", "failed") if status.get(name)]
+    return Status(False, ", ".join(parts) or "not started")
+
+
+def pod(live: Object) -> Status:
+    status = live.get("status") or {}
+    phase = status.get("phase") or "Pending"
+    if phase == "Succeeded":
+        return Status(True, "Succeeded")
+    if phase == "Failed":
+        return Status(False, f"Failed: {status.get('reason', '')} {status.get('message', '')}".rstrip(), failed=True)
+    if condition_of(live, "Ready").get("status") == "True":
+        return Status(True, "Ready")
+    trouble = pod_trouble(live)
+    return Status(False, f"{phase}, {trouble}" if trouble else phase)
+
+
+def pod_trouble(live: Object) -> str:
+    """Why a pod does not run: what its containers wait for, or why it is not placed."""
+    status = live.get("status") or {}
+    found = []
+    for row in status.get("containerStatuses") or ():
+        waiting = (row.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") and waiting["reason"] != "ContainerCreating":
+            found.append(f"{row.get('name')}: {waiting['reason']} {waiting.get('message', '')}".rstrip())
+        ended = (row.get("lastState") or {}).get("terminated") or (row.get("state") or {}).get("terminated") or {}
+        if ended and ended.get("exitCode"):
+            found.append(f"{row.get('name')} ended with {ended['exitCode']} {ended.get('message', '')}".rstrip())
+    placed = condition_of(live, "PodScheduled")
+    if placed.get("status") == "False":
+        found.append(f"not scheduled: {placed.get('message', '')}")
+    if not found and status.get("message"):
+        found.append(f"{status.get('reason', '')} {status['message']}".strip())
+    return "; ".join(found)
+
+
+def _addresses(live: Object) -> list[str]:
+    rows = ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    return [str(row.get("ip") or row.get("hostname")) for row in rows if row.get("ip") or row.get("hostname")]
+
+
+def service(live: Object) -> Status:
+    if (live.get("spec") or {}).get("type") != "LoadBalancer":
+        return Status(True, "there")
+    found = _addresses(live)
+    return Status(bool(found), ", ".join(found) or "no address yet")
+
+
+def ingress(live: Object) -> Status:
+    found = _addresses(live)
+    return Status(bool(found), ", ".join(found) or "no address yet")
+
+
+def volume_claim(live: Object) -> Status:
+    phase = (live.get("status") or {}).get("phase") or "Pending"
+    return Status(phase == "Bound", phase, failed=phase == "Lost")
+
+
+def definition(live: Object) -> Status:
+    names = condition_of(live, "NamesAccepted")
+    if names.get("status") == "False":
+        return Status(False, f"names not accepted: {names.get('message', '')}", failed=True)
+    return condition("Established")(live)
+
+
+def namespace(live: Object) -> Status:
+    phase = (live.get("status") or {}).get("phase") or "Active"
+    return Status(phase == "Active", phase)
+
+
+# By API group and kind: a Service of another group is something else.
+PREDICATES: Mapping[tuple[str, str], Predicate] = {
+    ("apps", "Deployment"): deployment,
+    ("apps", "StatefulSet"): stateful_set,
+    ("apps", "DaemonSet"): daemon_set,
+    ("batch", "Job"): job,
+    ("", "Pod"): pod,
+    ("", "Service"): service,
+    ("", "PersistentVolumeClaim"): volume_claim,
+    ("", "Namespace"): namespace,
+    ("networking.k8s.io", "Ingress"): ingress,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): definition,
+    ("apiregistration.k8s.io", "APIService"): condition("Available"),
+}
+
+
+def predicate_for(api_version: str, kind: str, conditions: Sequence[str] = ()) -> Predicate | None:
+    """The kind's own meaning of ready, or all the given conditions (`Ready`, `Ready=False`)."""
+    if conditions:
+        checks = [condition(*text.split("=", 1)) for text in conditions]
+
+        def every(live: Object) -> Status:
+            results = [check(live) for check in checks]
+            waiting = [result for result in results if not result.ready]
+            return waiting[0] if waiting else Status(True, ", ".join(result.text for result in results))
+
+        return every
+    group = api_version.partition("/")[0] if "/" in api_version else ""
+    return PREDICATES.get((group, kind))
+
+
+@dataclass
+class Target:
+    """One object that is waited for."""
+
+    resource: Resource
+    namespace: str | None
+    name: str
+    predicate: Predicate
+    live: Object | None = None
+    """As last seen, if it was."""
+
+    def __str__(self) -> str:
+        where = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.resource.kind} {where}{self.name}"
+
+
+class Waiter:
+    """Polls: soon at first, then less and less often; a change of state makes it look soon again."""
+
+    def __init__(
+        self,
+        client: Client,
+        report: Callable[[str], None],
+        timeout: float = 600.0,
+        interval: float = 10.0,
+        sleep: Callable[[float], object] = time.sleep,
+        heartbeat: float = 30.0,
+    ) -> None:
+        """
+        :param timeout: seconds for everything that is waited for together.
+        :param interval: longest pause between two looks, seconds.
+        """
+        self.client = client
+        self.report = report
+        self.timeout = timeout
+        self.interval = interval
+        self.sleep = sleep
+        self.heartbeat = heartbeat
+        self.started = time.monotonic()
+
+    def ready(self, targets: Sequence[Target]) -> list[Object]:
+        """Wait until every target is ready; the objects as they are then.
+
+        :raises KubeError: one cannot become ready, or the time is over; says why as far as the cluster tells.
+        """
+        last: dict[int, str] = {}
+
+        def look(target: Target) -> Status:
+            if target.live is None:
+                target.live = self.client.get(target.resource, target.namespace, target.name)
+            status = target.predicate(target.live) if target.live else Status(False, "not there yet")
+            if status.failed:
+                raise KubeError(f"{target}: {status.text}{self._explain(target)}")
+            return status
+
+        def step(pending: list[Target], progress: Callable[[Target, str], None]) -> list[Target]:
+            left = []
+            for target, status in zip(pending, side_by_side(look, pending)):
+                if status.ready:
+                    if id(target) in last:
+                        progress(target, status.text)
+                    continue
+                progress(target, status.text)
+                last[id(target)] = status.text
+                target.live = None
+                left.append(target)
+            return left
+
+        pending = self._loop(list(targets), step)
+        if pending:
+            lines = [f"{target}: {last.get(id(target), '')}{self._explain(target)}" for target in pending]
+            raise KubeError(f"not ready within {self.timeout:g}s: " + "\n".join(lines))
+        return [target.live for target in targets if target.live is not None]
+
+    def gone(self, targets: Sequence[Target]) -> None:
+        """Wait until none of the objects is there.
+
+        :raises KubeError: the time is over; names the finalizers that keep an object.
+        """
+        held: dict[int, str] = {}
+
+        def look(target: Target) -> Object | None:
+            try:
+                return self.client.get(target.resource, target.namespace, target.name)
+            except ApiError as error:
+                if error.not_found:
+                    return None
+                raise
+
+        def step(pending: list[Target], progress: Callable[[Target, str], None]) -> list[Target]:
+            left = []
+            for target, live in zip(pending, side_by_side(look, pending)):
+                if live is None:
+                    if id(target) in held:
+                        progress(target, "gone")
+                    continue
+                finalizers = (live.get("metadata") or {}).get("finalizers") or (live.get("spec") or {}).get("finalizers")
+                text = "being deleted" + (f", held by {', '.join(finalizers)}" if finalizers else "")
+                progress(target, text)
+                held[id(target)] = text
+                left.append(target)
+            return left
+
+        pending = self._loop(list(targets), step)
+        if pending:
+            lines = [f"{target}: {held.get(id(target), '')}" for target in pending]
+            raise KubeError(f"not gone within {self.timeout:g}s: " + "\n".join(lines))
+
+    def _loop(
+        self, pending: list[Target], step: Callable[[list[Target], Callable[[Target, str], None]], list[Target]]
+    ) -> list[Target]:
+        began = time.monotonic()
+        said: dict[int, tuple[str, float]] = {}
+        delay = 0.2
+        moved = False
+
+        def progress(target: Target, text: str) -> None:
+            nonlocal moved
+            now = time.monotonic()
+            before, when = said.get(id(target), ("", 0.0))
+            if text != before:
+                moved = True
+            if text != before or now - when >= self.heartbeat:
+                self.report(f"{target}: {text} {duration(now - began)}")
+                said[id(target)] = (text, now)
+
+        while pending:
+            moved = False
+            pending = step(pending, progress)
+            left = self.timeout - (time.monotonic() - self.started)
+            if not pending or left <= 0:
+                break
+            delay = 0.2 if moved else min(delay * 2, self.interval)
+            self.sleep(min(delay, self.interval, left))
+        return pending
+
+    def _explain(self, target: Target) -> str:
+        """What the cluster says about an object that does not become ready: its pods' troubles, its last warnings."""
+        try:
+            found = self._troubles(target)
+        except KubeError:
+            return ""
+        return "".join(f"\n  {line}" for line in dict.fromkeys(found))
+
+    def _troubles(self, target: Target) -> list[str]:
+        found: list[str] = []
+        names = {target.name}
+        live = self.client.get(target.resource, target.namespace, target.name) or {}
+        selector = ((live.get("spec") or {}).get("selector") or {}).get("matchLabels")
+        if selector and target.namespace:
+            chosen = ",".join(f"{key}={value}" for key, value in selector.items())
+            for row in self.client.list(self.client.resource("v1", "Pod"), target.namespace, label_selector=chosen):
+                names.add(row["metadata"]["name"])
+                if trouble := pod_trouble(row):
+                    found.append(f"Pod {row['metadata']['name']}: {trouble}")
+        if target.namespace:
+            events = self.client.list(self.client.resource("v1", "Event"), target.namespace, field_selector="type=Warning")
+            mine = [
+                row
+                for row in events
+                if (row.get("involvedObject") or {}).get("name") in names
+                or (row.get("involvedObject") or {}).get("name", "").rpartition("-")[0] in names
+            ]
+            mine.sort(key=lambda row: str(row.get("lastTimestamp") or row.get("eventTime") or ""))
+            for row in mine[-5:]:
+                about = row["involvedObject"]
+                found.append(f"{about.get('kind')} {about.get('name')}: {row.get('reason')}: {row.get('message')}")
+        return found
+
+
+def duration(seconds: float) -> str:
+    """`45s`, `2m30s`, `1h05m`."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"

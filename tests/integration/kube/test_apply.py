@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Server-side apply, its plan, conflicts, pruning and deletion against a real API server."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from ansible_collections.okestack.oci.plugins.module_utils.kube.apply import Applier, Change, Options, diff_of
+from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN, Client
+from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import ApiError, KubeError, UnknownKind
+from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import items_of
+
+
+def config_map(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def deployment(name: str, image: str = "example/app:1", replicas: int = 1) -> dict[str, Any]:
+    labels = {"app": name}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "app", "image": image, "env": [{"name": "A", "value": "1"}]}]},
+            },
+        },
+    }
+
+
+def definition(group: str = "test.okestack.example") -> dict[str, Any]:
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"widgets.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": "Widget", "plural": "widgets", "singular": "widget", "listKind": "WidgetList"},
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {
+                        "openAPIV3Schema": {
+                            "type": "object",
+                            "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+                        }
+                    },
+                }
+            ],
+        },
+    }
+
+
+def widget(name: str, group: str) -> dict[str, Any]:
+    return {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": name}, "spec": {"size": 1}}
+
+
+def present(client: Client, *objects: dict[str, Any], lines: list[str] | None = None, **options: Any) -> list[Change]:
+    options.setdefault("wait", False)
+    report = (lambda line: None) if lines is None else lines.append
+    return Applier(client, Options(**options), report).present(items_of(objects, "definition"))
+
+
+def absent(client: Client, *objects: dict[str, Any], **options: Any) -> list[Change]:
+    return Applier(client, Options(**options), lambda line: None).absent(items_of(objects, "definition"))
+
+
+def actions(changes: list[Change]) -> list[str]:
+    return [change.action for change in changes]
+
+
+def test_well_known_kinds_are_what_the_server_says(client: Client) -> None:
+    told = {(found.api_version, found.kind): found for found in client.all_resources()}
+    for key, resource in WELL_KNOWN.items():
+        assert told[key] == resource
+
+
+def test_create_again_change_drift(client: Client, space: str) -> None:
+    assert actions(present(client, deployment("web"), namespace=space, check_mode=True)) == ["create"]
+    assert client.get(client.resource("apps/v1", "Deployment"), space, "web") is None
+    assert actions(present(client, deployment("web"), namespace=space)) == ["create"]
+    assert actions(present(client, deployment("web"), namespace=space)) == ["none"]
+
+    planned = present(client, deployment("web", replicas=3), namespace=space, check_mode=True)
+    assert diff_of(planned) == (
+        {f"Deployment {space}/web": {"spec": {"replicas": 1}}},
+        {f"Deployment {space}/web": {"spec": {"replicas": 3}}},
+    )
+    assert actions(present(client, deployment("web", replicas=3), namespace=space)) == ["update"]
+    assert actions(present(client, deployment("web", replicas=3), namespace=space)) == ["none"]
+
+    # Drift that another client makes without taking the field over by apply is set right.
+    path = client.resource("apps/v1", "Deployment").path(space, "web")
+    client.request("PATCH", path, body={"spec": {"paused": True}}, content_type="application/merge-patch+json")
+    assert actions(present(client, deployment("web", replicas=3), namespace=space)) == ["none"], "unset is untouched"
+
+
+def test_list_entries_are_compared_by_name(client: Client, space: str) -> None:
+    present(client, deployment("web"), namespace=space)
+    before, after = diff_of(present(client, deployment("web", image="example/app:2"), namespace=space))
+    containers = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "example/app:1"}]}}}}
+    assert before[f"Deployment {space}/web"] == containers
+    assert after[f"Deployment {space}/web"]["spec"]["template"]["spec"]["containers"][0]["image"] == "example/app:2"
+
+
+def test_field_left_out_is_removed(client: Client, space: str) -> None:
+    present(client, config_map("c", a="1", b="2"), namespace=space)
+    before, after = diff_of(present(client, config_map("c", a="1"), namespace=space))
+    assert before == {f"ConfigMap {space}/c": {"data": {"b": "2"}}}
+    live = client.get(client.resource("v1", "ConfigMap"), space, "c")
+    assert live is not None and live["data"] == {"a": "1"}
+
+
+def test_conflict_names_manager_and_field_and_force_takes_over(client: Client, space: str) -> None:
+    resource = client.resource("v1", "ConfigMap")
+    client.request("POST", resource.path(space), {"fieldManager": "somebody"}, config_map("c", a="theirs"))
+    with pytest.raises(KubeError, match=r"\.data\.a by somebody.*force: true"):
+        present(client, config_map("c", a="ours"), namespace=space, check_mode=True)
+    live = client.get(resource, space, "c")
+    assert live is not None and live["data"] == {"a": "theirs"}
+    assert actions(present(client, config_map("c", a="ours"), namespace=space, force=True)) == ["update"]
+    assert actions(present(client, config_map("c", a="ours"), namespace=space)) == ["none"]
+
+
+def test_conflicts_of_all_objects_are_told_at_once_before_any_write(client: Client, space: str) -> None:
+    resource = client.resource("v1", "ConfigMap")
+    for name in ("one", "two"):
+        client.request("POST", resource.path(space), {"fieldManager": "somebody"}, config_map(name, a="theirs"))
+    with pytest.raises(KubeError) as caught:
+        objects = [config_map("new", a="x"), config_map("one", a="ours"), config_map("two", a="ours")]
+        present(client, *objects, namespace=space)
+    assert "one" in str(caught.value) and "two" in str(caught.value)
+    assert client.get(resource, space, "new") is None
+
+
+def test_equal_values_of_another_manager_become_ours_once(client: Client, space: str) -> None:
+    resource = client.resource("v1", "ConfigMap")
+    client.request("POST", resource.path(space), {"fieldManager": "somebody"}, config_map("c", a="1"))
+    assert actions(present(client, config_map("c", a="1"), namespace=space)) == ["update"]
+    assert actions(present(client, config_map("c", a="1"), namespace=space)) == ["none"]
+
+
+def test_secret_values_are_not_in_the_diff(client: Client, space: str) -> None:
+    def secret(value: str) -> dict[str, Any]:
+        metadata = {"name": "s"}
+        return {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": metadata,
+            "stringData": {"password": value, "user": "me"},
+        }
+
+    created = present(client, secret("hunter2"), namespace=space)
+    assert "hunter2" not in str(diff_of(created))
+    assert actions(present(client, secret("hunter2"), namespace=space)) == ["none"]
+    before, after = diff_of(present(client, secret("hunter3"), namespace=space))
+    assert before == {f"Secret {space}/s": {"data": {"password": "(secret)"}}}
+    assert after == {f"Secret {space}/s": {"data": {"password": "(secret, changed)"}}}
+    live = client.get(client.resource("v1", "Secret"), space, "s")
+    assert live is not None and base64.b64decode(live["data"]["password"]) == b"hunter3"
+
+
+def test_namespace_definition_and_custom_object_in_one_set(client: Client) -> None:
+    group, space = "all.okestack.example", "all-at-once"
+    objects = [
+        widget("w", group),
+        config_map("c", a="1"),
+        definition(group),
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}},
+    ]
+    planned = present(client, *objects, namespace=space, check_mode=True)
+    assert actions(planned) == ["create"] * 4
+    assert actions(present(client, *objects, namespace=space)) == ["create"] * 4
+    # A client that has not seen the kind before finds it with one discovery call.
+    fresh = Client(client.connection)
+    assert actions(present(fresh, *objects, namespace=space)) == ["none"] * 4
+
+
+def test_unknown_kind(client: Client, space: str) -> None:
+    stray = widget("w", "nowhere.okestack.example")
+    with pytest.raises(UnknownKind, match="Widget"):
+        present(client, stray, namespace=space)
+    warnings: list[str] = []
+    applier = Applier(client, Options(namespace=space, check_mode=True), lambda line: None, warnings.append)
+    assert actions(applier.present(items_of([stray], "definition"))) == ["create"]
+    assert warnings and "Widget" in warnings[0]
+
+
+def test_namespace_that_is_not_there(client: Client) -> None:
+    with pytest.raises(KubeError, match='namespaces "not-there" not found'):
+        present(client, config_map("c"), namespace="not-there")
+    assert actions(present(client, config_map("c"), namespace="not-there", check_mode=True)) == ["create"]
+
+
+def test_without_a_cluster_everything_is_a_create() -> None:
+    applier = Applier(None, Options(namespace="x", check_mode=True), lambda line: None)
+    changes = applier.present(items_of([config_map("c", a="1"), deployment("web")], "definition"))
+    assert actions(changes) == ["create", "create"]
+    assert diff_of(changes)[1]["ConfigMap x/c"]["data"] == {"a": "1"}
+
+
+def test_unknown_field_is_refused_before_any_write(client: Client, space: str) -> None:
+    wrong = deployment("web")
+    wrong["spec"]["replicsa"] = 3
+    with pytest.raises(KubeError, match="replicsa"):
+        present(client, config_map("c"), wrong, namespace=space)
+    assert client.get(client.resource("v1", "ConfigMap"), space, "c") is None
+
+
+def test_immutable_field(client: Client, space: str) -> None:
+    def work(image: str) -> dict[str, Any]:
+        container = {"name": "work", "image": image}
+        spec = {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}}
+        return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "work"}, "spec": spec}
+
+    present(client, work("one"), namespace=space)
+    with pytest.raises(KubeError, match="allow_replace: true"):
+        present(client, work("two"), namespace=space)
+    before, after = diff_of(present(client, work("two"), namespace=space, allow_replace=True, check_mode=True))
+    name = f"Job {space}/work"
+    assert before[name]["spec"]["template"]["spec"]["containers"] == [{"name": "work", "image": "one"}]
+    assert after[name]["spec"]["template"]["spec"]["containers"] == [{"name": "work", "image": "two"}]
+    assert actions(work_done := present(client, work("one"), namespace=space, allow_replace=True)) == ["none"], work_done
+
+
+def test_replace(client: Client, space: str) -> None:
+    # No garbage collector runs here that would end a foreground deletion: play it.
+    def role_binding(role: str) -> dict[str, Any]:
+        return {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "b"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": "x", "namespace": space}],
+        }
+
+    present(client, role_binding("one"), namespace=space)
+    stop = collect(client, client.resource("rbac.authorization.k8s.io/v1", "RoleBinding").path(space, "b"))
+    assert actions(present(client, role_binding("two"), namespace=space, allow_replace=True)) == ["replace"]
+    stop.set()
+    assert actions(present(client, role_binding("two"), namespace=space)) == ["none"]
+
+
+def collect(client: Client, path: str) -> threading.Event:
+    """A garbage collector for one object: ends its foreground deletion."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.is_set():
+            try:
+                live = client.request("GET", path)
+                if live["metadata"].get("deletionTimestamp"):
+                    patch = {"metadata": {"finalizers": None}}
+                    client.request("PATCH", path, body=patch, content_type="application/merge-patch+json")
+                    return
+            except ApiError:
+                pass
+            time.sleep(0.1)
+
+    threading.Thread(target=run, daemon=True).start()
+    return stop
+
+
+def test_prune_removes_only_what_we_applied_for_this_owner(client: Client, space: str) -> None:
+    present(client, config_map("keep", a="1"), config_map("drop", a="1"), namespace=space, owner=space)
+    present(client, config_map("other", a="1"), namespace=space, owner="somebody-else")
+    copied = config_map("copied")
+    copied["metadata"]["labels"] = {"okestack.oci/owner": space}
+    resource = client.resource("v1", "ConfigMap")
+    client.request("POST", resource.path(space), {"fieldManager": "a-controller"}, copied)
+
+    planned = present(client, config_map("keep", a="1"), namespace=space, owner=space, prune=True, check_mode=True)
+    assert [(change.action, change.key.name) for change in planned] == [("none", "keep"), ("delete", "drop")]
+    stop = collect(client, resource.path(space, "drop"))
+    present(client, config_map("keep", a="1"), namespace=space, owner=space, prune=True, wait=True)
+    stop.set()
+    left = {row["metadata"]["name"] for row in client.list(resource, space)}
+    assert left == {"keep", "other", "copied"}
+
+
+def test_absent(client: Client, space: str) -> None:
+    present(client, config_map("c", a="1"), namespace=space)
+    assert actions(absent(client, config_map("c"), namespace=space, check_mode=True)) == ["delete"]
+    stop = collect(client, client.resource("v1", "ConfigMap").path(space, "c"))
+    assert actions(absent(client, config_map("c"), namespace=space)) == ["delete"]
+    stop.set()
+    assert actions(absent(client, config_map("c"), namespace=space)) == ["none"]
+    assert actions(absent(client, widget("w", "nowhere.okestack.example"), namespace=space)) == []
+
+
+def test_absent_names_the_finalizer_that_holds_an_object(client: Client, space: str) -> None:
+    held = config_map("c")
+    held["metadata"]["finalizers"] = ["okestack.example/held"]
+    present(client, held, namespace=space)
+    with pytest.raises(KubeError, match="held by .*okestack.example/held"):
+        absent(client, config_map("c"), namespace=space, timeout=1)
+    path = client.resource("v1", "ConfigMap").path(space, "c")
+    client.request("PATCH", path, body={"metadata": {"finalizers": None}}, content_type="application/merge-patch+json")
+
+
+def test_wait_reports_each_state_and_says_why_it_timed_out(client: Client, space: str) -> None:
+    lines: list[str] = []
+    with pytest.raises(KubeError) as caught:
+        present(client, deployment("web"), namespace=space, wait=True, timeout=1.5, lines=lines)
+    assert "not ready within 1.5s" in str(caught.value)
+    assert any("not yet seen by its controller" in line for line in lines)
+
+    status = {
+        "observedGeneration": 1,
+        "replicas": 1,
+        "updatedReplicas": 1,
+        "readyReplicas": 1,
+        "availableReplicas": 1,
+    }
+    path = client.resource("apps/v1", "Deployment").path(space, "web") + "/status"
+
+    def become_ready() -> None:
+        time.sleep(0.5)
+        client.request("PATCH", path, body={"status": status}, content_type="application/merge-patch+json")
+
+    threading.Thread(target=become_ready).start()
+    lines.clear()
+    changes = present(client, deployment("web"), namespace=space, wait=True, timeout=20, lines=lines)
+    assert actions(changes) == ["none"]
+    assert "1 of 1 available" in lines[-1]
+
+
+def test_wait_ends_at_a_failed_job(client: Client, space: str) -> None:
+    spec = {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "w", "image": "i"}]}}}
+    work = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "work"}, "spec": spec}
+    present(client, work, namespace=space)
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    path = client.resource("batch/v1", "Job").path(space, "work") + "/status"
+    rows = [
+        {"type": kind, "status": "True", "reason": "BackoffLimitExceeded", "message": "it broke"}
+        for kind in ("FailureTarget", "Failed")
+    ]
+    body = {"status": {"startTime": now, "conditions": rows}}
+    client.request("PATCH", path, body=body, content_type="application/merge-patch+json")
+    began = time.monotonic()
+    with pytest.raises(KubeError, match="BackoffLimitExceeded: it broke"):
+        present(client, work, namespace=space, wait=True, timeout=60)
+    assert time.monotonic() - began < 10
