@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
-__all__ = ["Authority", "Leaf", "certificate_matches_key", "new_key", "key_pem", "public_key_pem", "write_private"]
+__all__ = ["Authority", "Leaf", "certificate_matches_key", "key_pem", "new_key", "public_key_pem", "write_private"]
 
 # A clock that is a little behind the region's must still accept a new certificate.
 _SKEW = dt.timedelta(minutes=10)
@@ -115,7 +115,7 @@ class Authority:
         certificate_path, key_path = folder / f"{file}.pem", folder / f"{file}-key.pem"
         if not (certificate_path.exists() and key_path.exists()):
             key = new_key()
-            now = dt.datetime.now(dt.timezone.utc)
+            now = dt.datetime.now(dt.UTC)
             name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
             certificate = (
                 x509.CertificateBuilder()
@@ -159,7 +159,7 @@ class Authority:
         subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, value) for value in organizations]
         subject.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64]))
         uses = [ExtendedKeyUsageOID.SERVER_AUTH] * server + [ExtendedKeyUsageOID.CLIENT_AUTH] * client
-        now = dt.datetime.now(dt.timezone.utc)
+        now = dt.datetime.now(dt.UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name(subject))
@@ -221,7 +221,7 @@ class Authority:
         except Exception:  # unreadable or of another authority: make a new one
             return False
         week = dt.timedelta(days=7)
-        if certificate.not_valid_after_utc - dt.datetime.now(dt.timezone.utc) < week:
+        if certificate.not_valid_after_utc - dt.datetime.now(dt.UTC) < week:
             return False
         subject = certificate.subject
         if [a.value for a in subject.get_attributes_for_oid(NameOID.COMMON_NAME)] != [common_name[:64]]:
