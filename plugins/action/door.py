@@ -1,0 +1,152 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The door: every module of the collection runs through this action plugin, in Ansible's own process.
+
+Ansible loads this file once, in the parent; each task's worker is forked from it and finds the SDK imported.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+from ansible.plugins.loader import module_loader
+from ansible.utils.display import Display
+from ansible_collections.okestack.oci.plugins.module_utils import registry
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, full_spec, run_task, scrub, set_aside
+
+PR_SET_PDEATHSIG = 1
+
+registry.preload()
+
+
+class ActionModule(ActionBase):
+    """Runs the module's task here; as a module where that is asked for (async, another host)."""
+
+    _supports_async = True
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        del tmp
+        found = module_loader.find_plugin_with_context(self._task.action, collection_list=self._task.collections)
+        name = (found.resolved_fqcn or self._task.action).rpartition(".")[2]
+        if (
+            self._task.async_val
+            or (self._play_context.connection not in ("local", "ansible.builtin.local")
+            and not _is_local(self._connection))
+        ):
+            return {
+                **result,
+                **self._execute_module(
+                    module_name=f"okestack.oci.{name}", task_vars=task_vars, wrap_async=self._task.async_val
+                ),
+            }
+        _die_with_parent()
+        task = registry.task(name)
+        if task is None:
+            raise AnsibleActionFail(f"okestack.oci has no module {name}")
+        if self._task.become:
+            Display().warning(f"{name}: become is ignored; it runs in Ansible's own process")
+        display = Display()
+        stop = threading.Event()
+        try:
+            params, unsafe = self._validated(task)
+            context = Context(
+                check_mode=self._task.check_mode,
+                diff_mode=self._task.diff,
+                connection=Connection.from_options(params, self._environment()),
+                report=lambda line: display.display(f"  {line}", color="bright blue"),
+                warn=display.warning,
+                stop=stop,
+                secrets=unsafe,
+            )
+            return {**result, **run_task(task, params, context)}
+        finally:
+            stop.set()
+
+    def _validated(self, task: Any) -> tuple[dict[str, Any], set[str]]:
+        """The task's options, checked and coerced; placeholders pass by. Also the values of its secret options."""
+        spec = full_spec(task)
+        given = _plain(self._task.args)
+        kept, aside = set_aside(given, spec)
+        open_spec = {
+            k: {kk: vv for kk, vv in v.items() if kk != "required"} if k in aside else v for k, v in spec.items()
+        }
+        secrets = _secret_values(spec, given)
+        constraints = {} if aside else dict(task.constraints)
+        checked = ArgumentSpecValidator(open_spec, **constraints).validate(kept)
+        if checked.error_messages:
+            text = "; ".join(scrub(list(checked.error_messages), secrets))
+            raise AnsibleActionFail(f"{task.name}: {text}")
+        return {**checked.validated_parameters, **aside}, secrets
+
+    def _environment(self) -> dict[str, str]:
+        """The task's own ``environment:``, which a module would see in its process."""
+        variables: dict[str, str] = {}
+        for entry in self._task.environment or []:
+            if isinstance(entry, Mapping):
+                templated = self._templar.template(dict(entry))
+                variables.update({str(k): str(v) for k, v in templated.items()})
+        return variables
+
+
+def _is_local(connection: Any) -> bool:
+    return getattr(connection, "transport", "") == "local"
+
+
+def _die_with_parent() -> None:
+    """Ties this worker to ansible-playbook: killed with -9, it must not leave somebody who goes on writing."""
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _plain(value: Any) -> Any:
+    """Task arguments as plain Python: Ansible tags values with their origin, which serialisers refuse."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, str):
+        return str.__str__(value) if type(value) is str else str(value)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    return value
+
+
+def _secret_values(spec: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> set[str]:
+    found: set[str] = set()
+    for name, option in spec.items():
+        value = given.get(name)
+        if value in (None, ""):
+            continue
+        if option.get("no_log"):
+            found |= _texts(value)
+        elif option.get("options"):
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, Mapping):
+                    found |= _secret_values(option["options"], item)
+    return found
+
+
+def _texts(value: Any) -> set[str]:
+    if isinstance(value, Mapping):
+        return {t for v in value.values() for t in _texts(v)}
+    if isinstance(value, (list, tuple)):
+        return {t for v in value for t in _texts(v)}
+    return {str(value)}

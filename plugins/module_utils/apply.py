@@ -1,0 +1,554 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carries plans out: finds, makes, changes, removes and waits. The same for every type; knows no Ansible."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as _field
+from typing import Any
+
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
+    Cancelled,
+    CloudError,
+    Session,
+    Stale,
+    Uncertain,
+    to_document,
+    to_model,
+)
+from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    Call,
+    Change,
+    Document,
+    ResourceType,
+    camel,
+    is_unknown,
+    placeholder,
+)
+from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, plan_absent, plan_present
+
+HEARTBEAT = 30.0
+"""Seconds between lines about a wait in which nothing changes."""
+
+
+class ResourceError(Exception):
+    """What is declared cannot be done; the text says what, where and what to do."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a task asks of one resource. Times in seconds."""
+
+    state: str = "present"
+    id: str | None = None
+    fields: Document = _field(default_factory=dict)
+    extra: Document = _field(default_factory=dict)  # the type's options that are no fields
+    purge_tags: bool = False
+    allow_replace: bool = False
+    wait: bool = True
+    wait_timeout: float = 1200.0
+    wait_interval: float = 10.0
+    deletion_days: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: the resource as it is now (or would be), and the plan that was followed."""
+
+    plan: Plan
+    resource: Document | None
+    seconds: float = 0.0
+
+
+class Engine:
+    """Brings one resource of a type to what a wish declares."""
+
+    def __init__(
+        self, session: Session, type_: ResourceType, wish: Wish, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.session = session
+        self.type = type_
+        self.wish = wish
+        self.clock = clock
+        self.label = type_.label({**wish.fields, "id": wish.id})
+        self._request_id: str | None = None
+
+    # -- the whole ------------------------------------------------------------------------------------------------
+
+    def run(self, check: bool = False) -> Outcome:
+        """Observe, plan, apply, wait. With ``check`` nothing is written and the outcome is what would be."""
+        started = self.clock()
+        self._validate()
+        plan, resource = self._absent(check) if self.wish.state == "absent" else self._present(check)
+        return Outcome(plan, resource, round(self.clock() - started, 1))
+
+    def _validate(self) -> None:
+        problems = [p for check in self.type.checks for p in check(self.wish.fields)]
+        if problems:
+            raise ResourceError("\n".join(problems))
+
+    def _present(self, check: bool) -> tuple[Plan, Document | None]:
+        first: Plan | None = None
+        made: str | None = None
+        for _attempt in range(5):
+            observed = self.find()
+            if observed is not None:
+                self._refuse_failed(observed)
+                if self.wish.wait and not check and not self.type.states.settled(observed):
+                    observed = self.wait(observed["id"])
+            plan = self._plan(observed)
+            first = plan if first is None or (first.kind == "none" and plan.changes) else first
+            if check:
+                return plan, self._would_be(plan, observed)
+            if not plan.changes:
+                return first, self._usable(observed) if self.wish.wait else observed
+            if made and plan.create is not None and plan.kind == "create":
+                raise ResourceError(f"{self.label}: was made as {made} but cannot be seen; run again")
+            try:
+                if plan.create is not None:
+                    if plan.kind == "replace" and observed is not None:
+                        self._delete(observed)
+                    made = self._create(plan.create, replaces=observed["id"] if observed else "")
+                    target = made
+                else:
+                    assert observed is not None
+                    target = observed["id"]
+                done = self._carry_out(plan, target, observed if plan.create is None else None)
+                return first, done
+            except (Stale, Uncertain) as error:
+                self.session.report(f"{self.label}: {error.code or 'no clear answer'}; reading it again")
+        raise ResourceError(f"{self.label}: it keeps changing while it is being changed; who else writes it?")
+
+    def _absent(self, check: bool) -> tuple[Plan, Document | None]:
+        observed = self.find()
+        plan = plan_absent(self.type, observed)
+        if check or not plan.changes or observed is None:
+            return plan, None
+        self._delete(observed)
+        return plan, None
+
+    def _plan(self, observed: Document | None) -> Plan:
+        wish = self.wish
+        if wish.id and is_unknown(wish.id):  # it belongs to something that is itself only planned
+            return Plan("update", after={k: v for k, v in wish.fields.items()})
+        if observed is None:
+            missing = [f.name for f in self.type.all_fields if f.required and wish.fields.get(f.name) is None]
+            if missing:
+                raise ResourceError(
+                    f"{self.label}: there is none yet, and to make it these options are needed: {', '.join(missing)}"
+                )
+        return plan_present(
+            self.type, wish.fields, observed, purge_tags=wish.purge_tags, allow_replace=wish.allow_replace
+        )
+
+    # -- looking --------------------------------------------------------------------------------------------------
+
+    @property
+    def client(self) -> Any:
+        """The type's client; identity is written and read in the home region."""
+        endpoint = None
+        if self.type.endpoint_option:
+            endpoint = self.wish.extra.get(self.type.endpoint_option)
+            if not endpoint:
+                raise ResourceError(f"{self.label}: {self.type.endpoint_option} is needed")
+        return self.session.client(self.type.client, endpoint=endpoint)
+
+    @property
+    def writer(self) -> Any:
+        if self.type.home_region and self.session.home_region != self.session.region:
+            return self.session.client(self.type.client, region=self.session.home_region)
+        return self.client
+
+    def find(self) -> Document | None:
+        """The one living resource that the wish means; None where there is none. Two of a name are refused."""
+        wish = self.wish
+        if wish.id:
+            if is_unknown(wish.id):
+                return None
+            document = self.get(wish.id)
+            if document is None and wish.state == "present":
+                raise ResourceError(
+                    f"{self.type.name} {wish.id}: there is none with this id, or the policies do not show it"
+                )
+            return document
+        narrow = {n: wish.fields.get(n) for n in (*self.type.scope, self.type.parent) if n}
+        endpoint = wish.extra.get(self.type.endpoint_option) if self.type.endpoint_option else None
+        if any(is_unknown(v) for v in (*narrow.values(), endpoint)):
+            return None
+        name = wish.fields.get(self.type.name_field)
+        lacking = [k for k, v in narrow.items() if not v] + ([] if name else [self.type.name_field])
+        if lacking:
+            raise ResourceError(f"{self.type.name}: to find it give {' and '.join(lacking)}, or id")
+        matches = [d for d in self.list(narrow, name) if self.type.states.living(d)]
+        if len(matches) > 1:
+            ids = ", ".join(d["id"] for d in matches)
+            raise ResourceError(
+                f"{self.label}: {len(matches)} have this name: {ids}. Give the id of the one that is meant"
+            )
+        if not matches:
+            return None
+        if self.type.list_complete:
+            return self._completed(matches[0])
+        return self.get(matches[0]["id"])
+
+    def list(self, narrow: Mapping[str, Any], name: str | None) -> list[Document]:
+        """The resources of a scope, those of a name where one is given."""
+        arguments = dict(narrow)
+        if name and self.type.name_filter:
+            arguments[self.type.name_filter] = name
+        rows = self.session.pages(self.client, self.type.list_operation, **arguments)
+        documents = [to_document(r) for r in rows]
+        return [d for d in documents if name is None or d.get(self.type.name_field) == name]
+
+    def get(self, id_: str) -> Document | None:
+        """One resource by id, whole; None where it is gone or not shown."""
+        try:
+            response = self.session.call(self.client, self.type.get_operation, id_)
+        except CloudError as error:
+            if error.status == 404:
+                return None
+            raise
+        document = to_document(response.data)
+        if self.type.states.of(document) in self.type.states.gone:
+            return None
+        document["_etag"] = response.headers.get("etag")
+        return self._completed(document)
+
+    def _completed(self, document: Document) -> Document:
+        return self.type.complete(self.session, document, self.wish.fields) if self.type.complete else document
+
+    def _refuse_failed(self, document: Document) -> None:
+        if self.type.states.of(document) in self.type.states.failed and not self.wish.allow_replace:
+            raise ResourceError(
+                f"{self.label} ({document['id']}) is {self.type.states.of(document)}: {document.get('lifecycle_details') or 'the service gives no reason'}. "
+                "Remove it (state: absent), or set allow_replace: true to have it made anew"
+            )
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    def _create(self, body: Document, replaces: str = "") -> str:
+        """Makes it and returns its id.
+
+        The retry token is a hash of identity, body and a counter, the same in the next run: a run that was killed
+        after its create finds, by sending it again, the resource it made. The counter moves on when the service
+        calls the token used up, or the answer is a resource that is no more.
+        """
+        token_body = {k: v for k, v in body.items() if not self.type.field(k).secret}
+        arguments = self.type.encode(self.session, dict(body)) if self.type.encode else body
+        model = self.type.create_model or camel(self.type.create_operation) + "Details"
+        details = to_model(self.type.package, model, arguments)
+        self.session.report(f"{self.label}: creating")
+        for counter in range(20):
+            text = json.dumps(
+                [self.type.name, self.session.tenancy, token_body, replaces, counter], sort_keys=True, default=str
+            )
+            token = hashlib.sha256(text.encode()).hexdigest()
+            try:
+                response = self.session.call(
+                    self.writer,
+                    self.type.create_operation,
+                    **{f"{self.type.create_operation}_details": details, "opc_retry_token": token},
+                )
+            except CloudError as error:
+                if error.status == 409 and error.code == "InvalidatedRetryToken":
+                    continue
+                raise
+            self._remember(response)
+            id_ = self._id_of(response)
+            if not self._dead(response, id_):
+                return id_
+        raise ResourceError(f"{self.label}: the service answers each create with a resource that is gone")
+
+    def _dead(self, response: Any, id_: str) -> bool:
+        """Whether a create was answered with a resource of an earlier run that is no more."""
+        if response.data is not None:
+            return not self.type.states.living(to_document(response.data))
+        request = self._work_request(response.headers["opc-work-request-id"])
+        return request.status in ("SUCCEEDED", "FAILED", "CANCELED") and self.get(id_) is None
+
+    def _id_of(self, response: Any) -> str:
+        if response.data is not None and getattr(response.data, "id", None):
+            return str(response.data.id)
+        request_id = response.headers.get("opc-work-request-id")
+        if not request_id or not self.type.work_requests:
+            raise ResourceError(f"{self.label}: the service's answer names neither a resource nor a work request")
+        until = self.clock() + 60
+        while self.clock() < until:
+            request = self._work_request(request_id)
+            for row in request.resources or []:
+                if row.identifier and self.type.sdk_noun.replace("_", "") in (row.entity_type or "").lower().replace(
+                    "_", ""
+                ).replace("-", ""):
+                    return str(row.identifier)
+            if request.status in ("FAILED", "CANCELED"):
+                raise ResourceError(f"{self.label}: {self._work_request_text(request_id)}")
+            self._sleep(0.2)
+        raise ResourceError(f"{self.label}: work request {request_id} names no resource after 60s")
+
+    def _carry_out(self, plan: Plan, id_: str, observed: Document | None) -> Document:
+        """The writes after a create, or those of an update; each on a resource that rests."""
+        document = observed
+        if plan.create is not None:
+            if not self.wish.wait and not plan.calls:
+                return self._seen(id_)
+            document = self.wait(id_)
+        touched = False
+        for call in plan.calls:
+            etag = None
+            if call.guarded:
+                # The etag is that of the resource the plan was made from; after a write of ours it is read anew.
+                etag = (document or {}).get("_etag")
+                if touched or not etag:
+                    fresh = self.get(id_)
+                    if fresh is None:
+                        raise ResourceError(f"{self.label} ({id_}): it is gone")
+                    if not touched and observed is not None and _differs(self.type, self.wish.fields, observed, fresh):
+                        raise Stale("changed since it was listed", status=412, code="NoEtagMatch")
+                    etag = fresh.get("_etag")
+            self._write(call, id_, etag)
+            touched = True
+            if self.wish.wait or call is not plan.calls[-1]:
+                document = self.wait(id_)
+        if touched or document is None:
+            document = self._seen(id_)
+        return self._usable(document) if self.wish.wait else document
+
+    def _write(self, call: Call, id_: str, etag: str | None) -> None:
+        kwargs: dict[str, Any] = dict(call.arguments)
+        if call.body is not None:
+            model = call.model or camel(call.operation) + "Details"
+            kwargs[f"{call.operation}_details"] = to_model(self.type.package, model, call.body)
+        if call.guarded and etag:
+            kwargs["if_match"] = etag
+        what = ", ".join(call.body) if call.body else ""
+        self.session.report(f"{self.label}: {call.operation} {what}".rstrip())
+        response = self.session.call(self.writer, call.operation, id_, repeatable=call.repeatable, **kwargs)
+        self._remember(response)
+
+    def _delete(self, observed: Document) -> None:
+        id_ = observed["id"]
+        kwargs: dict[str, Any] = {}
+        if self.type.deletion.days:
+            days = self.wish.deletion_days or self.type.deletion.days[1]
+            when = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + days * 86400 + 60))
+            model = camel(self.type.delete_operation) + "Details"
+            kwargs[f"{self.type.delete_operation}_details"] = to_model(
+                self.type.package, model, {"time_of_deletion": when}
+            )
+        for option, argument in self.type.deletion.options.items():
+            if self.wish.extra.get(option) is not None:
+                kwargs[argument] = self.wish.extra[option]
+        self.session.report(f"{self.label}: {self.type.delete_operation}")
+        try:
+            self._remember(self.session.call(self.writer, self.type.delete_operation, id_, **kwargs))
+        except CloudError as error:
+            if error.status != 404:
+                raise
+            return
+        if self.wish.wait:
+            self.wait(id_, gone=True)
+
+    def _seen(self, id_: str) -> Document:
+        """The resource after a write; a service may not show it at once."""
+        until = self.clock() + 60
+        pause = 0.1
+        while True:
+            document = self.get(id_)
+            if document is not None:
+                return document
+            if self.clock() > until:
+                raise ResourceError(
+                    f"{self.label} ({id_}): the service made it but does not show it after 60s; run again"
+                )
+            self._sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    # -- waiting --------------------------------------------------------------------------------------------------
+
+    def wait(self, id_: str, *, gone: bool = False) -> Document:
+        """Until the resource rests (or is gone): first look soon, later ones further apart.
+
+        Says each change of state and a heartbeat. Raises ResourceError in a failed state or when time is up, naming
+        the work request, the last state and its errors.
+        """
+        started = self.clock()
+        pause, said, spoken, unseen = 0.2, "", started, started
+        text = ""
+        while True:
+            document = self.get(id_)
+            now = self.clock()
+            if document is None:
+                if gone:
+                    return {}
+                if now - unseen > 60:
+                    raise ResourceError(f"{self.label} ({id_}): not there (404) for 60s")
+                state = "not shown yet"
+            else:
+                unseen = now
+                state = self.type.states.of(document)
+                if gone and state in self.type.states.scheduled:
+                    return document
+                if not gone and self.type.states.settled(document):
+                    return document
+                if state in self.type.states.failed:
+                    raise ResourceError(
+                        f"{self.label} ({id_}) is {state} after {duration(now - started)}: "
+                        f"{document.get('lifecycle_details') or ''} {self._requests_of(id_)}".rstrip()
+                    )
+                if pause > 1.5:  # a long wait: what is the service doing?
+                    text = self._activity(id_) or text
+            line = f"{state} {text}".strip()
+            if line != said or now - spoken >= HEARTBEAT:
+                self.session.report(f"{self.label}: {state} {duration(now - started)}{' - ' + text if text else ''}")
+                said, spoken = line, now
+            if now - started > self.wish.wait_timeout:
+                raise ResourceError(
+                    f"{self.label} ({id_}) is still {state} after {duration(now - started)} (wait_timeout). {self._requests_of(id_)} "
+                    "It goes on by itself: run again to wait further, or raise wait_timeout"
+                )
+            self._sleep(min(pause, self.wish.wait_interval))
+            pause *= 2
+
+    def _usable(self, document: Document | None) -> Document | None:
+        """Waits until a resource in its ready state can be used as well."""
+        if document is None or self.type.usable is None or self.type.states.of(document) not in self.type.states.ready:
+            return document
+        started, pause, said = self.clock(), 0.2, ""
+        while reason := self.type.usable(self.session, document):
+            if reason != said:
+                self.session.report(f"{self.label}: {reason} {duration(self.clock() - started)}")
+                said = reason
+            if self.clock() - started > self.wish.wait_timeout:
+                raise ResourceError(
+                    f"{self.label} ({document['id']}): {reason} after {duration(self.clock() - started)} (wait_timeout)"
+                )
+            self._sleep(min(pause, self.wish.wait_interval))
+            pause *= 2
+            document = self._seen(document["id"])
+        return document
+
+    def _sleep(self, seconds: float) -> None:
+        if self.session.stop.wait(seconds):
+            raise Cancelled(f"{self.label}: stopped while waiting")
+
+    # -- work requests --------------------------------------------------------------------------------------------
+
+    def _work_request(self, id_: str) -> Any:
+        assert self.type.work_requests
+        return self.session.call(self.session.client(self.type.work_requests), "get_work_request", id_).data
+
+    def _remember(self, response: Any) -> None:
+        self._request_id = response.headers.get("opc-work-request-id") or self._request_id
+
+    def _latest_request(self, resource_id: str) -> Any:
+        """The work request of this run's last write, else the newest the service lists for the resource, else None."""
+        compartment = self.wish.fields.get("compartment_id")
+        if not self.type.work_requests:
+            return None
+        try:
+            if self._request_id:
+                return self._work_request(self._request_id)
+            if not compartment or self.type.package != "container_engine":
+                return None  # only that service lists them by resource
+            client = self.session.client(self.type.work_requests)
+            rows = self.session.pages(client, "list_work_requests", compartment, resource_id=resource_id)
+        except CloudError:
+            return None
+        return max(rows, key=lambda r: str(r.time_accepted), default=None)
+
+    def _activity(self, resource_id: str) -> str:
+        """What the newest work request last logged; empty where there is nothing to say."""
+        request = self._latest_request(resource_id)
+        if request is None or request.status not in ("ACCEPTED", "IN_PROGRESS"):
+            return ""
+        logs = self._rows_of(request, "list_work_request_logs")
+        return str(max(logs, key=lambda r: str(r.timestamp)).message) if logs else ""
+
+    def _rows_of(self, request: Any, operation: str) -> list[Any]:
+        client = self.session.client(self.type.work_requests or "")
+        scope = [request.compartment_id] if self.type.package == "container_engine" else []
+        try:
+            return self.session.pages(client, operation, *scope, request.id)
+        except CloudError:
+            return []
+
+    def _requests_of(self, resource_id: str) -> str:
+        request = self._latest_request(resource_id)
+        return self._work_request_text(request.id) if request is not None else ""
+
+    def _work_request_text(self, id_: str) -> str:
+        request = self._work_request(id_)
+        errors = "; ".join(f"{r.code}: {r.message}" for r in self._rows_of(request, "list_work_request_errors"))
+        return f"Work request {id_} is {request.status}{': ' + errors if errors else ''}."
+
+    # -- what would be --------------------------------------------------------------------------------------------
+
+    def _would_be(self, plan: Plan, observed: Document | None) -> Document | None:
+        if plan.kind in ("create", "replace"):
+            made = self._shape()
+            made.update(plan.create or {})
+            made.update(
+                {
+                    k: v
+                    for k, v in self.wish.fields.items()
+                    if k not in (plan.create or {}) and not self.type.field(k).secret
+                }
+            )
+            return {k: v for k, v in made.items() if k not in _secrets(self.type)}
+        if observed is None:
+            return {**self._shape(), **self.wish.fields}
+        changed = {
+            k: v
+            for k, v in self.wish.fields.items()
+            if k in plan.after and self.type.field(k).change is not Change.ONCE
+        }
+        return {k: v for k, v in {**observed, **changed}.items() if k not in _secrets(self.type)}
+
+    def _shape(self) -> Document:
+        """A resource of the type of which nothing is known yet: each value a placeholder, as deep as the SDK's model goes."""
+        name = str(self.wish.fields.get(self.type.name_field) or self.wish.id or "")
+        models = importlib.import_module(f"oci.{self.type.package}.models")
+        made = _shape_of(models, self.type.read_model, lambda path: placeholder(self.type.name, name, path), "", 3)
+        made.update(self.type.computed)
+        made[self.type.states.field] = self.type.states.ready[0]
+        return made
+
+
+def _shape_of(models: Any, model: str, unknown: Callable[[str], str], path: str, depth: int) -> Document:
+    shape: Document = {}
+    for name, kind in getattr(models, model)().swagger_types.items():
+        inner = kind[5:-1] if kind.startswith("list[") else kind
+        where = f"{path}{name}"
+        if kind.startswith("dict("):
+            shape[name] = {}
+        elif hasattr(models, inner) and depth and not hasattr(getattr(models, inner), "get_subtype"):
+            value = _shape_of(models, inner, unknown, f"{where}.", depth - 1)
+            shape[name] = [value] if kind.startswith("list[") else value
+        else:
+            shape[name] = [unknown(where)] if kind.startswith("list[") else unknown(where)
+    return shape
+
+
+def _secrets(type_: ResourceType) -> frozenset[str]:
+    return frozenset(f.name for f in type_.all_fields if f.secret)
+
+
+def _differs(type_: ResourceType, wanted: Document, old: Document, new: Document) -> bool:
+    return any(old.get(name) != new.get(name) for name in wanted)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: ``45s``, ``2m30s``."""
+    whole = int(seconds)
+    return f"{whole // 60}m{whole % 60:02d}s" if whole >= 60 else f"{whole}s"
+
+
+def public(document: Document | None) -> Document | None:
+    """A document without the engine's own marks."""
+    return None if document is None else {k: v for k, v in document.items() if not k.startswith("_")}

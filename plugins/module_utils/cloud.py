@@ -1,0 +1,430 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sessions with Oracle's API: authentication, endpoints, retries, paging, errors. Knows no resource type.
+
+The SDK signs, serialises and parses; waiting and repeating is this file's, by one policy for all services.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import random
+import threading
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as _field
+from datetime import datetime
+from typing import Any
+
+try:
+    import oci
+    import oci.retry
+    import oci.signer
+
+    OCI_IMPORT_ERROR: str | None = None
+except ImportError:  # ansible-test imports modules where the SDK is not installed
+    oci = None
+    OCI_IMPORT_ERROR = traceback.format_exc()
+
+CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
+    "auth_type": {"type": "str", "choices": ["api_key", "security_token"]},
+    "config_file": {"type": "path"},
+    "profile": {"type": "str"},
+    "region": {"type": "str"},
+    "endpoints": {"type": "dict"},
+    "ca_file": {"type": "path"},
+    "proxy_url": {"type": "str"},
+    "retry_timeout": {"type": "float", "default": 300.0},
+    "request_timeout": {"type": "float", "default": 60.0},
+}
+"""Options that every module takes beside its own. Environment: see ``Connection.from_options``."""
+
+
+class CloudError(Exception):
+    """A call that failed for good, told for the reader at 3 a.m.
+
+    ``status`` is the HTTP status (0 where there was no answer), ``code`` the service's, ``request_id`` Oracle's.
+    """
+
+    def __init__(self, text: str, *, status: int = 0, code: str = "", request_id: str = "") -> None:
+        super().__init__(text)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+
+
+class Uncertain(CloudError):
+    """A write that must not be sent twice got no clear answer: look again before sending it."""
+
+
+class Stale(CloudError):
+    """412: the resource changed since it was read."""
+
+
+class Cancelled(CloudError):
+    """The task was asked to stop."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach and sign in to Oracle's API. Timeouts in seconds.
+
+    ``endpoints`` maps an SDK package (``core``), ``<region>/<package>``, ``<region>`` or ``default`` to a URL.
+    """
+
+    auth_type: str = "api_key"
+    config_file: str = "~/.oci/config"
+    profile: str = "DEFAULT"
+    region: str | None = None
+    endpoints: Mapping[str, str] = _field(default_factory=dict)
+    ca_file: str | None = None
+    proxy_url: str | None = None
+    retry_timeout: float = 300.0
+    request_timeout: float = 60.0
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Connection:
+        """From a module's options, then the environment (the names of Oracle's own tools where they have one)."""
+        env = {**os.environ, **(environment or {})}
+        endpoints = dict(options.get("endpoints") or {})
+        if not endpoints and env.get("OCI_ENDPOINT"):
+            endpoints = {"default": env["OCI_ENDPOINT"]}
+        return cls(
+            auth_type=options.get("auth_type") or env.get("OCI_CLI_AUTH") or "api_key",
+            config_file=options.get("config_file")
+            or env.get("OCI_CONFIG_FILE")
+            or env.get("OCI_CLI_CONFIG_FILE")
+            or cls.config_file,
+            profile=options.get("profile")
+            or env.get("OCI_CONFIG_PROFILE")
+            or env.get("OCI_CLI_PROFILE")
+            or cls.profile,
+            region=options.get("region") or env.get("OCI_REGION") or env.get("OCI_CLI_REGION"),
+            endpoints=endpoints,
+            ca_file=options.get("ca_file") or env.get("OCI_CA_FILE") or env.get("REQUESTS_CA_BUNDLE"),
+            proxy_url=options.get("proxy_url") or env.get("OCI_PROXY_URL"),
+            retry_timeout=float(options.get("retry_timeout") or cls.retry_timeout),
+            request_timeout=float(options.get("request_timeout") or cls.request_timeout),
+        )
+
+    def endpoint(self, package: str, region: str) -> str | None:
+        """The URL set for a service in a region, most exact first; None: the SDK's own."""
+        for key in (f"{region}/{package}", region, package, "default"):
+            if self.endpoints.get(key):
+                return self.endpoints[key].rstrip("/")
+        return None
+
+
+# Answers after which the same call may succeed later. 501 is not among them: it never will.
+_RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
+_RETRIED_CODES = frozenset({"IncorrectState", "TooManyRequests", "ExternalServerIncorrectState"})
+
+
+class Session:
+    """One task's dealings with the API. Cheap to make; everything is loaded when first used.
+
+    ``report(line)`` is told what people should see while it lasts; ``stop`` ends waits early.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        report: Callable[[str], None] = lambda line: None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        if oci is None:
+            raise CloudError(
+                "the Python package oci is not installed for the interpreter that runs Ansible: pip install oci\n"
+                + (OCI_IMPORT_ERROR or "")
+            )
+        self.connection = connection
+        self.report = report
+        self.stop = stop or threading.Event()
+        self.calls: Counter[str] = Counter()
+        self._lock = threading.RLock()
+        self._clients: dict[tuple[str, str, str], Any] = {}
+        self._config: dict[str, Any] | None = None
+        self._signer: Any = None
+        self._home_region: str | None = None
+
+    # -- who and where --------------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The profile of the configuration file, its key read and checked only as far as signing needs."""
+        if self._config is None:
+            path = os.path.expanduser(self.connection.config_file)
+            if not os.path.isfile(path):
+                raise CloudError(
+                    f"{path}: no such configuration file. Set config_file (or OCI_CONFIG_FILE) to one with tenancy, user, fingerprint, key_file and region"
+                )
+            try:
+                self._config = oci.config.from_file(path, self.connection.profile)
+            except Exception as error:
+                raise CloudError(f"{path}: profile {self.connection.profile}: {error}") from None
+        return self._config
+
+    @property
+    def region(self) -> str:
+        region = self.connection.region or self.config.get("region")
+        if not region:
+            raise CloudError(
+                f"no region: set the option region, OCI_REGION, or region in {self.connection.config_file}"
+            )
+        return str(region)
+
+    @property
+    def tenancy(self) -> str:
+        return str(self.config["tenancy"])
+
+    @property
+    def signer(self) -> Any:
+        """Signs requests; one for all clients, since checking a key is what costs time."""
+        with self._lock:
+            if self._signer is None:
+                self._signer = _signer(self.config, self.connection)
+            return self._signer
+
+    @property
+    def home_region(self) -> str:
+        """The tenancy's home region, where identity is written (one call, once)."""
+        if self._home_region is None:
+            identity = self.client("identity.IdentityClient")
+            for row in self.call(identity, "list_region_subscriptions", self.tenancy).data:
+                if row.is_home_region:
+                    self._home_region = row.region_name
+        return self._home_region or self.region
+
+    # -- calls ----------------------------------------------------------------------------------------------------
+
+    def client(self, name: str, *, region: str | None = None, endpoint: str | None = None) -> Any:
+        """A client of the SDK by ``package.Class``, made once."""
+        region = region or self.region
+        key = (name, region, endpoint or "")
+        with self._lock:
+            if key not in self._clients:
+                self._clients[key] = self._make_client(name, region, endpoint)
+            return self._clients[key]
+
+    def _make_client(self, name: str, region: str, endpoint: str | None) -> Any:
+        package, _, class_name = name.partition(".")
+        made = getattr(importlib.import_module(f"oci.{package}"), class_name)
+        kwargs: dict[str, Any] = {
+            "signer": self.signer,
+            "retry_strategy": oci.retry.NoneRetryStrategy(),
+            "circuit_breaker_strategy": oci.circuit_breaker.NoCircuitBreakerStrategy(),
+            "timeout": (min(10.0, self.connection.request_timeout), self.connection.request_timeout),
+        }
+        url = endpoint or self.connection.endpoint(package, region)
+        if url:
+            kwargs["service_endpoint"] = url
+        try:
+            client = made({"region": region, "tenancy": self.config.get("tenancy")}, **kwargs)
+        except ValueError as error:
+            raise CloudError(f"{name}: {error}") from None
+        http = client.base_client.session
+        http.trust_env = False  # proxies and CA bundles are options; reading .netrc for each request is slow
+        if self.connection.ca_file:
+            http.verify = os.path.expanduser(self.connection.ca_file)
+        if self.connection.proxy_url:
+            http.proxies = {"http": self.connection.proxy_url, "https": self.connection.proxy_url}
+        return client
+
+    def call(self, client: Any, operation: str, *args: Any, repeatable: bool = True, **kwargs: Any) -> Any:
+        """One operation, repeated by the policy. Returns the SDK's response; raises CloudError.
+
+        ``repeatable=False``: a write that takes no token; raises Uncertain instead of sending it again.
+        """
+        until = time.monotonic() + self.connection.retry_timeout
+        pause = 0.5
+        while True:
+            if self.stop.is_set():
+                raise Cancelled(f"{operation}: stopped before it was sent")
+            self.calls[operation] += 1
+            try:
+                return getattr(client, operation)(*args, **kwargs)
+            except oci.exceptions.ServiceError as error:
+                problem = explain(error, operation)
+                if error.status == 412:
+                    raise Stale(str(problem), status=412, code=error.code, request_id=problem.request_id) from None
+                again = error.status in _RETRIED_STATUS or (error.status == 409 and error.code in _RETRIED_CODES)
+                if again and not repeatable and error.status in (500, 502, 504):
+                    raise Uncertain(
+                        str(problem), status=error.status, code=error.code, request_id=problem.request_id
+                    ) from None
+                wanted = _retry_after(error.headers)
+            except (oci.exceptions.RequestException, oci.exceptions.ConnectTimeout) as error:
+                # A refused connection was never taken, so even a write may be sent again.
+                problem = CloudError(
+                    f"{operation}: no answer from {_endpoint_of(client)}: {_innermost(error)}. "
+                    "Check the endpoint or region, the network path, a proxy"
+                )
+                again, wanted = True, None
+                if (
+                    not repeatable
+                    and not isinstance(error, oci.exceptions.ConnectTimeout)
+                    and "refused" not in str(error)
+                ):
+                    raise Uncertain(str(problem)) from None
+                if "refused" in str(error) or "resolve" in str(error):
+                    until = min(until, time.monotonic() + 10)  # nobody is there: do not wait for minutes
+            if not again:
+                raise problem
+            delay = wanted if wanted is not None else pause * random.uniform(0.8, 1.2)
+            if time.monotonic() + delay > until:
+                raise problem
+            if delay > 5:
+                self.report(f"{operation}: {problem.status or 'no answer'} {problem.code}; again in {delay:.0f}s")
+            self.stop.wait(delay)
+            pause = min(pause * 2, 30.0)
+
+    def pages(self, client: Any, operation: str, *args: Any, **kwargs: Any) -> list[Any]:
+        """All items of a list operation, page after page."""
+        items: list[Any] = []
+        page = None
+        while True:
+            response = self.call(client, operation, *args, **({**kwargs, "page": page} if page else kwargs))
+            data = response.data
+            items += data.items if hasattr(data, "items") and not isinstance(data, (list, dict)) else data
+            page = response.headers.get("opc-next-page")
+            if not page:
+                return items
+
+    def rows(self, client: Any, operation: str, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
+        """All items of a list operation as plain data."""
+        return [to_document(row) for row in self.pages(client, operation, *args, **kwargs)]
+
+
+def explain(error: Any, operation: str) -> CloudError:
+    """A service's error as text: operation, status, code, message, request id, and what to do."""
+    hint = {
+        401: "check the key, its fingerprint and the clock of this machine",
+        404: "it does not exist, or the policies do not allow it: the service does not tell which",
+        429: "the service's rate limit",
+        501: "the service does not implement this",
+    }.get(error.status, "")
+    if error.code == "LimitExceeded" or error.code == "QuotaExceeded":
+        hint = "ask for a higher limit or free some resources"
+    service = getattr(error, "target_service", None) or ""
+    text = f"{service + ' ' if service else ''}{operation}: {error.status} {error.code}: {error.message} (request {error.request_id})"
+    return CloudError(
+        text + (f". {hint[0].upper()}{hint[1:]}" if hint else ""),
+        status=error.status,
+        code=error.code or "",
+        request_id=error.request_id or "",
+    )
+
+
+def _signer(config: Mapping[str, Any], connection: Connection) -> Any:
+    token_file = config.get("security_token_file")
+    if connection.auth_type == "security_token" and not token_file:
+        raise CloudError(
+            f"profile {connection.profile} of {connection.config_file} has no security_token_file: sign in with `oci session authenticate`"
+        )
+    key = _load_key(config)
+    if connection.auth_type == "security_token":
+        with open(os.path.expanduser(str(token_file)), encoding="utf-8") as stream:
+            identity = "ST$" + stream.read().strip()
+    else:
+        missing = [k for k in ("tenancy", "user", "fingerprint") if not config.get(k)]
+        if missing:
+            raise CloudError(f"profile {connection.profile} of {connection.config_file} lacks {', '.join(missing)}")
+        identity = f"{config['tenancy']}/{config['user']}/{config['fingerprint']}"
+    return _key_signer(identity, key)
+
+
+def _load_key(config: Mapping[str, Any]) -> Any:
+    """The private key, without the checks that cost more than all else a task does."""
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    content = config.get("key_content")
+    if not content:
+        path = os.path.expanduser(str(config.get("key_file") or ""))
+        try:
+            with open(path, encoding="ascii") as stream:
+                content = stream.read()
+        except OSError as error:
+            raise CloudError(f"key_file {path}: {error.strerror}") from None
+    secret = config.get("pass_phrase")
+    try:
+        return load_pem_private_key(
+            content.encode(), secret.encode() if secret else None, unsafe_skip_rsa_key_validation=True
+        )
+    except (TypeError, ValueError) as error:
+        raise CloudError(f"key_file {config.get('key_file')}: cannot be read as a PEM private key: {error}") from None
+
+
+def _key_signer(identity: str, key: Any) -> Any:
+    signer = oci.signer.AbstractBaseSigner()
+    signer.api_key, signer.private_key = identity, key
+    signer.create_signers(
+        identity, key, ["date", "(request-target)", "host"], ["content-length", "content-type", "x-content-sha256"]
+    )
+    return signer
+
+
+def _retry_after(headers: Mapping[str, str] | None) -> float | None:
+    value = (headers or {}).get("retry-after")
+    try:
+        return float(value) if value is not None else None
+    except ValueError:
+        return None
+
+
+def _endpoint_of(client: Any) -> str:
+    return str(client.base_client.endpoint)
+
+
+def _innermost(error: BaseException) -> str:
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return str(error) or type(error).__name__
+
+
+# --- between dictionaries and the SDK's models -------------------------------------------------------------------
+
+
+def to_document(value: Any) -> Any:
+    """A model of the SDK as plain data: snake_case names, dates as ISO text."""
+    return oci.util.to_dict(value)
+
+
+def to_model(package: str, model: str, data: Mapping[str, Any]) -> Any:
+    """A model of the SDK from plain data under snake_case names, nested and polymorphic ones included."""
+    models = importlib.import_module(f"oci.{package}.models")
+    return _model(models, model, data)
+
+
+def _model(models: Any, declared: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if declared.startswith("list["):
+        return [_model(models, declared[5:-1], v) for v in value]
+    if declared.startswith("dict("):
+        return dict(value)
+    made = getattr(models, declared.rpartition(".")[2], None)
+    if made is None:
+        return _primitive(declared, value)
+    if not isinstance(value, Mapping):
+        return value
+    if hasattr(made, "get_subtype"):
+        names = made().attribute_map
+        found = made.get_subtype({names.get(k, k): v for k, v in value.items()})
+        made = getattr(models, found)
+    instance = made()
+    for name, inner in value.items():
+        if name not in instance.swagger_types:
+            raise CloudError(f"{made.__name__} has no field {name}; it has {', '.join(sorted(instance.swagger_types))}")
+        if inner is not None:
+            setattr(instance, name, _model(models, instance.swagger_types[name], inner))
+    return instance
+
+
+def _primitive(declared: str, value: Any) -> Any:
+    if declared == "datetime" and isinstance(value, str):
+        return datetime.fromisoformat(value.replace("Z", "+00:00"))
+    return value

@@ -1,0 +1,344 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a resource type is: plain, frozen data. Knows neither HTTP nor Ansible.
+
+A type (``ResourceType``) is declared in ``types/``; everything the engine does for it is read from here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as _field
+from enum import Enum
+from typing import Any
+
+Document = dict[str, Any]
+"""A resource as the SDK's ``to_dict`` shows it: snake_case names, plain values."""
+
+# --- values that are known only after a resource is made ---------------------------------------------------------
+
+_MARK = "(known after apply"
+
+
+def placeholder(resource: str, name: str, path: str) -> str:
+    """The stand-in for a value that only the service can give, e.g. ``(known after apply: vcn main id)``.
+
+    A plain string, found by substring, so that templates may put it inside of other text (a policy's statement).
+    """
+    return f"{_MARK}: {resource} {name} {path})"
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a value is, or as text holds, a placeholder."""
+    return isinstance(value, str) and _MARK in value
+
+
+def holds_unknown(value: Any) -> bool:
+    """Whether a value holds a placeholder anywhere inside."""
+    if isinstance(value, Mapping):
+        return any(holds_unknown(v) for v in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(holds_unknown(v) for v in value)
+    return is_unknown(value)
+
+
+# --- fields ------------------------------------------------------------------------------------------------------
+
+
+class Change(Enum):
+    """How a field of an existing resource changes."""
+
+    UPDATE = "update"  # in place, by the type's update operation
+    STEPS = "steps"  # in place, by operations of its own (Field.steps)
+    MOVE = "move"  # by the service's change-compartment operation
+    REPLACE = "replace"  # only with a new resource
+    ONCE = "once"  # sent when the resource is made; the service does not show it, so it is not compared
+
+
+class _Unset:
+    """A field without a service default."""
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET = _Unset()
+
+
+@dataclass(frozen=True)
+class Call:
+    """One write: an operation of the type's client. The engine adds the resource's id.
+
+    ``arguments`` are further keyword arguments; ``body`` becomes the operation's details model, whose name
+    follows from the operation's unless ``model`` says otherwise.
+    """
+
+    operation: str
+    body: Document | None = None
+    arguments: Mapping[str, Any] = _field(default_factory=dict)
+    model: str | None = None
+    guarded: bool = False  # takes if-match
+    repeatable: bool = True  # sending it twice does no harm
+
+
+Steps = Callable[[Any, Any, Document], list[Call]]
+"""(value before, value wanted, the resource as observed) -> writes, in order."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a resource: an option of its module under the SDK's name.
+
+    ``type``, ``elements``, ``choices``: as in an argument spec. ``fields``: those of a nested dict or of a list's dicts.
+    ``default``: what the service takes for a field not given inside a declarative list.
+    ``canonical``: maps a value to what is compared; both sides go through it.
+    """
+
+    name: str
+    type: str = "str"
+    elements: str | None = None
+    fields: tuple[Field, ...] = ()
+    choices: tuple[Any, ...] = ()
+    change: Change = Change.UPDATE
+    required: bool = False  # needed to create
+    secret: bool = False
+    default: Any = UNSET
+    canonical: Callable[[Any], Any] | None = None
+    ordered: bool = False  # a list whose order counts
+    reference: str | None = None  # the type whose id this is
+    steps: Steps | None = None
+    on_create: bool = True  # part of the create model; else applied right after
+    on_update: bool = True  # a nested field: part of the update model
+    create_default: Any = UNSET  # sent with a create where the option is not given, since the service wants it
+    alone: bool = False  # the service refuses it together with other fields in one update
+    read: str | None = None  # the name under which get shows it, where that differs
+
+
+@dataclass(frozen=True)
+class States:
+    """The life-cycle states of a type, by what they mean to the engine."""
+
+    ready: tuple[str, ...] = ("AVAILABLE",)
+    failed: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ("TERMINATED",)
+    going: tuple[str, ...] = ("TERMINATING",)
+    scheduled: tuple[str, ...] = ()  # its deletion is set for later and can be cancelled
+    resting: tuple[str, ...] = ()  # stable, changeable, though not in use (a stopped DB system)
+    field: str = "lifecycle_state"
+
+    def of(self, document: Mapping[str, Any]) -> str:
+        """The state a document shows; a type without a life cycle is always ready."""
+        return document.get(self.field) or self.ready[0]
+
+    def living(self, document: Mapping[str, Any]) -> bool:
+        """Whether the document is of a resource that counts as there (deletion set for later counts)."""
+        return self.of(document) not in self.gone + self.going
+
+    def settled(self, document: Mapping[str, Any]) -> bool:
+        """Whether the resource rests in a state in which it can be changed."""
+        return self.of(document) in self.ready + self.resting + self.scheduled
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """How a type is removed: at once (``delete_x``), or by setting a date (``schedule_x_deletion``)."""
+
+    operation: str | None = None
+    cancel: str | None = None  # the operation that takes a set date back
+    days: tuple[int, int] | None = None  # how far ahead the date may be
+    options: Mapping[str, str] = _field(default_factory=dict)  # option -> the operation's argument
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """A resource type of Oracle's API, as data.
+
+    Names follow from ``name`` where the SDK is regular; ``client`` is ``package.Class``.
+    ``unmanaged`` lists the fields of the SDK's create and update models that are no options, each with the reason.
+    """
+
+    name: str
+    client: str
+    fields: tuple[Field, ...]
+    title: str = ""
+    name_field: str = "display_name"
+    parent: str | None = None  # field that narrows the search (vcn_id)
+    scope: tuple[str, ...] = ("compartment_id",)
+    noun: str | None = None  # the SDK's own noun, where it differs (`db_system` for mysql_db_system)
+    plural: str | None = None
+    name_filter: str | None = "display_name"  # the list operation's argument that filters by name; None: it has none
+    list_complete: bool = True  # a list shows whole resources, not summaries
+    model: str | None = None
+    create_model: str | None = None
+    update_model: str | None = None
+    states: States = States()
+    deletion: Deletion = Deletion()
+    move: bool = True
+    tags: bool = True
+    home_region: bool = False
+    work_requests: str | None = None  # client with get_work_request, list_work_request_errors, list_work_request_logs
+    endpoint_option: str | None = None  # option that holds the endpoint of the service (a vault's)
+    unmanaged: Mapping[str, str] = _field(default_factory=dict)
+    computed: Mapping[str, Any] = _field(default_factory=dict)  # shapes of computed values that the SDK's model hides
+    extra_options: Mapping[str, Mapping[str, Any]] = _field(default_factory=dict)  # options that are no fields
+    checks: tuple[Callable[[Document], Iterable[str]], ...] = ()
+    # Only where a service is odd. `session` is cloud.Session.
+    complete: Callable[[Any, Document, Document], Document] | None = (
+        None  # (session, document, desired): adds fields that get does not show
+    )
+    encode: Callable[[Any, Document], Document] | None = (
+        None  # (session, body): the body of a create as the service takes it
+    )
+    usable: Callable[[Any, Document], str | None] | None = None  # why a resource in a ready state cannot be used yet
+    wait_timeout: int = 1200  # seconds
+
+    # -- names that follow ----------------------------------------------------------------------------------------
+
+    @property
+    def sdk_noun(self) -> str:
+        return self.noun or self.name
+
+    @property
+    def id_argument(self) -> str:
+        return f"{self.sdk_noun}_id"
+
+    @property
+    def create_operation(self) -> str:
+        return f"create_{self.sdk_noun}"
+
+    @property
+    def get_operation(self) -> str:
+        return f"get_{self.sdk_noun}"
+
+    @property
+    def list_operation(self) -> str:
+        return f"list_{self.plural or _plural(self.sdk_noun)}"
+
+    @property
+    def update_operation(self) -> str:
+        return f"update_{self.sdk_noun}"
+
+    @property
+    def delete_operation(self) -> str:
+        return self.deletion.operation or f"delete_{self.sdk_noun}"
+
+    @property
+    def move_operation(self) -> str:
+        return f"change_{self.sdk_noun}_compartment"
+
+    @property
+    def package(self) -> str:
+        return self.client.partition(".")[0]
+
+    @property
+    def read_model(self) -> str:
+        return self.model or camel(self.sdk_noun)
+
+    @property
+    def all_fields(self) -> tuple[Field, ...]:
+        """Identity, the type's own fields, and tags."""
+        head = []
+        own = {f.name for f in self.fields}
+        if "compartment_id" in self.scope and "compartment_id" not in own:
+            head.append(
+                Field(
+                    "compartment_id",
+                    change=Change.MOVE if self.move else Change.REPLACE,
+                    required=True,
+                    reference="compartment",
+                )
+            )
+        if self.name_field not in own:
+            head.append(Field(self.name_field, required=True))
+        return (*head, *self.fields, *(TAGS if self.tags else ()))
+
+    def field(self, name: str) -> Field:
+        """The field of that name; KeyError where there is none."""
+        for candidate in self.all_fields:
+            if candidate.name == name:
+                return candidate
+        raise KeyError(name)
+
+    def label(self, options: Mapping[str, Any]) -> str:
+        """How people call one resource: ``subnet pods``."""
+        return f"{self.name} {options.get(self.name_field) or options.get('id') or '(unnamed)'}"
+
+
+TAGS: tuple[Field, ...] = (
+    Field("freeform_tags", type="dict"),
+    Field("defined_tags", type="dict"),
+)
+
+
+def camel(name: str) -> str:
+    """``add_vcn_cidr`` -> ``AddVcnCidr``, the SDK's naming of models."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("y"):
+        return noun[:-1] + "ies"
+    return noun + "s"
+
+
+# --- comparison ---------------------------------------------------------------------------------------------------
+
+
+def canonical(field: Field, value: Any, declarative: bool = False) -> Any:
+    """What is compared: defaults filled in, formats normalised, lists without order sorted.
+
+    ``declarative``: inside a list's item, where a field not given stands for the service's default.
+    """
+    if value is None:
+        if field.default is not UNSET:
+            return canonical(field, field.default) if field.default is not None else None
+        return None
+    if is_unknown(value):
+        return value
+    if field.type == "list":
+        inner = Field(field.name, type=field.elements or "str", fields=field.fields, canonical=field.canonical)
+        items = [canonical(inner, v, declarative=True) for v in value]
+        if field.ordered:
+            return items
+        unique = {json.dumps(i, sort_keys=True, default=str): i for i in items}
+        return [unique[k] for k in sorted(unique)]
+    if field.type == "dict" and field.fields:
+        return {
+            f.name: shown for f in field.fields if (shown := canonical(f, value.get(f.name), declarative)) is not None
+        }
+    if field.canonical:
+        return field.canonical(value)
+    if field.type == "int" and isinstance(value, str) and value.isdigit():
+        return int(value)
+    return value
+
+
+def same(field: Field, left: Any, right: Any) -> bool:
+    """Whether two values of a field mean the same to the service."""
+    if holds_unknown(left) or holds_unknown(right):
+        return False
+    return canonical(field, left) == canonical(field, right)
+
+
+# --- the canonical forms that types share ------------------------------------------------------------------------
+
+
+def cidr(value: Any) -> Any:
+    """A CIDR in the form the service stores (host bits cleared, IPv6 compressed); other text as it is."""
+    try:
+        return str(ipaddress.ip_network(str(value), strict=False))
+    except ValueError:
+        return value
+
+
+def caseless(value: Any) -> Any:
+    """Text whose case the service ignores."""
+    return value.lower() if isinstance(value, str) else value
+
+
+def spaced(value: Any) -> Any:
+    """Text in which runs of white space count as one blank (policy statements)."""
+    return " ".join(value.split()) if isinstance(value, str) else value

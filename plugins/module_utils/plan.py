@@ -1,0 +1,241 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what is declared and what is there to what is to be done. Pure functions: no I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as _field
+from typing import Any
+
+from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    UNSET,
+    Call,
+    Change,
+    Document,
+    Field,
+    ResourceType,
+    is_unknown,
+    same,
+)
+
+SECRET_SHOWN = "(secret, changed)"
+UNKNOWN_SHOWN = "(known after apply)"
+
+
+class PlanError(Exception):
+    """The declared state cannot be had from the observed one; the text says which field and what to do."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done for one resource.
+
+    ``kind``: none, create, update, replace, delete or revive (a deletion set for later is taken back).
+    ``create``: the body of the create call. ``calls``: writes on the resource itself, in order; after a create those
+    that the create model cannot carry. ``before`` and ``after`` hold only what changes.
+    """
+
+    kind: str = "none"
+    create: Document | None = None
+    calls: tuple[Call, ...] = ()
+    before: Document = _field(default_factory=dict)
+    after: Document = _field(default_factory=dict)
+
+    @property
+    def changes(self) -> bool:
+        return self.kind != "none"
+
+
+# --- what stands after a change ----------------------------------------------------------------------------------
+
+
+def merged(field: Field, wanted: Any, there: Any, purge_tags: bool = False) -> Any:
+    """The whole value that stands after the change: what is not given in a nested dict keeps its value."""
+    if field.name in ("freeform_tags", "defined_tags"):
+        return _merged_tags(wanted, there or {}, purge_tags, nested=field.name == "defined_tags")
+    if field.type == "dict" and field.fields and isinstance(wanted, Mapping):
+        base = there if isinstance(there, Mapping) else {}
+        whole: Document = {}
+        for f in field.fields:
+            given, old = wanted.get(f.name), base.get(f.name)
+            value = old if given is None else merged(f, given, old)
+            if value is not None:
+                whole[f.name] = value
+        return whole
+    return wanted
+
+
+def _merged_tags(wanted: Mapping[str, Any], there: Mapping[str, Any], purge: bool, nested: bool) -> Document:
+    """Tags as they stand afterwards. A value of None removes its key. ``Oracle-Tags`` are the service's own."""
+    kept = {k: v for k, v in there.items() if not purge or (nested and k == "Oracle-Tags")}
+    for key, value in wanted.items():
+        if nested and isinstance(value, Mapping):
+            kept[key] = _merged_tags(value, (there.get(key) or {}), purge, nested=False)
+        elif value is None:
+            kept.pop(key, None)
+        else:
+            kept[key] = value if nested else str(value)
+    return kept
+
+
+# --- one resource ------------------------------------------------------------------------------------------------
+
+
+def plan_present(
+    type_: ResourceType,
+    desired: Document,
+    observed: Document | None,
+    *,
+    purge_tags: bool = False,
+    allow_replace: bool = False,
+) -> Plan:
+    """What makes ``observed`` (None: nothing there) what ``desired`` declares.
+
+    ``desired`` holds only the options given. Raises PlanError where a field cannot be changed in place and
+    replacement is not allowed.
+    """
+    if observed is None:
+        return _plan_create(type_, desired)
+    if type_.states.of(observed) in type_.states.failed:
+        made = _plan_create(type_, desired)
+        field = type_.states.field
+        return Plan("replace", made.create, made.calls, {field: observed.get(field)}, {field: type_.states.ready[0]})
+    revive = type_.states.of(observed) in type_.states.scheduled
+    changed = []
+    for field in type_.all_fields:
+        if field.name in desired and field.change is not Change.ONCE:
+            old = observed.get(field.read or field.name)
+            new = merged(field, desired[field.name], old, purge_tags)
+            if not same(field, old, new):
+                changed.append((field, old, new))
+    if not changed and not revive:
+        return Plan()
+    fixed = [row for f, old, new in changed for row in _fixed(f, f.name, old, new)]
+    if fixed and not allow_replace:
+        raise PlanError(
+            f"{type_.label({**observed, **desired})} ({observed.get('id')}): the service cannot change {'; '.join(fixed)}. "
+            "Set allow_replace: true to delete it and make it anew, or declare the value that is there."
+        )
+    before = {f.name: shown(f, old, new)[0] for f, old, new in changed}
+    after = {f.name: shown(f, old, new)[1] for f, old, new in changed}
+    if fixed:
+        made = _plan_create(type_, {**_carried(type_, observed), **desired})
+        return Plan("replace", made.create, made.calls, before, after)
+    calls: list[Call] = []
+    if revive and type_.deletion.cancel:
+        calls.append(Call(type_.deletion.cancel))
+        before[type_.states.field], after[type_.states.field] = type_.states.of(observed), type_.states.ready[0]
+    calls += _calls(type_, changed, observed)
+    return Plan("revive" if revive else "update", None, tuple(calls), before, after)
+
+
+def plan_absent(type_: ResourceType, observed: Document | None) -> Plan:
+    """What removes a resource: nothing where it is gone or its deletion is set."""
+    if observed is None or type_.states.of(observed) in type_.states.scheduled:
+        return Plan()
+    return Plan("delete", before={f: observed.get(f) for f in ("id", type_.name_field) if f in observed})
+
+
+def _plan_create(type_: ResourceType, desired: Document) -> Plan:
+    body: Document = {}
+    later: list[tuple[Field, Any, Any]] = []
+    after: Document = {}
+    for field in type_.all_fields:
+        if field.name not in desired:
+            if field.create_default is not UNSET:
+                body[field.name] = field.create_default
+            continue
+        value = merged(field, desired[field.name], None)
+        if field.on_create:
+            body[field.name] = value
+        elif value not in ([], None):
+            later.append((field, None, value))
+        after[field.name] = shown(field, None, value)[1]
+    return Plan("create", body, tuple(_calls(type_, later, {})), {}, after)
+
+
+def _carried(type_: ResourceType, observed: Document) -> Document:
+    """What a replacement takes over from the resource it replaces: the fields of the declaration that are shown."""
+    return {
+        f.name: observed[f.read or f.name]
+        for f in type_.all_fields
+        if f.on_create and observed.get(f.read or f.name) not in (None, [], {})
+    }
+
+
+def _calls(type_: ResourceType, changed: Sequence[tuple[Field, Any, Any]], observed: Document) -> list[Call]:
+    """The writes for changed fields: the move first, steps next, all plain fields in one update."""
+    calls: list[Call] = []
+    update: Document = {}
+    for field, old, new in changed:
+        if field.change is Change.MOVE:
+            calls.append(Call(type_.move_operation, {field.name: new}, guarded=True))
+        elif field.change is Change.STEPS:
+            if field.steps is None:
+                raise PlanError(f"{type_.name}.{field.name} declares no steps")
+            calls += field.steps(old, new, observed)
+        elif field.alone:
+            calls.append(
+                Call(
+                    type_.update_operation,
+                    {field.name: _changeable(field, new)},
+                    model=type_.update_model,
+                    guarded=True,
+                )
+            )
+        else:
+            update[field.name] = _changeable(field, new)
+    if update:
+        calls.append(Call(type_.update_operation, update, model=type_.update_model, guarded=True))
+    return calls
+
+
+def _fixed(field: Field, path: str, old: Any, new: Any) -> list[str]:
+    """The changes, told as text, which the service can only make with a new resource."""
+    if field.change is Change.REPLACE:
+        return [f"{path}: {shown(field, old, new)[0]!r} -> {shown(field, old, new)[1]!r}"]
+    if field.type == "dict" and isinstance(new, Mapping):
+        there = old if isinstance(old, Mapping) else {}
+        return [
+            row
+            for f in field.fields
+            if f.name in new and not same(f, there.get(f.name), new[f.name])
+            for row in _fixed(f, f"{path}.{f.name}", there.get(f.name), new[f.name])
+        ]
+    return []
+
+
+def _changeable(field: Field, value: Any) -> Any:
+    """A value without the parts which an update cannot carry."""
+    if field.type == "dict" and field.fields and isinstance(value, Mapping):
+        return {f.name: _changeable(f, value[f.name]) for f in field.fields if f.name in value and f.on_update}
+    return value
+
+
+# --- what people are shown ---------------------------------------------------------------------------------------
+
+
+def shown(field: Field, old: Any, new: Any) -> tuple[Any, Any]:
+    """A field's before and after for a diff: only what changes of a list or a dict, never a secret."""
+    if field.secret:
+        return (None if old is None else SECRET_SHOWN), SECRET_SHOWN
+    old, new = visible(old), visible(new)
+    if field.type == "list" and isinstance(old, list) and isinstance(new, list) and not field.ordered:
+        keep_old = [v for v in old if not any(same(field, [v], [w]) for w in new)]
+        keep_new = [v for v in new if not any(same(field, [v], [w]) for w in old)]
+        return (keep_old, keep_new) if keep_old or keep_new else (old, new)
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = [k for k in {**old, **new} if old.get(k) != new.get(k)]
+        return {k: old[k] for k in keys if k in old}, {k: new[k] for k in keys if k in new}
+    return old, new
+
+
+def visible(value: Any) -> Any:
+    """A value with placeholders as people read them."""
+    if isinstance(value, Mapping):
+        return {k: visible(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [visible(v) for v in value]
+    return UNKNOWN_SHOWN if is_unknown(value) and value.startswith("(") and value.endswith(")") else value

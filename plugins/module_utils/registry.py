@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which task a module's name stands for. A type declared in one of the rooms below is found by itself."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from types import ModuleType
+
+from ansible_collections.okestack.oci.plugins.module_utils.model import ResourceType
+from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTask, Task
+
+_UTILS = "ansible_collections.okestack.oci.plugins.module_utils"
+TYPE_ROOMS = ("network", "vault", "mysql", "kubernetes_engine", "identity", "registry")
+TASK_ROOMS = ("info", "kube.tasks")
+"""Rooms whose module-level ``TASKS`` lists tasks that keep no single resource."""
+
+# What most runs use; importing it once in Ansible's parent process spares every task the time.
+_SDK = (
+    "oci.core",
+    "oci.identity",
+    "oci.key_management",
+    "oci.vault",
+    "oci.secrets",
+    "oci.mysql",
+    "oci.container_engine",
+    "oci.artifacts",
+)
+
+
+def _rooms() -> Iterator[ModuleType]:
+    for room in TYPE_ROOMS:
+        yield importlib.import_module(f"{_UTILS}.types.{room}")
+
+
+def types() -> dict[str, ResourceType]:
+    """All declared resource types by name."""
+    return {thing.name: thing for room in _rooms() for thing in vars(room).values() if isinstance(thing, ResourceType)}
+
+
+def task(name: str) -> Task | None:
+    """The task behind a module's name; None where there is none."""
+    found = types().get(name)
+    if found is not None:
+        return ResourceTask(found)
+    for room in TASK_ROOMS:
+        for candidate in importlib.import_module(f"{_UTILS}.{room}").TASKS:
+            if candidate.name == name:
+                chosen: Task = candidate
+                return chosen
+    return None
+
+
+def preload() -> None:
+    """Imports what tasks use. A missing SDK is told by the task that needs it."""
+    types()
+    for name in (*_SDK, *(f"{_UTILS}.{room}" for room in TASK_ROOMS)):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue

@@ -1,0 +1,282 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one door from Ansible: options to a wish, an outcome to ``changed``, ``diff`` and a result. Scrubs secrets.
+
+A module's file says ``run_module(SUBNET)``. The action plugin runs the same task in Ansible's own process
+(``run_task``), where it costs no interpreter start and can say what it waits for.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from dataclasses import field as _field
+from typing import Any, Protocol
+
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, ResourceError, Wish, public
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
+    CONNECTION_OPTIONS,
+    CloudError,
+    Connection,
+    Session,
+)
+from ansible_collections.okestack.oci.plugins.module_utils.model import Document, Field, ResourceType, is_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, PlanError
+
+KNOWN_ERRORS: tuple[type[Exception], ...] = (ResourceError, CloudError, PlanError)
+"""Errors whose text is for the user; anything else is a fault of ours and shown with its type."""
+
+
+@dataclass
+class Context:
+    """What a task may use: the mode it runs in, the session (made when first asked for), and ways to tell people."""
+
+    check_mode: bool = False
+    diff_mode: bool = False
+    connection: Connection = _field(default_factory=Connection)
+    report: Callable[[str], None] = lambda line: None
+    warn: Callable[[str], None] = lambda text: None
+    stop: threading.Event = _field(default_factory=threading.Event)
+    secrets: set[str] = _field(default_factory=set)  # values a task learnt that must not be shown
+    _session: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        if self._session is None:
+            self._session = Session(self.connection, self.report, self.stop)
+        return self._session
+
+
+class Task(Protocol):
+    """What a module runs.
+
+    ``argument_spec`` holds its own options (those of the connection are added). ``constraints`` are AnsibleModule's
+    (``required_if`` and the like). ``execute`` gets validated options and returns a result with ``changed``; it raises
+    ResourceError, CloudError or PlanError for people, and puts values nobody may see into ``context.secrets``.
+    """
+
+    name: str
+    constraints: Mapping[str, Any]
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]: ...
+
+    def execute(self, params: Document, context: Context) -> Document: ...
+
+
+# --- a resource type as a task -----------------------------------------------------------------------------------
+
+COMMON_OPTIONS: dict[str, dict[str, Any]] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "id": {"type": "str"},
+    "allow_replace": {"type": "bool", "default": False},
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int"},
+    "wait_interval": {"type": "float", "default": 10.0},
+}
+
+
+def option_of(field: Field) -> dict[str, Any]:
+    """A field as an argument spec's option."""
+    option: dict[str, Any] = {"type": field.type}
+    if field.elements:
+        option["elements"] = field.elements
+    if field.choices:
+        option["choices"] = list(field.choices)
+    if field.fields:
+        option["options"] = {
+            f.name: {**option_of(f), **({"required": True} if f.required else {})} for f in field.fields
+        }
+    if field.secret:
+        option["no_log"] = True
+    elif _looks_secret(field.name):
+        option["no_log"] = False
+    return option
+
+
+def _looks_secret(name: str) -> bool:
+    return any(word in name for word in ("secret", "password", "token", "key"))
+
+
+class ResourceTask:
+    """Keeps one resource of a type."""
+
+    constraints: Mapping[str, Any] = {}
+
+    def __init__(self, type_: ResourceType) -> None:
+        self.type = type_
+        self.name = type_.name
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]:
+        spec = dict(COMMON_OPTIONS)
+        for field in self.type.all_fields:
+            spec[field.name] = option_of(field)
+        for name, option in self.type.extra_options.items():
+            spec[name] = dict(option)
+        if self.type.tags:
+            spec["purge_tags"] = {"type": "bool", "default": False}
+        if self.type.deletion.days:
+            spec["deletion_days"] = {"type": "int"}
+        return spec
+
+    def execute(self, params: Document, context: Context) -> Document:
+        wish = self.wish(params)
+        for field in self.type.all_fields:
+            if field.secret and params.get(field.name):
+                context.secrets.update(_texts(params[field.name]))
+        outcome = Engine(context.session, self.type, wish).run(check=context.check_mode)
+        result: Document = {"changed": outcome.plan.changes, self.name: public(outcome.resource)}
+        if outcome.plan.changes:
+            result["duration"] = outcome.seconds
+        if outcome.plan.changes:
+            result["diff"] = diff_of(self.type.label({**params, **(outcome.resource or {})}), outcome.plan)
+        return result
+
+    def wish(self, params: Document) -> Wish:
+        """The options of a task as what it asks for; an option not given is not managed."""
+        names = {f.name for f in self.type.all_fields}
+        days = params.get("deletion_days")
+        bounds = self.type.deletion.days
+        if days is not None and bounds and not bounds[0] <= days <= bounds[1]:
+            raise ResourceError(f"deletion_days: {days} is outside of {bounds[0]} to {bounds[1]}")
+        return Wish(
+            state=params.get("state") or "present",
+            id=params.get("id"),
+            fields={n: _given(params[n]) for n in names if params.get(n) is not None},
+            extra={n: params.get(n) for n in self.type.extra_options},
+            purge_tags=bool(params.get("purge_tags")),
+            allow_replace=bool(params.get("allow_replace")),
+            wait=params.get("wait", True),
+            wait_timeout=float(params.get("wait_timeout") or self.type.wait_timeout),
+            wait_interval=float(params.get("wait_interval") or 10.0),
+            deletion_days=days,
+        )
+
+
+def _given(value: Any) -> Any:
+    """Without the nulls that an argument spec fills in for suboptions not given."""
+    if isinstance(value, Mapping):
+        return {k: _given(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_given(v) for v in value]
+    return value
+
+
+def diff_of(label: str, plan: Plan) -> Document:
+    """Ansible's diff: what changes, as YAML-like documents under the resource's name."""
+    verb = {"create": "created", "replace": "replaced", "delete": "removed"}.get(plan.kind, "changed")
+    return {
+        "before_header": label,
+        "after_header": f"{label} ({verb})",
+        "before": plan.before if plan.kind != "create" else {},
+        "after": plan.after,
+    }
+
+
+# --- running a task ----------------------------------------------------------------------------------------------
+
+
+def as_task(thing: ResourceType | Task) -> Task:
+    return ResourceTask(thing) if isinstance(thing, ResourceType) else thing
+
+
+def full_spec(task: Task) -> dict[str, dict[str, Any]]:
+    """A task's options and those of the connection."""
+    return {**task.argument_spec(), **{k: dict(v) for k, v in CONNECTION_OPTIONS.items()}}
+
+
+def run_task(task: Task, params: Document, context: Context) -> Document:
+    """Runs a task with validated options; the result is plain data from which secrets are scrubbed.
+
+    Never raises: a failure is a result with ``failed`` and ``msg``.
+    """
+    try:
+        result = task.execute(params, context)
+    except KNOWN_ERRORS as error:
+        result = {"failed": True, "changed": False, "msg": str(error)}
+    except Exception as error:
+        import traceback
+
+        places = [
+            f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}"
+            for f in traceback.extract_tb(error.__traceback__)[-4:]
+        ]
+        result = {
+            "failed": True,
+            "changed": False,
+            "msg": f"{task.name}: a fault in okestack.oci, please report it: {type(error).__name__}: {error} (at {' < '.join(reversed(places))})",
+        }
+    plain = json.loads(json.dumps(result, default=str))
+    return scrub(plain, context.secrets)
+
+
+def scrub(value: Any, secrets: Iterable[str]) -> Any:
+    """A copy in which the given texts are blanked out wherever they stand."""
+    secrets = sorted((s for s in secrets if len(s) >= 4), key=len, reverse=True)
+    if not secrets:
+        return value
+    if isinstance(value, Mapping):
+        return {scrub(k, secrets): scrub(v, secrets) for k, v in value.items()}
+    if isinstance(value, list):
+        return [scrub(v, secrets) for v in value]
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "********")
+    return value
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [t for v in value.values() for t in _texts(v)]
+    if isinstance(value, (list, tuple)):
+        return [t for v in value for t in _texts(v)]
+    return [str(value)] if value not in (None, "") else []
+
+
+# --- placeholders and Ansible's validation -----------------------------------------------------------------------
+
+
+def set_aside(params: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> tuple[Document, Document]:
+    """Options without those that hold placeholders where Ansible would coerce them, and those taken out.
+
+    A placeholder is text; an ``int`` option would refuse it. Nested options are checked when the value is known.
+    """
+    kept: Document = {}
+    aside: Document = {}
+    for name, value in params.items():
+        option = spec.get(name, {})
+        if _holds_marker(value) and (option.get("type", "str") not in ("str", "raw")):
+            aside[name] = value
+        else:
+            kept[name] = value
+    return kept, aside
+
+
+def _holds_marker(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_marker(v) for v in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(_holds_marker(v) for v in value)
+    return is_unknown(value)
+
+
+def run_module(thing: ResourceType | Task) -> None:
+    """The whole of a module's ``main``: as its own process, on any host that has the SDK."""
+    from ansible.module_utils.basic import AnsibleModule
+
+    task = as_task(thing)
+    module = AnsibleModule(argument_spec=full_spec(task), supports_check_mode=True, **task.constraints)
+    context = Context(
+        check_mode=module.check_mode,
+        diff_mode=module._diff,
+        connection=Connection.from_options(module.params),
+        warn=module.warn,
+    )
+    result = run_task(task, dict(module.params), context)
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)
+
+
+__all__ = ["Context", "ResourceTask", "Task", "as_task", "full_spec", "run_module", "run_task", "scrub", "set_aside"]

@@ -1,0 +1,375 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The virtual cloud network (SDK package ``core``, VirtualNetworkClient)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    Call,
+    Change,
+    Document,
+    Field,
+    ResourceType,
+    canonical,
+    caseless,
+    cidr,
+    is_unknown,
+)
+
+CLIENT = "core.VirtualNetworkClient"
+VCN_ID = Field("vcn_id", change=Change.REPLACE, required=True, reference="vcn")
+
+
+def _text(value: Any) -> Any:
+    return value or None  # the service shows "" as nothing
+
+
+# --- VCN ---------------------------------------------------------------------------------------------------------
+
+
+def _cidr_steps(before: Any, after: Any, observed: Document) -> list[Call]:
+    """Adds before it removes; a block that grows or shrinks in place is modified (ModifyVcnCidr)."""
+    old = [cidr(c) for c in before or []]
+    new = [cidr(c) for c in after or []]
+    leaving = [c for c in old if c not in new]
+    coming = [c for c in new if c not in old]
+    calls: list[Call] = []
+    for block in list(coming):
+        match = next((c for c in leaving if _overlap(c, block)), None)
+        if match:
+            calls.append(Call("modify_vcn_cidr", {"original_cidr_block": match, "new_cidr_block": block}, guarded=True))
+            leaving.remove(match)
+            coming.remove(block)
+    calls += [Call("add_vcn_cidr", {"cidr_block": c}, guarded=True) for c in coming]
+    calls += [Call("remove_vcn_cidr", {"cidr_block": c}, guarded=True) for c in leaving]
+    return calls
+
+
+def _overlap(left: str, right: str) -> bool:
+    try:
+        return ipaddress.ip_network(left).overlaps(ipaddress.ip_network(right))
+    except (TypeError, ValueError):
+        return False
+
+
+def check_cidrs(*paths: str) -> Any:
+    """A check that the options of these names hold CIDRs the service takes: host bits clear, no overlap in a list."""
+
+    def check(desired: Document) -> Iterable[str]:
+        for path in paths:
+            value = desired.get(path)
+            blocks = value if isinstance(value, list) else [value] if value else []
+            seen: list[tuple[str, Any]] = []
+            for index, block in enumerate(blocks):
+                where = f"{path}[{index}]" if isinstance(value, list) else path
+                if is_unknown(block):
+                    continue
+                try:
+                    network = ipaddress.ip_network(str(block))
+                except ValueError as error:
+                    yield f"{where}: {error}"
+                    continue
+                for other_where, other in seen:
+                    if network.version == other.version and network.overlaps(other):
+                        yield f"{where}: {network} overlaps {other_where} ({other})"
+                seen.append((where, network))
+
+    return check
+
+
+VCN = ResourceType(
+    name="vcn",
+    title="Virtual cloud network",
+    client=CLIENT,
+    fields=(
+        Field(
+            "cidr_blocks",
+            type="list",
+            elements="str",
+            canonical=cidr,
+            change=Change.STEPS,
+            steps=_cidr_steps,
+            required=True,
+        ),
+        Field("dns_label", canonical=caseless, change=Change.REPLACE),
+        Field("is_zpr_only", type="bool"),
+        Field("security_attributes", type="dict"),
+    ),
+    checks=(check_cidrs("cidr_blocks"),),
+    unmanaged={
+        "cidr_block": "deprecated by the service in favour of cidr_blocks",
+        "is_ipv6_enabled": "OKE virtual nodes are IPv4 only",
+        "ipv6_private_cidr_blocks": "OKE virtual nodes are IPv4 only",
+        "is_oracle_gua_allocation_enabled": "OKE virtual nodes are IPv4 only",
+        "byoipv6_cidr_details": "OKE virtual nodes are IPv4 only",
+    },
+)
+
+# --- subnets -----------------------------------------------------------------------------------------------------
+
+SUBNET = ResourceType(
+    name="subnet",
+    title="Subnet",
+    client=CLIENT,
+    parent="vcn_id",
+    fields=(
+        VCN_ID,
+        Field("cidr_block", canonical=cidr, required=True),
+        Field("availability_domain", canonical=caseless, change=Change.REPLACE),
+        Field("dns_label", canonical=caseless, change=Change.REPLACE),
+        Field("dhcp_options_id"),
+        Field("route_table_id", reference="route_table"),
+        Field("security_list_ids", type="list", elements="str", reference="security_list"),
+        Field("prohibit_internet_ingress", type="bool", change=Change.REPLACE),
+        Field("prohibit_public_ip_on_vnic", type="bool", change=Change.REPLACE),
+    ),
+    checks=(check_cidrs("cidr_block"),),
+    unmanaged={
+        "ipv4_cidr_blocks": "a second block of a subnet; cidr_block is the one that virtual nodes use",
+        "ipv6_cidr_block": "OKE virtual nodes are IPv4 only",
+        "ipv6_cidr_blocks": "OKE virtual nodes are IPv4 only",
+    },
+)
+
+# --- gateways ----------------------------------------------------------------------------------------------------
+
+INTERNET_GATEWAY = ResourceType(
+    name="internet_gateway",
+    title="Internet gateway",
+    client=CLIENT,
+    parent="vcn_id",
+    fields=(
+        VCN_ID,
+        Field("is_enabled", type="bool", create_default=True),
+        Field("route_table_id", reference="route_table"),
+    ),
+)
+
+NAT_GATEWAY = ResourceType(
+    name="nat_gateway",
+    title="NAT gateway",
+    client=CLIENT,
+    parent="vcn_id",
+    fields=(
+        VCN_ID,
+        Field("block_traffic", type="bool"),
+        Field("public_ip_id", change=Change.REPLACE),
+        Field("route_table_id", reference="route_table"),
+    ),
+)
+
+SERVICE_GATEWAY = ResourceType(
+    name="service_gateway",
+    title="Service gateway",
+    client=CLIENT,
+    parent="vcn_id",
+    name_filter=None,
+    fields=(
+        VCN_ID,
+        Field("services", type="list", elements="dict", fields=(Field("service_id", required=True),), required=True),
+        Field("block_traffic", type="bool", on_create=False),
+        Field("route_table_id", reference="route_table"),
+    ),
+)
+
+# --- routes and security lists -----------------------------------------------------------------------------------
+
+ROUTE_TABLE = ResourceType(
+    name="route_table",
+    title="Route table",
+    client=CLIENT,
+    parent="vcn_id",
+    fields=(
+        VCN_ID,
+        Field(
+            "route_rules",
+            type="list",
+            elements="dict",
+            create_default=[],
+            fields=(
+                Field("destination", canonical=cidr, required=True),
+                Field("destination_type", choices=("CIDR_BLOCK", "SERVICE_CIDR_BLOCK"), default="CIDR_BLOCK"),
+                Field("network_entity_id", required=True),
+                Field("description", canonical=_text),
+            ),
+        ),
+    ),
+)
+
+PORT_RANGE = (Field("min", type="int", required=True), Field("max", type="int", required=True))
+PORTS = (
+    Field("destination_port_range", type="dict", fields=PORT_RANGE),
+    Field("source_port_range", type="dict", fields=PORT_RANGE),
+)
+PEER_TYPES = ("CIDR_BLOCK", "SERVICE_CIDR_BLOCK")
+MATCH = (
+    Field("protocol", canonical=caseless, required=True),
+    Field("is_stateless", type="bool", default=False),
+    Field("tcp_options", type="dict", fields=PORTS),
+    Field("udp_options", type="dict", fields=PORTS),
+    Field("icmp_options", type="dict", fields=(Field("type", type="int", required=True), Field("code", type="int"))),
+    Field("description", canonical=_text),
+)
+
+
+def _rule_problems(rule: Document) -> Iterable[str]:
+    """What the service would refuse in one rule (its page "Security Rules")."""
+    protocol = str(rule.get("protocol", "")).lower()
+    if protocol != "all" and not protocol.isdigit() and not is_unknown(protocol):
+        yield f"protocol: {rule.get('protocol')!r} is neither all nor a number (ICMP 1, TCP 6, UDP 17, ICMPv6 58)"
+    for option, numbers in (("tcp_options", ("6",)), ("udp_options", ("17",)), ("icmp_options", ("1", "58"))):
+        if rule.get(option) and protocol not in numbers:
+            yield f"{option}: needs protocol {' or '.join(numbers)}, not {rule.get('protocol')}"
+    for option in ("tcp_options", "udp_options"):
+        for name, ports in (rule.get(option) or {}).items():
+            low, high = ports.get("min"), ports.get("max")
+            if not (isinstance(low, int) and isinstance(high, int) and 1 <= low <= high <= 65535):
+                yield f"{option}.{name}: {low}-{high} is no range within 1-65535"
+
+
+def check_rules(*paths: str) -> Any:
+    """A check of the rules in lists of these names."""
+
+    def check(desired: Document) -> Iterable[str]:
+        for path in paths:
+            for index, rule in enumerate(desired.get(path) or []):
+                for problem in _rule_problems(rule):
+                    yield f"{path}[{index}].{problem}"
+
+    return check
+
+
+SECURITY_LIST = ResourceType(
+    name="security_list",
+    title="Security list",
+    client=CLIENT,
+    parent="vcn_id",
+    fields=(
+        VCN_ID,
+        Field(
+            "ingress_security_rules",
+            type="list",
+            elements="dict",
+            create_default=[],
+            fields=(
+                *MATCH,
+                Field("source", canonical=cidr, required=True),
+                Field("source_type", choices=PEER_TYPES, default="CIDR_BLOCK"),
+            ),
+        ),
+        Field(
+            "egress_security_rules",
+            type="list",
+            elements="dict",
+            create_default=[],
+            fields=(
+                *MATCH,
+                Field("destination", canonical=cidr, required=True),
+                Field("destination_type", choices=PEER_TYPES, default="CIDR_BLOCK"),
+            ),
+        ),
+    ),
+    checks=(check_rules("ingress_security_rules", "egress_security_rules"),),
+)
+
+# --- network security groups -------------------------------------------------------------------------------------
+
+NSG_PEER_TYPES = (*PEER_TYPES, "NETWORK_SECURITY_GROUP")
+RULES_A_CALL = 25  # AddNetworkSecurityGroupSecurityRules, Update..., Remove...: at most 25 rules
+
+SECURITY_RULES = Field(
+    "security_rules",
+    type="list",
+    elements="dict",
+    change=Change.STEPS,
+    on_create=False,
+    steps=lambda before, after, observed: _rule_steps(before or [], after or []),
+    fields=(
+        Field("direction", choices=("INGRESS", "EGRESS"), required=True),
+        *MATCH,
+        Field("source", canonical=cidr),
+        Field("source_type", choices=NSG_PEER_TYPES),
+        Field("destination", canonical=cidr),
+        Field("destination_type", choices=NSG_PEER_TYPES),
+    ),
+)
+_RULE = Field("rule", type="dict", fields=SECURITY_RULES.fields)
+
+
+def _normal(rule: Document) -> Document:
+    form: Document = canonical(_RULE, rule, declarative=True)
+    return form
+
+
+def _rule_steps(before: list[Document], after: list[Document]) -> list[Call]:
+    """Equal rules stay; then those of one direction, peer and protocol become each other; the rest is added, then removed.
+
+    Nothing that stays is touched, and what replaces a rule is there before the rule goes.
+    """
+    there = list(before)
+    wanted: list[Document] = []
+    for rule in after:
+        match = next((r for r in there if _normal(r) == _normal(rule)), None)
+        if match is not None:
+            there.remove(match)
+        elif not any(_normal(rule) == _normal(w) for w in wanted):
+            wanted.append(rule)
+    updates: list[Document] = []
+    added: list[Document] = []
+    for rule in wanted:
+        match = next((r for r in there if _same_flow(r, rule)), None)
+        if match is not None:
+            there.remove(match)
+            updates.append({**rule, "id": match["id"]})
+        else:
+            added.append(rule)
+    operation = "network_security_group_security_rules"
+    calls = [
+        *(Call(f"add_{operation}", {"security_rules": rows}, repeatable=False) for rows in _chunks(added)),
+        *(Call(f"update_{operation}", {"security_rules": rows}) for rows in _chunks(updates)),
+        *(
+            Call(f"remove_{operation}", {"security_rule_ids": [r["id"] for r in rows]}, repeatable=False)
+            for rows in _chunks(there)
+        ),
+    ]
+    return calls
+
+
+def _same_flow(left: Document, right: Document) -> bool:
+    keys = ("direction", "source", "source_type", "destination", "destination_type", "protocol")
+    a, b = _normal(left), _normal(right)
+    return all(a.get(k) == b.get(k) for k in keys)
+
+
+def _chunks(rows: list[Document]) -> list[list[Document]]:
+    return [rows[i : i + RULES_A_CALL] for i in range(0, len(rows), RULES_A_CALL)]
+
+
+def _with_rules(session: Any, document: Document, desired: Document) -> Document:
+    """The group together with its rules, which an operation of their own lists; only where they are managed."""
+    if "security_rules" not in desired:
+        return document
+    rows = session.rows(session.client(CLIENT), "list_network_security_group_security_rules", document["id"])
+    return {**document, "security_rules": rows}
+
+
+def _nsg_problems(desired: Document) -> Iterable[str]:
+    for index, rule in enumerate(desired.get("security_rules") or []):
+        side = "source" if rule.get("direction") == "INGRESS" else "destination"
+        if not rule.get(side) or not rule.get(f"{side}_type"):
+            yield f"security_rules[{index}]: {rule.get('direction')} needs {side} and {side}_type"
+
+
+NETWORK_SECURITY_GROUP = ResourceType(
+    name="network_security_group",
+    title="Network security group",
+    client=CLIENT,
+    parent="vcn_id",
+    fields=(VCN_ID, SECURITY_RULES),
+    complete=_with_rules,
+    checks=(check_rules("security_rules"), _nsg_problems),
+)
