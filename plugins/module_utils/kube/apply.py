@@ -171,9 +171,7 @@ class Applier:
             return self._refused(error, item, resource, live)
         return _compare(item, resource, live, dry)
 
-    def _refused(
-        self, error: ApiError, item: Item, resource: Resource, live: Mapping[str, Any] | None
-    ) -> Change:
+    def _refused(self, error: ApiError, item: Item, resource: Resource, live: Mapping[str, Any] | None) -> Change:
         """What a refused dry run means."""
         if error.namespace_missing and (item.key.namespace in self._namespaces or self.options.check_mode):
             return _create(item, resource, "in a namespace that is planned")
@@ -318,8 +316,7 @@ class Applier:
                     found.append(_delete_change(key, resource, row))
             return found
 
-        resources = {(r.api_version.partition("/")[0] if "/" in r.api_version else "", r.kind): r for r in client.all_resources()}
-        return [change for group in side_by_side(find, list(resources.values())) for change in group]
+        return [change for group in side_by_side(find, client.all_resources()) for change in group]
 
     # Absent
 
@@ -406,16 +403,12 @@ def _scopes(items: Sequence[Item]) -> dict[tuple[str, str], bool]:
     return found
 
 
-def _create(
-    item: Item, resource: Resource | None, note: str = "", live: Mapping[str, Any] | None = None
-) -> Change:
+def _create(item: Item, resource: Resource | None, note: str = "", live: Mapping[str, Any] | None = None) -> Change:
     _before, after = veiled({}, item.manifest)
     return Change("create", item.key, item, resource, live, {}, after, note)
 
 
-def _compare(
-    item: Item, resource: Resource, live: Mapping[str, Any] | None, dry: Mapping[str, Any]
-) -> Change:
+def _compare(item: Item, resource: Resource, live: Mapping[str, Any] | None, dry: Mapping[str, Any]) -> Change:
     if live is None:
         return _create(item, resource)
     before, after = settled(live), settled(dry)

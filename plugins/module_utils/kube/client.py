@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from .config import Connection
-from .errors import ApiError, KubeError, Unreachable, UnknownKind
+from .errors import ApiError, KubeError, UnknownKind, Unreachable
 
 try:
     import urllib3
@@ -70,9 +70,7 @@ WELL_KNOWN: Mapping[tuple[str, str], Resource] = {
     **_known("batch/v1", "CronJob Job"),
     **_known("autoscaling/v2", "HorizontalPodAutoscaler"),
     **_known("policy/v1", "PodDisruptionBudget"),
-    **_known(
-        "networking.k8s.io/v1", "Ingress:ingresses NetworkPolicy:networkpolicies", "IngressClass:ingressclasses"
-    ),
+    **_known("networking.k8s.io/v1", "Ingress:ingresses NetworkPolicy:networkpolicies", "IngressClass:ingressclasses"),
     **_known("rbac.authorization.k8s.io/v1", "Role RoleBinding", "ClusterRole ClusterRoleBinding"),
     **_known("coordination.k8s.io/v1", "Lease"),
     **_known("discovery.k8s.io/v1", "EndpointSlice"),
@@ -80,9 +78,7 @@ WELL_KNOWN: Mapping[tuple[str, str], Resource] = {
     **_known("scheduling.k8s.io/v1", "", "PriorityClass:priorityclasses"),
     **_known("apiextensions.k8s.io/v1", "", "CustomResourceDefinition"),
     **_known("apiregistration.k8s.io/v1", "", "APIService"),
-    **_known(
-        "admissionregistration.k8s.io/v1", "", "MutatingWebhookConfiguration ValidatingWebhookConfiguration"
-    ),
+    **_known("admissionregistration.k8s.io/v1", "", "MutatingWebhookConfiguration ValidatingWebhookConfiguration"),
 }
 
 
@@ -143,7 +139,8 @@ class Client:
                 response = self._send(method, path, query, body, content_type, accept, stream=False)
             except (HTTPError, OSError) as error:
                 if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
-                    raise Unreachable(f"{self.connection.server}: the server's certificate is not trusted: {error}") from None
+                    server = self.connection.server
+                    raise Unreachable(f"{server}: its certificate is not trusted: {error}") from None
                 if not repeatable or time.monotonic() + wait > until:
                     raise Unreachable(f"{self.connection.server}: no answer to {method} {path}: {error}") from None
             else:
@@ -280,7 +277,9 @@ class Client:
             query["labelSelector"] = label_selector
         if field_selector:
             query["fieldSelector"] = field_selector
-        accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" if metadata_only else "application/json"
+        accept = "application/json"
+        if metadata_only:
+            accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         found: list[dict[str, Any]] = []
         while True:
             page = self.request("GET", resource.path(namespace), query, accept=accept)

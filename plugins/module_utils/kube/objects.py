@@ -113,7 +113,8 @@ def parse_documents(text: str, source: str) -> list[Any]:
         mark = getattr(error, "problem_mark", None)
         place = f" line {mark.line + 1}" if mark else ""
         # Not the error's own text: it quotes the file, which may hold a secret.
-        raise KubeError(f"{source}{place}: not YAML ({getattr(error, 'problem', None) or 'cannot be parsed'})") from None
+        why = getattr(error, "problem", None) or "cannot be parsed"
+        raise KubeError(f"{source}{place}: not YAML ({why})") from None
 
 
 def read_files(path: Path) -> list[Item]:
@@ -233,15 +234,13 @@ def veiled(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[st
     for section in ("data", "stringData"):
         old, new = one.get(section), other.get(section)
         if isinstance(old, Mapping):
-            one[section] = {key: SECRET for key in old}
+            one[section] = dict.fromkeys(old, SECRET)
         if isinstance(new, Mapping):
             old = old if isinstance(old, Mapping) else {}
             other[section] = {
                 key: SECRET if key in old and old[key] == value else SECRET_CHANGED for key, value in new.items()
             }
     return one, other
-
-
 
 
 def changed_parts(before: Any, after: Any) -> tuple[Any, Any] | None:
@@ -293,7 +292,7 @@ def holds(actual: Any, wanted: Any) -> bool:
         return (
             isinstance(actual, list)
             and len(actual) == len(wanted)
-            and all(holds(one, other) for one, other in zip(actual, wanted))
+            and all(holds(one, other) for one, other in zip(actual, wanted, strict=True))
         )
     return bool(actual == wanted)
 

@@ -71,7 +71,7 @@ def credential(token: str, api_version: str, now: datetime.datetime) -> dict[str
 
 def _signer(authentication: str, config_file: str, profile: str) -> tuple[Any, str | None]:
     """The SDK's signer for a way of authentication, and the region that goes with it if that is known."""
-    import oci  # noqa: PLC0415 - only the program needs it
+    import oci
 
     if authentication == "instance_principal":
         principal = oci.auth.signers.InstancePrincipalsSecurityTokenSigner()
@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
     wanted = json.loads(os.environ.get("KUBERNETES_EXEC_INFO") or "{}")
     version = wanted.get("apiVersion") or "client.authentication.k8s.io/v1"
     token = make_token(signer, region, options.cluster_id)
-    json.dump(credential(token, version, datetime.datetime.now(datetime.timezone.utc)), sys.stdout)
+    json.dump(credential(token, version, datetime.datetime.now(datetime.UTC)), sys.stdout)
     sys.stdout.write("\n")
 
 

@@ -33,7 +33,7 @@ def condition_of(live: Object, kind: str) -> Mapping[str, Any]:
     """The named condition, or {}."""
     for row in (live.get("status") or {}).get("conditions") or ():
         if row.get("type") == kind:
-            return row  # type: ignore[no-any-return]
+            return row
     return {}
 
 
@@ -268,7 +268,7 @@ class Waiter:
 
         def step(pending: list[Target], progress: Callable[[Target, str], None]) -> list[Target]:
             left = []
-            for target, status in zip(pending, side_by_side(look, pending)):
+            for target, status in zip(pending, side_by_side(look, pending), strict=True):
                 if status.ready:
                     if id(target) in last:
                         progress(target, status.text)
@@ -302,12 +302,13 @@ class Waiter:
 
         def step(pending: list[Target], progress: Callable[[Target, str], None]) -> list[Target]:
             left = []
-            for target, live in zip(pending, side_by_side(look, pending)):
+            for target, live in zip(pending, side_by_side(look, pending), strict=True):
                 if live is None:
                     if id(target) in held:
                         progress(target, "gone")
                     continue
-                finalizers = (live.get("metadata") or {}).get("finalizers") or (live.get("spec") or {}).get("finalizers")
+                metadata, spec = live.get("metadata") or {}, live.get("spec") or {}
+                finalizers = metadata.get("finalizers") or spec.get("finalizers")
                 text = "being deleted" + (f", held by {', '.join(finalizers)}" if finalizers else "")
                 progress(target, text)
                 held[id(target)] = text
@@ -367,7 +368,8 @@ class Waiter:
                 if trouble := pod_trouble(row):
                     found.append(f"Pod {row['metadata']['name']}: {trouble}")
         if target.namespace:
-            events = self.client.list(self.client.resource("v1", "Event"), target.namespace, field_selector="type=Warning")
+            kind = self.client.resource("v1", "Event")
+            events = self.client.list(kind, target.namespace, field_selector="type=Warning")
             mine = [
                 row
                 for row in events

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Client
 from ansible_collections.okestack.oci.plugins.module_utils.kube.config import read_kubeconfig
 from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import KubeError

@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 import pytest
-
 from ansible_collections.okestack.oci.plugins.module_utils.kube.apply import Applier, Change, Options, diff_of
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN, Client
 from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import ApiError, KubeError, UnknownKind
@@ -117,7 +116,7 @@ def test_list_entries_are_compared_by_name(client: Client, space: str) -> None:
 
 def test_field_left_out_is_removed(client: Client, space: str) -> None:
     present(client, config_map("c", a="1", b="2"), namespace=space)
-    before, after = diff_of(present(client, config_map("c", a="1"), namespace=space))
+    before, _after = diff_of(present(client, config_map("c", a="1"), namespace=space))
     assert before == {f"ConfigMap {space}/c": {"data": {"b": "2"}}}
     live = client.get(client.resource("v1", "ConfigMap"), space, "c")
     assert live is not None and live["data"] == {"a": "1"}
@@ -232,7 +231,9 @@ def test_immutable_field(client: Client, space: str) -> None:
     name = f"Job {space}/work"
     assert before[name]["spec"]["template"]["spec"]["containers"] == [{"name": "work", "image": "one"}]
     assert after[name]["spec"]["template"]["spec"]["containers"] == [{"name": "work", "image": "two"}]
-    assert actions(work_done := present(client, work("one"), namespace=space, allow_replace=True)) == ["none"], work_done
+    assert actions(work_done := present(client, work("one"), namespace=space, allow_replace=True)) == ["none"], (
+        work_done
+    )
 
 
 def test_replace(client: Client, space: str) -> None:
@@ -304,7 +305,7 @@ def test_absent_names_the_finalizer_that_holds_an_object(client: Client, space: 
     held = config_map("c")
     held["metadata"]["finalizers"] = ["okestack.example/held"]
     present(client, held, namespace=space)
-    with pytest.raises(KubeError, match="held by .*okestack.example/held"):
+    with pytest.raises(KubeError, match=r"held by .*okestack\.example/held"):
         absent(client, config_map("c"), namespace=space, timeout=1)
     path = client.resource("v1", "ConfigMap").path(space, "c")
     client.request("PATCH", path, body={"metadata": {"finalizers": None}}, content_type="application/merge-patch+json")

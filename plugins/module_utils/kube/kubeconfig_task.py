@@ -1,0 +1,204 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The task behind kubeconfig: a person's kubeconfig whose tokens are made by a helper of ours (no OCI CLI)."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError
+from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context
+
+from . import oke_token
+from .config import Connection, load_yaml
+from .errors import KubeError
+from .reach import ENDPOINT_KINDS, adjusted, cluster_connection
+
+try:
+    import yaml
+except ImportError:  # ansible's own requirement; absent only where imports are checked
+    yaml = None  # type: ignore[assignment]
+
+_SECTIONS = {"clusters": "cluster", "contexts": "context", "users": "user"}
+
+
+class KubeconfigTask:
+    """One cluster's entries in a kubeconfig; those of other clusters in the same file stay."""
+
+    name = "kubeconfig"
+    constraints: Mapping[str, Any] = {"required_if": [("state", "present", ("cluster_id",))]}
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]:
+        return {
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "path": {"type": "path", "required": True},
+            "cluster_id": {"type": "str"},
+            "context": {"type": "str", "required": True},
+            "namespace": {"type": "str"},
+            "endpoint_kind": {"type": "str", "choices": ENDPOINT_KINDS, "default": "PUBLIC_ENDPOINT"},
+            "cluster_endpoint": {"type": "str"},
+            "cluster_proxy_url": {"type": "str"},
+            "cluster_ca_file": {"type": "path"},
+            "tls_server_name": {"type": "str"},
+            "set_current": {"type": "bool", "default": True},
+            "python": {"type": "path"},
+        }
+
+    def execute(self, params: Document, context: Context) -> Document:
+        try:
+            return self._execute(params, context)
+        except KubeError as error:
+            raise ResourceError(str(error)) from None
+
+    def _execute(self, params: Document, context: Context) -> Document:
+        path = Path(params["path"]).expanduser()
+        before = _read(path)
+        result: Document = {"path": str(path), "context": params["context"]}
+        if params.get("state") == "absent":
+            after = _without(before, params["context"])
+        elif holds_unknown([params.get("cluster_id"), params.get("cluster_endpoint")]):
+            planned = {"cluster": params.get("cluster_id")}
+            diff = {"before": {}, "after": planned, "before_header": str(path), "after_header": str(path)}
+            return {**result, "changed": True, "diff": diff}
+        else:
+            connection = adjusted(cluster_connection(params, context), params)
+            after = _with(before, params, connection, _user(params, context))
+            result["server"] = connection.server
+        changed = after != before or (bool(after) and path.exists() and path.stat().st_mode & 0o777 != 0o600)
+        result["changed"] = changed
+        if changed:
+            result["diff"] = {
+                "before_header": str(path),
+                "after_header": str(path),
+                "before": _entries(before, params["context"]),
+                "after": _entries(after, params["context"]),
+            }
+            if not context.check_mode:
+                _write(path, after)
+        return result
+
+
+def _user(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    helper = Path(oke_token.__file__)
+    if not helper.is_file():
+        raise KubeError("kubeconfig runs on the controller only: its helper lies in the collection there")
+    connection = context.session.connection
+    arguments = [
+        str(helper),
+        "--cluster-id",
+        params["cluster_id"],
+        "--region",
+        context.session.region,
+        "--config-file",
+        str(Path(connection.config_file).expanduser().absolute()),
+        "--profile",
+        connection.profile,
+    ]
+    if connection.auth_type == "security_token":
+        arguments += ["--auth", "security_token"]
+    return {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": params.get("python") or sys.executable,
+            "args": arguments,
+            "interactiveMode": "Never",
+            "provideClusterInfo": False,
+        }
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = load_yaml(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise KubeError(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError:
+        raise KubeError(f"{path}: not YAML; it is left as it is") from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict) or document.get("kind", "Config") != "Config":
+        raise KubeError(f"{path}: not a kubeconfig; it is left as it is")
+    return document
+
+
+def _with(
+    before: Mapping[str, Any], params: Mapping[str, Any], connection: Connection, user: Mapping[str, Any]
+) -> dict[str, Any]:
+    name = params["context"]
+    cluster: dict[str, Any] = {"server": connection.server}
+    if connection.ca:
+        cluster["certificate-authority-data"] = base64.b64encode(connection.ca.encode()).decode()
+    if connection.tls_server_name:
+        cluster["tls-server-name"] = connection.tls_server_name
+    if connection.proxy_url:
+        cluster["proxy-url"] = connection.proxy_url
+    entry = {"cluster": name, "user": name}
+    if params.get("namespace"):
+        entry["namespace"] = params["namespace"]
+    bodies = {"clusters": cluster, "contexts": entry, "users": dict(user)}
+    after: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", **before}
+    for section, part in _SECTIONS.items():
+        rows = list(before.get(section) or ())
+        new = {"name": name, part: bodies[section]}
+        places = [number for number, row in enumerate(rows) if row.get("name") == name]
+        if places:
+            rows[places[0]] = new
+        else:
+            rows.append(new)
+        after[section] = rows
+    if params.get("set_current", True) or not before.get("current-context"):
+        after["current-context"] = name
+    return after
+
+
+def _without(before: Mapping[str, Any], name: str) -> dict[str, Any]:
+    after = dict(before)
+    for section in _SECTIONS:
+        if section in after:
+            after[section] = [row for row in after[section] or () if row.get("name") != name]
+    if not any(after.get(section) for section in _SECTIONS):
+        return {}
+    if after.get("current-context") == name:
+        after.pop("current-context")
+    return after
+
+
+def _entries(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The entries of one context, for the diff."""
+    shown: dict[str, Any] = {}
+    for section, part in _SECTIONS.items():
+        for row in document.get(section) or ():
+            if row.get("name") == name:
+                shown[part] = row.get(part) if part != "user" or "exec" in (row.get(part) or {}) else SECRET_USER
+    if shown:
+        shown["current"] = document.get("current-context") == name
+    return shown
+
+
+SECRET_USER = "(a user with a secret of its own)"
+
+
+def _write(path: Path, document: Mapping[str, Any]) -> None:
+    """Whole or not at all, readable by its owner only; a document without entries takes the file away."""
+    if not document:
+        path.unlink(missing_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            yaml.safe_dump(dict(document), stream, sort_keys=False)
+        Path(temporary).chmod(0o600)
+        Path(temporary).replace(path.resolve() if path.is_symlink() else path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

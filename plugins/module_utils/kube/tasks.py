@@ -1,0 +1,325 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tasks behind the kubernetes_* modules: options in, the rooms beside this file, a result out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError
+from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown, is_unknown, placeholder
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context
+
+from .apply import Applier, Change, Options, diff_of
+from .chart import Chart, find_helm, render
+from .client import Client
+from .errors import KubeError
+from .kubeconfig_task import KubeconfigTask
+from .lint import lint
+from .objects import SECRET, Item, items_of, parse_documents, read_files, refuse_duplicates, settled
+from .patch import parse_path, patch
+from .reach import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
+from .secret_task import SecretTask
+from .wait import Target, Waiter, predicate_for
+
+WAIT_OPTIONS: dict[str, dict[str, Any]] = {
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "int", "default": 600},
+    "wait_interval": {"type": "float", "default": 10.0},
+}
+
+
+class ManifestTask:
+    """Objects as declared: applied, or absent."""
+
+    name = "kubernetes_manifest"
+    constraints: Mapping[str, Any] = {
+        "required_one_of": [*CLUSTER_CONSTRAINTS["required_one_of"], ("definition", "src", "chart")],
+        "mutually_exclusive": [*CLUSTER_CONSTRAINTS["mutually_exclusive"], ("definition", "src", "chart")],
+        "required_if": [("prune", True, ("owner",))],
+    }
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]:
+        return {
+            **CLUSTER_OPTIONS,
+            **WAIT_OPTIONS,
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "definition": {"type": "raw"},
+            "src": {"type": "path"},
+            "chart": {
+                "type": "dict",
+                "options": {
+                    "path": {"type": "str", "required": True},
+                    "repo": {"type": "str"},
+                    "version": {"type": "str"},
+                    "release": {"type": "str", "required": True},
+                    "values": {"type": "dict"},
+                    "crds": {"type": "bool", "default": True},
+                    "kube_version": {"type": "str"},
+                    "api_versions": {"type": "list", "elements": "str"},
+                },
+            },
+            "helm_path": {"type": "path"},
+            "namespace": {"type": "str"},
+            "patches": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "kind": {"type": "str"},
+                    "name": {"type": "str"},
+                    "namespace": {"type": "str"},
+                    "remove": {"type": "list", "elements": "str"},
+                    "set": {"type": "dict"},
+                },
+            },
+            "virtual_nodes": {"type": "bool", "default": False},
+            "owner": {"type": "str"},
+            "prune": {"type": "bool", "default": False},
+            "force": {"type": "bool", "default": False},
+            "allow_replace": {"type": "bool", "default": False},
+            "wait_conditions": {"type": "dict"},
+            "delete_finished_pods": {"type": "bool", "default": False},
+        }
+
+    def execute(self, params: Document, context: Context) -> Document:
+        try:
+            return self._execute(params, context)
+        except KubeError as error:
+            raise ResourceError(str(error)) from None
+
+    def _execute(self, params: Document, context: Context) -> Document:
+        began = time.monotonic()
+        items = self._items(params)
+        refuse_duplicates(items)
+        absent = params.get("state") == "absent"
+        if params.get("virtual_nodes") and not absent:
+            problems = lint([item.manifest for item in items])
+            if problems:
+                lines = "\n".join(f"  {problem}" for problem in problems)
+                raise KubeError(f"virtual nodes cannot run this; nothing was changed:\n{lines}")
+        client = client_for(params, context)
+        applier = Applier(
+            client, _options(params, context), context.report, context.warn, holds_unknown, context.stop.wait
+        )
+        changes = applier.absent(items) if absent else applier.present(items)
+        result = _result(changes, began)
+        if not absent:
+            result["addresses"] = _addresses(changes)
+        return result
+
+    def _items(self, params: Document) -> list[Item]:
+        """What is declared, wherever from, patched."""
+        items: list[Item]
+        if params.get("chart"):
+            chart = {name: value for name, value in params["chart"].items() if value is not None}
+            for name in ("path", "release"):
+                if not chart.get(name):
+                    raise KubeError(f"chart.{name} is required")
+            wanted = Chart(
+                path=chart["path"],
+                release=chart["release"],
+                namespace=params.get("namespace") or "default",
+                repo=chart.get("repo"),
+                version=chart.get("version"),
+                values=chart.get("values") or {},
+                crds=chart.get("crds", True),
+                kube_version=chart.get("kube_version"),
+                api_versions=tuple(chart.get("api_versions") or ()),
+            )
+            items = render(wanted, find_helm(params.get("helm_path")))
+        elif params.get("src"):
+            items = read_files(Path(params["src"]).expanduser())
+        else:
+            items = items_of(_documents(params.get("definition")), "definition")
+        patches = params.get("patches") or []
+        for row in patches:
+            for path in [*(row.get("remove") or ()), *(row.get("set") or {})]:
+                parse_path(path)
+        patch(items, patches)
+        return items
+
+
+def _documents(definition: Any) -> list[Any]:
+    """A definition as given: a dict, YAML text (a rendered template), or a list of these."""
+    found: list[Any] = []
+    for row in definition if isinstance(definition, list) else [definition]:
+        found += parse_documents(row, "definition") if isinstance(row, str) else [row]
+    return found
+
+
+def _options(params: Mapping[str, Any], context: Context) -> Options:
+    conditions = {}
+    for kind, wanted in (params.get("wait_conditions") or {}).items():
+        conditions[str(kind)] = [wanted] if isinstance(wanted, str) else list(wanted)
+    return Options(
+        namespace=params.get("namespace"),
+        owner=params.get("owner"),
+        prune=bool(params.get("prune")),
+        force=bool(params.get("force")),
+        allow_replace=bool(params.get("allow_replace")),
+        check_mode=context.check_mode,
+        wait=bool(params.get("wait", True)),
+        timeout=_number(params.get("wait_timeout"), 600.0),
+        interval=_number(params.get("wait_interval"), 10.0),
+        conditions=conditions,
+        delete_finished_pods=bool(params.get("delete_finished_pods")),
+    )
+
+
+def _number(value: Any, default: float) -> float:
+    return default if value is None or is_unknown(value) else float(value)
+
+
+def _result(changes: Sequence[Change], began: float) -> Document:
+    changed = [change for change in changes if change.action != "none"]
+    result: Document = {
+        "changed": bool(changed),
+        "objects": [change.summary() for change in changes],
+    }
+    if changed:
+        before, after = diff_of(changes)
+        result["diff"] = {"before_header": "cluster", "after_header": "cluster", "before": before, "after": after}
+        result["duration"] = round(time.monotonic() - began, 1)
+    return result
+
+
+def _addresses(changes: Sequence[Change]) -> list[str]:
+    """Of the Services of type LoadBalancer, in the declaration's order; a placeholder for one that is planned."""
+    found: list[str] = []
+    for change in changes:
+        manifest = change.item.manifest if change.item else change.live or {}
+        if change.key.kind != "Service" or (manifest.get("spec") or {}).get("type") != "LoadBalancer":
+            continue
+        rows = (((change.live or {}).get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+        known = [row.get("ip") or row.get("hostname") for row in rows]
+        found += known or [placeholder("Service", change.key.name, "address")]
+    return found
+
+
+class InfoTask:
+    """Objects as they are."""
+
+    name = "kubernetes_info"
+    constraints: Mapping[str, Any] = CLUSTER_CONSTRAINTS
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]:
+        return {
+            **CLUSTER_OPTIONS,
+            "api_version": {"type": "str", "default": "v1"},
+            "kind": {"type": "str", "required": True},
+            "name": {"type": "str"},
+            "namespace": {"type": "str"},
+            "label_selector": {"type": "str"},
+            "field_selector": {"type": "str"},
+        }
+
+    def execute(self, params: Document, context: Context) -> Document:
+        try:
+            client = client_for(params, context)
+            found = self._find(client, params) if client else []
+        except KubeError as error:
+            raise ResourceError(str(error)) from None
+        return {"changed": False, "resources": [_shown(row) for row in found]}
+
+    def _find(self, client: Client, params: Document) -> list[Mapping[str, Any]]:
+        resource = client.resource(params.get("api_version") or "v1", params["kind"])
+        if params.get("name"):
+            namespace = (params.get("namespace") or client.connection.namespace) if resource.namespaced else None
+            row = client.get(resource, namespace, params["name"])
+            return [row] if row else []
+        return [
+            *client.list(
+                resource,
+                params.get("namespace"),
+                params.get("label_selector") or "",
+                params.get("field_selector") or "",
+            )
+        ]
+
+
+def _shown(live: Mapping[str, Any]) -> dict[str, Any]:
+    """An object for a result: without the managers' bookkeeping, without a Secret's values."""
+    shown = settled(live)
+    for name in ("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp"):
+        if name in live["metadata"]:
+            shown["metadata"][name] = live["metadata"][name]
+    if "status" in live:
+        shown["status"] = live["status"]
+    if live.get("kind") == "Secret":
+        for section in ("data", "stringData"):
+            if section in shown:
+                shown[section] = dict.fromkeys(shown[section], SECRET)
+    return shown
+
+
+class WaitTask:
+    """One object, or those a selector finds, until they are ready or gone."""
+
+    name = "kubernetes_wait"
+    constraints: Mapping[str, Any] = {
+        **CLUSTER_CONSTRAINTS,
+        "required_one_of": [*CLUSTER_CONSTRAINTS["required_one_of"], ("name", "label_selector")],
+    }
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]:
+        return {
+            **CLUSTER_OPTIONS,
+            "api_version": {"type": "str", "default": "v1"},
+            "kind": {"type": "str", "required": True},
+            "name": {"type": "str"},
+            "namespace": {"type": "str"},
+            "label_selector": {"type": "str"},
+            "state": {"type": "str", "choices": ["ready", "absent"], "default": "ready"},
+            "conditions": {"type": "list", "elements": "str"},
+            "wait_timeout": {"type": "int", "default": 600},
+            "wait_interval": {"type": "float", "default": 10.0},
+        }
+
+    def execute(self, params: Document, context: Context) -> Document:
+        try:
+            return self._execute(params, context)
+        except KubeError as error:
+            raise ResourceError(str(error)) from None
+
+    def _execute(self, params: Document, context: Context) -> Document:
+        began = time.monotonic()
+        if context.check_mode:
+            return {"changed": False, "resources": [], "duration": 0.0}
+        client = client_for(params, context)
+        assert client is not None
+        api_version, kind = params.get("api_version") or "v1", params["kind"]
+        predicate = predicate_for(api_version, kind, params.get("conditions") or ())
+        absent = params.get("state") == "absent"
+        if predicate is None and not absent:
+            raise KubeError(f"what ready means for {kind} of {api_version} is not known here: set conditions")
+        resource = client.resource(api_version, kind)
+        namespace = (params.get("namespace") or client.connection.namespace) if resource.namespaced else None
+        names = [params["name"]] if params.get("name") else []
+        if not names:
+            rows = client.list(resource, namespace, params["label_selector"])
+            names = [row["metadata"]["name"] for row in rows]
+            if not names and not absent:
+                raise KubeError(f"no {kind} in {namespace} has the labels {params['label_selector']}")
+        check = predicate or predicate_for(api_version, kind, ("Ready",))
+        assert check is not None
+        targets = [Target(resource, namespace, name, check) for name in names]
+        waiter = Waiter(
+            client,
+            context.report,
+            _number(params.get("wait_timeout"), 600.0),
+            _number(params.get("wait_interval"), 10.0),
+            context.stop.wait,
+        )
+        found: Sequence[Mapping[str, Any]] = []
+        if absent:
+            waiter.gone(targets)
+        else:
+            found = waiter.ready(targets)
+        duration = round(time.monotonic() - began, 1)
+        return {"changed": False, "resources": [_shown(row) for row in found], "duration": duration}
+
+
+TASKS = (ManifestTask(), SecretTask(), KubeconfigTask(), InfoTask(), WaitTask())
