@@ -40,10 +40,8 @@ class ActionModule(ActionBase):
         del tmp
         found = module_loader.find_plugin_with_context(self._task.action, collection_list=self._task.collections)
         name = (found.resolved_fqcn or self._task.action).rpartition(".")[2]
-        if (
-            self._task.async_val
-            or (self._play_context.connection not in ("local", "ansible.builtin.local")
-            and not _is_local(self._connection))
+        if self._task.async_val or (
+            self._play_context.connection not in ("local", "ansible.builtin.local") and not _is_local(self._connection)
         ):
             return {
                 **result,

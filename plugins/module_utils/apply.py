@@ -8,7 +8,7 @@ import hashlib
 import importlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as _field
 from typing import Any
@@ -70,8 +70,15 @@ class Engine:
     """Brings one resource of a type to what a wish declares."""
 
     def __init__(
-        self, session: Session, type_: ResourceType, wish: Wish, clock: Callable[[], float] = time.monotonic
+        self,
+        session: Session,
+        type_: ResourceType,
+        wish: Wish,
+        clock: Callable[[], float] = time.monotonic,
+        first_look: Callable[[], Document | None] | None = None,
     ) -> None:
+        """``first_look`` gives what is there where the caller has read it already (None: nothing); used once."""
+        self._first_look = first_look
         self.session = session
         self.type = type_
         self.wish = wish
@@ -136,7 +143,7 @@ class Engine:
     def _plan(self, observed: Document | None) -> Plan:
         wish = self.wish
         if wish.id and is_unknown(wish.id):  # it belongs to something that is itself only planned
-            return Plan("update", after={k: v for k, v in wish.fields.items()})
+            return Plan("update", after=dict(wish.fields))
         if observed is None:
             missing = [f.name for f in self.type.all_fields if f.required and wish.fields.get(f.name) is None]
             if missing:
@@ -168,6 +175,10 @@ class Engine:
     def find(self) -> Document | None:
         """The one living resource that the wish means; None where there is none. Two of a name are refused."""
         wish = self.wish
+        if self._first_look is not None:
+            look, self._first_look = self._first_look, None
+            seen = look()
+            return self._completed(seen) if seen is not None else None
         if wish.id:
             if is_unknown(wish.id):
                 return None
@@ -185,19 +196,12 @@ class Engine:
         lacking = [k for k, v in narrow.items() if not v] + ([] if name else [self.type.name_field])
         if lacking:
             raise ResourceError(f"{self.type.name}: to find it give {' and '.join(lacking)}, or id")
-        matches = [d for d in self.list(narrow, name) if self.type.states.living(d)]
-        if len(matches) > 1:
-            ids = ", ".join(d["id"] for d in matches)
-            raise ResourceError(
-                f"{self.label}: {len(matches)} have this name: {ids}. Give the id of the one that is meant"
-            )
-        if not matches:
-            return None
-        if self.type.list_complete:
-            return self._completed(matches[0])
-        return self.get(matches[0]["id"])
+        found = the_one(self.type, self.label, self.named(narrow, name))
+        if found is None or self.type.list_complete:
+            return self._completed(found) if found else None
+        return self.get(found["id"])
 
-    def list(self, narrow: Mapping[str, Any], name: str | None) -> list[Document]:
+    def named(self, narrow: Mapping[str, Any], name: str | None) -> list[Document]:
         """The resources of a scope, those of a name where one is given."""
         arguments = dict(narrow)
         if name and self.type.name_filter:
@@ -226,7 +230,8 @@ class Engine:
     def _refuse_failed(self, document: Document) -> None:
         if self.type.states.of(document) in self.type.states.failed and not self.wish.allow_replace:
             raise ResourceError(
-                f"{self.label} ({document['id']}) is {self.type.states.of(document)}: {document.get('lifecycle_details') or 'the service gives no reason'}. "
+                f"{self.label} ({document['id']}) is {self.type.states.of(document)}: "
+                f"{document.get('lifecycle_details') or 'the service gives no reason'}. "
                 "Remove it (state: absent), or set allow_replace: true to have it made anew"
             )
 
@@ -317,7 +322,7 @@ class Engine:
                 document = self.wait(id_)
         if touched or document is None:
             document = self._seen(id_)
-        return self._usable(document) if self.wish.wait else document
+        return (self._usable(document) or document) if self.wish.wait else document
 
     def _write(self, call: Call, id_: str, etag: str | None) -> None:
         kwargs: dict[str, Any] = dict(call.arguments)
@@ -409,7 +414,8 @@ class Engine:
                 said, spoken = line, now
             if now - started > self.wish.wait_timeout:
                 raise ResourceError(
-                    f"{self.label} ({id_}) is still {state} after {duration(now - started)} (wait_timeout). {self._requests_of(id_)} "
+                    f"{self.label} ({id_}) is still {state} after {duration(now - started)} (wait_timeout). "
+                    f"{self._requests_of(id_)} "
                     "It goes on by itself: run again to wait further, or raise wait_timeout"
                 )
             self._sleep(min(pause, self.wish.wait_interval))
@@ -511,7 +517,7 @@ class Engine:
         return {k: v for k, v in {**observed, **changed}.items() if k not in _secrets(self.type)}
 
     def _shape(self) -> Document:
-        """A resource of the type of which nothing is known yet: each value a placeholder, as deep as the SDK's model goes."""
+        """A resource of which nothing is known yet: each value a placeholder, as deep as the SDK's model goes."""
         name = str(self.wish.fields.get(self.type.name_field) or self.wish.id or "")
         models = importlib.import_module(f"oci.{self.type.package}.models")
         made = _shape_of(models, self.type.read_model, lambda path: placeholder(self.type.name, name, path), "", 3)
@@ -541,6 +547,15 @@ def _secrets(type_: ResourceType) -> frozenset[str]:
 
 def _differs(type_: ResourceType, wanted: Document, old: Document, new: Document) -> bool:
     return any(old.get(name) != new.get(name) for name in wanted)
+
+
+def the_one(type_: ResourceType, label: str, documents: Iterable[Document]) -> Document | None:
+    """The only living one of some documents of one name; two are refused with their ids."""
+    matches = [d for d in documents if type_.states.living(d)]
+    if len(matches) > 1:
+        ids = ", ".join(d["id"] for d in matches)
+        raise ResourceError(f"{label}: {len(matches)} have this name: {ids}. Give the id of the one that is meant")
+    return matches[0] if matches else None
 
 
 def duration(seconds: float) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as _field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 try:
@@ -157,13 +158,14 @@ class Session:
     def config(self) -> dict[str, Any]:
         """The profile of the configuration file, its key read and checked only as far as signing needs."""
         if self._config is None:
-            path = os.path.expanduser(self.connection.config_file)
-            if not os.path.isfile(path):
+            path = Path(self.connection.config_file).expanduser()
+            if not path.is_file():
                 raise CloudError(
-                    f"{path}: no such configuration file. Set config_file (or OCI_CONFIG_FILE) to one with tenancy, user, fingerprint, key_file and region"
+                    f"{path}: no such configuration file. Set config_file (or OCI_CONFIG_FILE) to one "
+                    "with tenancy, user, fingerprint, key_file and region"
                 )
             try:
-                self._config = oci.config.from_file(path, self.connection.profile)
+                self._config = oci.config.from_file(str(path), self.connection.profile)
             except Exception as error:
                 raise CloudError(f"{path}: profile {self.connection.profile}: {error}") from None
         return self._config
@@ -229,7 +231,7 @@ class Session:
         http = client.base_client.session
         http.trust_env = False  # proxies and CA bundles are options; reading .netrc for each request is slow
         if self.connection.ca_file:
-            http.verify = os.path.expanduser(self.connection.ca_file)
+            http.verify = str(Path(self.connection.ca_file).expanduser())
         if self.connection.proxy_url:
             http.proxies = {"http": self.connection.proxy_url, "https": self.connection.proxy_url}
         return client
@@ -310,7 +312,8 @@ def explain(error: Any, operation: str) -> CloudError:
     if error.code == "LimitExceeded" or error.code == "QuotaExceeded":
         hint = "ask for a higher limit or free some resources"
     service = getattr(error, "target_service", None) or ""
-    text = f"{service + ' ' if service else ''}{operation}: {error.status} {error.code}: {error.message} (request {error.request_id})"
+    where = f"{service} {operation}".strip()
+    text = f"{where}: {error.status} {error.code}: {error.message} (request {error.request_id})"
     return CloudError(
         text + (f". {hint[0].upper()}{hint[1:]}" if hint else ""),
         status=error.status,
@@ -323,12 +326,12 @@ def _signer(config: Mapping[str, Any], connection: Connection) -> Any:
     token_file = config.get("security_token_file")
     if connection.auth_type == "security_token" and not token_file:
         raise CloudError(
-            f"profile {connection.profile} of {connection.config_file} has no security_token_file: sign in with `oci session authenticate`"
+            f"profile {connection.profile} of {connection.config_file} has no security_token_file: "
+            "sign in with `oci session authenticate`"
         )
     key = _load_key(config)
     if connection.auth_type == "security_token":
-        with open(os.path.expanduser(str(token_file)), encoding="utf-8") as stream:
-            identity = "ST$" + stream.read().strip()
+        identity = "ST$" + Path(str(token_file)).expanduser().read_text(encoding="utf-8").strip()
     else:
         missing = [k for k in ("tenancy", "user", "fingerprint") if not config.get(k)]
         if missing:
@@ -343,10 +346,9 @@ def _load_key(config: Mapping[str, Any]) -> Any:
 
     content = config.get("key_content")
     if not content:
-        path = os.path.expanduser(str(config.get("key_file") or ""))
+        path = Path(str(config.get("key_file") or "")).expanduser()
         try:
-            with open(path, encoding="ascii") as stream:
-                content = stream.read()
+            content = path.read_text(encoding="ascii")
         except OSError as error:
             raise CloudError(f"key_file {path}: {error.strerror}") from None
     secret = config.get("pass_phrase")

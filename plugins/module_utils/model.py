@@ -92,7 +92,7 @@ Steps = Callable[[Any, Any, Document], list[Call]]
 class Field:
     """A field of a resource: an option of its module under the SDK's name.
 
-    ``type``, ``elements``, ``choices``: as in an argument spec. ``fields``: those of a nested dict or of a list's dicts.
+    ``type``, ``elements``, ``choices``: as in an argument spec. ``fields``: of a nested dict or of a list's dicts.
     ``default``: what the service takes for a field not given inside a declarative list.
     ``canonical``: maps a value to what is compared; both sides go through it.
     """
@@ -108,7 +108,10 @@ class Field:
     default: Any = UNSET
     canonical: Callable[[Any], Any] | None = None
     ordered: bool = False  # a list whose order counts
-    reference: str | None = None  # the type whose id this is
+    reference: str | None = None  # the type whose id this is; in a declared set a name may stand for the id
+    reference_by: tuple[str, Mapping[str, str]] | None = (
+        None  # (field beside it, its value -> the type) where that decides
+    )
     steps: Steps | None = None
     on_create: bool = True  # part of the create model; else applied right after
     on_update: bool = True  # a nested field: part of the update model

@@ -100,10 +100,10 @@ def plan_present(
         return _plan_create(type_, desired)
     if type_.states.of(observed) in type_.states.failed:
         made = _plan_create(type_, desired)
-        field = type_.states.field
-        return Plan("replace", made.create, made.calls, {field: observed.get(field)}, {field: type_.states.ready[0]})
+        state = type_.states.field
+        return Plan("replace", made.create, made.calls, {state: observed.get(state)}, {state: type_.states.ready[0]})
     revive = type_.states.of(observed) in type_.states.scheduled
-    changed = []
+    changed: list[tuple[Field, Any, Any]] = []
     for field in type_.all_fields:
         if field.name in desired and field.change is not Change.ONCE:
             old = observed.get(field.read or field.name)
@@ -115,7 +115,8 @@ def plan_present(
     fixed = [row for f, old, new in changed for row in _fixed(f, f.name, old, new)]
     if fixed and not allow_replace:
         raise PlanError(
-            f"{type_.label({**observed, **desired})} ({observed.get('id')}): the service cannot change {'; '.join(fixed)}. "
+            f"{type_.label({**observed, **desired})} ({observed.get('id')}): the service cannot change "
+            f"{'; '.join(fixed)}. "
             "Set allow_replace: true to delete it and make it anew, or declare the value that is there."
         )
     before = {f.name: shown(f, old, new)[0] for f, old, new in changed}

@@ -13,7 +13,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTa
 
 _UTILS = "ansible_collections.okestack.oci.plugins.module_utils"
 TYPE_ROOMS = ("network", "vault", "mysql", "kubernetes_engine", "identity", "registry")
-TASK_ROOMS = ("info", "kube.tasks")
+TASK_ROOMS = ("info", "types.virtual_network", "kube.tasks")
 """Rooms whose module-level ``TASKS`` lists tasks that keep no single resource."""
 
 # What most runs use; importing it once in Ansible's parent process spares every task the time.

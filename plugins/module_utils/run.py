@@ -57,8 +57,11 @@ class Task(Protocol):
     ResourceError, CloudError or PlanError for people, and puts values nobody may see into ``context.secrets``.
     """
 
-    name: str
-    constraints: Mapping[str, Any]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def constraints(self) -> Mapping[str, Any]: ...
 
     def argument_spec(self) -> dict[str, dict[str, Any]]: ...
 
@@ -143,7 +146,7 @@ class ResourceTask:
         return Wish(
             state=params.get("state") or "present",
             id=params.get("id"),
-            fields={n: _given(params[n]) for n in names if params.get(n) is not None},
+            fields={n: given(params[n]) for n in names if params.get(n) is not None},
             extra={n: params.get(n) for n in self.type.extra_options},
             purge_tags=bool(params.get("purge_tags")),
             allow_replace=bool(params.get("allow_replace")),
@@ -154,12 +157,12 @@ class ResourceTask:
         )
 
 
-def _given(value: Any) -> Any:
+def given(value: Any) -> Any:
     """Without the nulls that an argument spec fills in for suboptions not given."""
     if isinstance(value, Mapping):
-        return {k: _given(v) for k, v in value.items() if v is not None}
+        return {k: given(v) for k, v in value.items() if v is not None}
     if isinstance(value, list):
-        return [_given(v) for v in value]
+        return [given(v) for v in value]
     return value
 
 
@@ -205,7 +208,8 @@ def run_task(task: Task, params: Document, context: Context) -> Document:
         result = {
             "failed": True,
             "changed": False,
-            "msg": f"{task.name}: a fault in okestack.oci, please report it: {type(error).__name__}: {error} (at {' < '.join(reversed(places))})",
+            "msg": f"{task.name}: a fault in okestack.oci, please report it: {type(error).__name__}: {error} "
+            f"(at {' < '.join(reversed(places))})",
         }
     plain = json.loads(json.dumps(result, default=str))
     return scrub(plain, context.secrets)

@@ -170,7 +170,13 @@ SERVICE_GATEWAY = ResourceType(
     name_filter=None,
     fields=(
         VCN_ID,
-        Field("services", type="list", elements="dict", fields=(Field("service_id", required=True),), required=True),
+        Field(
+            "services",
+            type="list",
+            elements="dict",
+            fields=(Field("service_id", required=True, reference="service"),),
+            required=True,
+        ),
         Field("block_traffic", type="bool", on_create=False),
         Field("route_table_id", reference="route_table"),
     ),
@@ -191,9 +197,14 @@ ROUTE_TABLE = ResourceType(
             elements="dict",
             create_default=[],
             fields=(
-                Field("destination", canonical=cidr, required=True),
+                Field(
+                    "destination",
+                    canonical=cidr,
+                    required=True,
+                    reference_by=("destination_type", {"SERVICE_CIDR_BLOCK": "service_cidr"}),
+                ),
                 Field("destination_type", choices=("CIDR_BLOCK", "SERVICE_CIDR_BLOCK"), default="CIDR_BLOCK"),
-                Field("network_entity_id", required=True),
+                Field("network_entity_id", required=True, reference="gateway"),
                 Field("description", canonical=_text),
             ),
         ),
@@ -257,7 +268,12 @@ SECURITY_LIST = ResourceType(
             create_default=[],
             fields=(
                 *MATCH,
-                Field("source", canonical=cidr, required=True),
+                Field(
+                    "source",
+                    canonical=cidr,
+                    required=True,
+                    reference_by=("source_type", {"SERVICE_CIDR_BLOCK": "service_cidr"}),
+                ),
                 Field("source_type", choices=PEER_TYPES, default="CIDR_BLOCK"),
             ),
         ),
@@ -268,7 +284,12 @@ SECURITY_LIST = ResourceType(
             create_default=[],
             fields=(
                 *MATCH,
-                Field("destination", canonical=cidr, required=True),
+                Field(
+                    "destination",
+                    canonical=cidr,
+                    required=True,
+                    reference_by=("destination_type", {"SERVICE_CIDR_BLOCK": "service_cidr"}),
+                ),
                 Field("destination_type", choices=PEER_TYPES, default="CIDR_BLOCK"),
             ),
         ),
@@ -291,9 +312,23 @@ SECURITY_RULES = Field(
     fields=(
         Field("direction", choices=("INGRESS", "EGRESS"), required=True),
         *MATCH,
-        Field("source", canonical=cidr),
+        Field(
+            "source",
+            canonical=cidr,
+            reference_by=(
+                "source_type",
+                {"SERVICE_CIDR_BLOCK": "service_cidr", "NETWORK_SECURITY_GROUP": "network_security_group"},
+            ),
+        ),
         Field("source_type", choices=NSG_PEER_TYPES),
-        Field("destination", canonical=cidr),
+        Field(
+            "destination",
+            canonical=cidr,
+            reference_by=(
+                "destination_type",
+                {"SERVICE_CIDR_BLOCK": "service_cidr", "NETWORK_SECURITY_GROUP": "network_security_group"},
+            ),
+        ),
         Field("destination_type", choices=NSG_PEER_TYPES),
     ),
 )
@@ -306,7 +341,7 @@ def _normal(rule: Document) -> Document:
 
 
 def _rule_steps(before: list[Document], after: list[Document]) -> list[Call]:
-    """Equal rules stay; then those of one direction, peer and protocol become each other; the rest is added, then removed.
+    """Equal rules stay; those of one direction, peer and protocol become each other; the rest is added, then removed.
 
     Nothing that stays is touched, and what replaces a rule is there before the rule goes.
     """
@@ -328,7 +363,7 @@ def _rule_steps(before: list[Document], after: list[Document]) -> list[Call]:
         else:
             added.append(rule)
     operation = "network_security_group_security_rules"
-    calls = [
+    return [
         *(Call(f"add_{operation}", {"security_rules": rows}, repeatable=False) for rows in _chunks(added)),
         *(Call(f"update_{operation}", {"security_rules": rows}) for rows in _chunks(updates)),
         *(
@@ -336,7 +371,6 @@ def _rule_steps(before: list[Document], after: list[Document]) -> list[Call]:
             for rows in _chunks(there)
         ),
     ]
-    return calls
 
 
 def _same_flow(left: Document, right: Document) -> bool:

@@ -1,0 +1,286 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A set of resources that refer to each other by name, kept as one: one look, one plan, one diff.
+
+What is independent is done side by side. Knows no type by name; ``types/virtual_network.py`` declares a set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from dataclasses import field as _field
+from typing import Any
+
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Outcome, ResourceError, Wish, the_one
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Session
+from ansible_collections.okestack.oci.plugins.module_utils.model import Document, Field, ResourceType, is_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.plan import PlanError
+
+WORKERS = 10
+"""Operations side by side, as many as Terraform's default."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One resource of a set, or the part of one that can only be written once others are there.
+
+    ``key`` is unique in the set. ``path`` is the option it was declared under. ``fields`` may hold names where ids
+    belong. ``id_of`` names another node and the field of its document that is this resource's id.
+    """
+
+    key: str
+    type: ResourceType
+    path: str
+    fields: Document
+    id_of: tuple[str, str] | None = None
+    removable: bool = True
+    title: str = ""  # what people call it, where its fields do not hold its name
+
+
+@dataclass
+class SetOutcome:
+    """What came of each node, by key, in the order of declaration."""
+
+    outcomes: dict[str, Outcome] = _field(default_factory=dict)
+
+    @property
+    def changed(self) -> bool:
+        return any(o.plan.changes for o in self.outcomes.values())
+
+
+Lookup = Callable[[str, str], str]
+"""(kind of reference, name) -> the node's key; raises KeyError."""
+
+
+def references(fields: Sequence[Field], value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
+    """(path, kind, name) of each name in a resource's fields that stands for another resource."""
+    for field in fields:
+        inner = value.get(field.name)
+        where = f"{path}.{field.name}" if path else field.name
+        if inner is None:
+            continue
+        if isinstance(inner, list):
+            for index, item in enumerate(inner):
+                if isinstance(item, Mapping):
+                    yield from references(field.fields, item, f"{where}[{index}]")
+                elif (kind := _kind(field, value)) and _is_name(item):
+                    yield f"{where}[{index}]", kind, item
+        elif isinstance(inner, Mapping):
+            yield from references(field.fields, inner, where)
+        elif (kind := _kind(field, value)) and _is_name(inner):
+            yield where, kind, inner
+
+
+def resolved(fields: Sequence[Field], value: Mapping[str, Any], find: Callable[[str, str], str]) -> Document:
+    """A copy in which each name that stands for a resource is its id (``find``: (kind, name) -> id)."""
+    made: Document = dict(value)
+    for field in fields:
+        inner = value.get(field.name)
+        if inner is None:
+            continue
+        kind = _kind(field, value)
+        if isinstance(inner, list):
+            made[field.name] = [
+                resolved(field.fields, item, find)
+                if isinstance(item, Mapping)
+                else find(kind, item)
+                if kind and _is_name(item)
+                else item
+                for item in inner
+            ]
+        elif isinstance(inner, Mapping) and field.fields:
+            made[field.name] = resolved(field.fields, inner, find)
+        elif kind and _is_name(inner):
+            made[field.name] = find(kind, inner)
+    return made
+
+
+def _kind(field: Field, beside: Mapping[str, Any]) -> str | None:
+    if field.reference_by:
+        name, kinds = field.reference_by
+        return kinds.get(beside.get(name) or "")
+    return field.reference
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and not value.startswith("ocid1.") and not is_unknown(value)
+
+
+class ResourceSet:
+    """Keeps the nodes of a set.
+
+    ``lookup`` finds the node that a name means. ``constants`` answers references to what is no node (a service of the
+    region): (kind, name) -> value, or None.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        nodes: Sequence[Node],
+        template: Wish,
+        lookup: Lookup,
+        constants: Callable[[str, str], str | None],
+    ) -> None:
+        self.session = session
+        self.nodes = {n.key: n for n in nodes}
+        self.template = template
+        self.lookup = lookup
+        self.constants = constants
+        self._documents: dict[str, Document | None] = {}
+
+    # -- order ----------------------------------------------------------------------------------------------------
+
+    def needs(self) -> dict[str, set[str]]:
+        """For each node the nodes that must be there before it. Raises ResourceError naming each unknown name."""
+        problems: list[str] = []
+        needs: dict[str, set[str]] = {}
+        for node in self.nodes.values():
+            needs[node.key] = {node.id_of[0]} if node.id_of else set()
+            for path, kind, name in references(node.type.all_fields, node.fields, ""):
+                if self.constants(kind, name) is not None:
+                    continue
+                try:
+                    needs[node.key].add(self.lookup(kind, name))
+                except KeyError:
+                    problems.append(
+                        f"{node.path}.{path}: there is no {kind.replace('_', ' ')} {name!r} in this declaration"
+                    )
+            needs[node.key].discard(node.key)
+        if problems:
+            raise ResourceError("\n".join(problems))
+        return needs
+
+    # -- present --------------------------------------------------------------------------------------------------
+
+    def present(self, listings: Mapping[str, list[Document]], check: bool) -> SetOutcome:
+        """Brings all nodes to what they declare. ``listings``: what is there, by the name of the type.
+
+        All is planned before anything is written, so that all problems are told at once and none half-way.
+        """
+        needs = self.needs()
+        engines: dict[str, Engine] = {}
+        planned = SetOutcome()
+        problems: list[str] = []
+        order = list(_ordered(needs))
+        with ThreadPoolExecutor(WORKERS) as pool:
+            completed = dict(zip(order, pool.map(lambda k: self._look(k, listings), order), strict=True))
+        for key in order:
+            engine = self._engine(key, completed[key])
+            try:
+                planned.outcomes[key] = engine.run(check=True)
+            except (ResourceError, PlanError) as error:
+                problems.append(f"{self.nodes[key].path}: {error}")
+                continue
+            self._documents[key] = planned.outcomes[key].resource
+            engines[key] = engine
+        if problems:
+            raise ResourceError("\n".join(problems))
+        if check or not planned.changed:
+            return planned
+        done = SetOutcome(dict(planned.outcomes))
+        todo = {k for k, o in planned.outcomes.items() if o.plan.changes}
+        self._run_all(needs, todo, lambda key: self._apply(key, completed[key], done))
+        return done
+
+    def _look(self, key: str, listings: Mapping[str, list[Document]]) -> Document | None:
+        node = self.nodes[key]
+        if node.id_of:
+            owner, field = node.id_of
+            rows = listings.get(node.type.name, [])
+            if field == "id":
+                found = self._look(owner, listings)
+            else:
+                parent = self._look(owner, listings)
+                found = next((d for d in rows if parent and d["id"] == parent.get(field)), None)
+        else:
+            name = node.fields.get(node.type.name_field)
+            rows = [d for d in listings.get(node.type.name, []) if d.get(node.type.name_field) == name]
+            found = the_one(node.type, node.path, rows)
+        if found is None or node.type.complete is None:
+            return found
+        return node.type.complete(self.session, found, node.fields)
+
+    def _engine(self, key: str, seen: Document | None) -> Engine:
+        node = self.nodes[key]
+        fields = resolved(node.type.all_fields, node.fields, self._id)
+        id_ = None
+        if node.id_of:
+            owner = self._documents.get(node.id_of[0]) or {}
+            id_ = owner.get(node.id_of[1])
+        wish = replace(self.template, id=id_, fields=fields)
+        known = seen is not None or id_ is None or is_unknown(id_)
+        engine = Engine(self.session, node.type, wish, first_look=(lambda: seen) if known else None)
+        engine.label = f"{node.type.name} {node.title or node.fields.get(node.type.name_field)}"
+        return engine
+
+    def _id(self, kind: str, name: str) -> str:
+        constant = self.constants(kind, name)
+        if constant is not None:
+            return constant
+        document = self._documents.get(self.lookup(kind, name)) or {}
+        return str(document["id"])
+
+    def _apply(self, key: str, seen: Document | None, done: SetOutcome) -> None:
+        outcome = self._engine(key, seen).run()
+        self._documents[key] = outcome.resource
+        done.outcomes[key] = outcome if outcome.plan.changes else done.outcomes[key]
+
+    def _run_all(self, needs: Mapping[str, set[str]], todo: set[str], work: Callable[[str], None]) -> None:
+        """Runs each of ``todo`` once what it needs is done; after a failure nothing new starts. Raises the failures."""
+        left = {k: {n for n in needs[k] if n in todo} for k in needs if k in todo}
+        running: dict[Future[None], str] = {}
+        failures: list[str] = []
+        pool = ThreadPoolExecutor(WORKERS)
+        try:
+            while left or running:
+                for key in [k for k, n in left.items() if not n and not failures]:
+                    del left[key]
+                    running[pool.submit(work, key)] = key
+                if not running:
+                    break
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    key = running.pop(future)
+                    error = future.exception()
+                    if isinstance(error, (ResourceError, PlanError, CloudError)):
+                        failures.append(f"{self.nodes[key].path}: {error}")
+                    elif error is not None:
+                        raise error
+                    for waiting in left.values():
+                        waiting.discard(key)
+        finally:
+            pool.shutdown(wait=not self.session.stop.is_set(), cancel_futures=True)
+        if failures:
+            raise ResourceError("\n".join(failures))
+
+    # -- absent ---------------------------------------------------------------------------------------------------
+
+    def absent(self, listings: Mapping[str, list[Document]], check: bool) -> SetOutcome:
+        """Removes the set's resources, those that need others first."""
+        needs = self.needs()
+        found = {k: self._look(k, listings) for k, n in self.nodes.items() if n.id_of is None and n.removable}
+        done = SetOutcome()
+        users: dict[str, set[str]] = {k: {o for o, n in needs.items() if k in n and o in found} for k in found}
+
+        def remove(key: str) -> None:
+            node, seen = self.nodes[key], found[key]
+            wish = replace(self.template, state="absent", fields=dict(node.fields))
+            engine = Engine(self.session, node.type, wish, first_look=(lambda: seen))
+            done.outcomes[key] = engine.run(check=check)
+
+        self._run_all(users, set(found), remove)
+        return done
+
+
+def _ordered(needs: Mapping[str, set[str]]) -> Iterator[str]:
+    """Keys so that each comes after what it needs. Raises ResourceError on a circle."""
+    left = {k: set(n) for k, n in needs.items()}
+    while left:
+        ready = [k for k, n in left.items() if not n & left.keys()]
+        if not ready:
+            raise ResourceError(f"these refer to each other in a circle: {', '.join(left)}")
+        for key in ready:
+            del left[key]
+            yield key

@@ -1,0 +1,296 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole virtual cloud network as one declaration: its parts refer to each other by name."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError, Wish, public
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
+from ansible_collections.okestack.oci.plugins.module_utils.model import Document, ResourceType, is_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.resource_set import Node, ResourceSet, SetOutcome
+from ansible_collections.okestack.oci.plugins.module_utils.run import COMMON_OPTIONS, Context, Task, given, option_of
+from ansible_collections.okestack.oci.plugins.module_utils.types import network
+
+VCN = network.VCN
+PARTS: dict[str, ResourceType] = {
+    "internet_gateways": network.INTERNET_GATEWAY,
+    "nat_gateways": network.NAT_GATEWAY,
+    "service_gateways": network.SERVICE_GATEWAY,
+    "route_tables": network.ROUTE_TABLE,
+    "security_lists": network.SECURITY_LIST,
+    "network_security_groups": network.NETWORK_SECURITY_GROUP,
+    "subnets": network.SUBNET,
+}
+"""Option -> the type of its items, in the order in which people read them."""
+
+GATEWAYS = ("internet_gateway", "nat_gateway", "service_gateway")
+ALL_SERVICES = "all"
+"""The name under which a declaration means "All <region> Services in Oracle Services Network"."""
+
+_SHORTHANDS: dict[str, dict[str, Any]] = {
+    "sources": {"type": "list", "elements": "str"},
+    "destinations": {"type": "list", "elements": "str"},
+    "tcp_ports": {"type": "list", "elements": "str"},
+    "udp_ports": {"type": "list", "elements": "str"},
+}
+
+
+def _item_options(type_: ResourceType, skip: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
+    spec = {}
+    for field in type_.all_fields:
+        if field.name not in skip:
+            spec[field.name] = {**option_of(field), **({"required": True} if field.required else {})}
+    return spec
+
+
+class VirtualNetwork:
+    """Keeps a declared network: a VCN and all its parts."""
+
+    name = "virtual_network"
+    constraints: Mapping[str, Any] = {}
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]:
+        spec: dict[str, dict[str, Any]] = {k: dict(v) for k, v in COMMON_OPTIONS.items() if k != "id"}
+        spec["compartment_id"] = {"type": "str", "required": True}
+        spec["freeform_tags"] = {"type": "dict"}
+        spec["defined_tags"] = {"type": "dict"}
+        spec["purge_tags"] = {"type": "bool", "default": False}
+        skip = ("compartment_id", "vcn_id")
+        spec["vcn"] = {"type": "dict", "required": True, "options": _item_options(VCN, skip)}
+        for option, type_ in PARTS.items():
+            spec[option] = {"type": "list", "elements": "dict", "options": _item_options(type_, skip)}
+        rules = spec["network_security_groups"]["options"]["security_rules"]
+        rules["options"] = {**rules["options"], **{k: dict(v) for k, v in _SHORTHANDS.items()}}
+        spec["default_security_list"] = {
+            "type": "dict",
+            "options": {
+                k: v
+                for k, v in _item_options(network.SECURITY_LIST, skip).items()
+                if k in ("ingress_security_rules", "egress_security_rules")
+            },
+        }
+        return spec
+
+    def execute(self, params: Document, context: Context) -> Document:
+        declared = given(params)
+        nodes = _nodes(declared)
+        problems = [*_declaration_problems(declared), *_field_problems(nodes)]
+        if problems:
+            raise ResourceError("\n".join(problems))
+        session = context.session
+        template = Wish(
+            state=declared.get("state", "present"),
+            purge_tags=bool(declared.get("purge_tags")),
+            allow_replace=bool(declared.get("allow_replace")),
+            wait=declared.get("wait", True),
+            wait_timeout=float(declared.get("wait_timeout") or VCN.wait_timeout),
+            wait_interval=float(declared.get("wait_interval") or 10.0),
+        )
+        listings = _listings(session, declared["compartment_id"], declared["vcn"]["display_name"])
+        names = _names(nodes)
+        services = _Services(session)
+        whole = ResourceSet(session, nodes, template, lambda kind, name: _key(names, kind, name), services.find)
+        if template.state == "absent":
+            outcome = whole.absent(listings, context.check_mode)
+            return {"changed": outcome.changed, "virtual_network": None, **_diff(outcome)}
+        outcome = whole.present(listings, context.check_mode)
+        return {"changed": outcome.changed, "virtual_network": _facts(nodes, outcome), **_diff(outcome)}
+
+
+TASKS: tuple[Task, ...] = (VirtualNetwork(),)
+
+
+# --- from the declaration to nodes -------------------------------------------------------------------------------
+
+
+def _nodes(declared: Document) -> list[Node]:
+    """The resources of a declaration. A group's rules are a node of their own: groups may name each other."""
+    common = {k: declared[k] for k in ("compartment_id", "freeform_tags", "defined_tags") if k in declared}
+    vcn = {**common, **declared["vcn"]}
+    nodes = [Node("vcn", VCN, "vcn", vcn)]
+    if "default_security_list" in declared:
+        nodes.append(
+            Node(
+                "default_security_list",
+                network.SECURITY_LIST,
+                "default_security_list",
+                dict(declared["default_security_list"]),
+                id_of=("vcn", "default_security_list_id"),
+                removable=False,
+                title="(the VCN's default)",
+            )
+        )
+    for option, type_ in PARTS.items():
+        for index, item in enumerate(declared.get(option) or []):
+            path, name = f"{option}[{index}]", item.get("display_name")
+            fields = {**common, **item, "vcn_id": "vcn"}
+            fields["freeform_tags"] = {**common.get("freeform_tags", {}), **item.get("freeform_tags", {})}
+            if not fields["freeform_tags"]:
+                del fields["freeform_tags"]
+            key = f"{type_.name} {name}"
+            rules = fields.pop("security_rules", None) if type_ is network.NETWORK_SECURITY_GROUP else None
+            nodes.append(Node(key, type_, path, fields))
+            if rules is not None:
+                spread = [r for rule in rules for r in _spread(rule)]
+                nodes.append(
+                    Node(f"{key} rules", type_, path, {"security_rules": spread}, (key, "id"), False, title=str(name))
+                )
+    return nodes
+
+
+def _spread(rule: Document) -> list[Document]:
+    """A rule in the service's own form for each peer and each range of ports of its shorthands."""
+    plain = {k: v for k, v in rule.items() if k not in _SHORTHANDS}
+    peers: list[Document] = [{}]
+    for many, one in (("sources", "source"), ("destinations", "destination")):
+        if many in rule:
+            peers = [{one: p, f"{one}_type": rule.get(f"{one}_type", "CIDR_BLOCK")} for p in rule[many]]
+    ports: list[Document] = []
+    for many, option, protocol in (("tcp_ports", "tcp_options", "6"), ("udp_ports", "udp_options", "17")):
+        for span in rule.get(many) or []:
+            low, _, high = str(span).partition("-")
+            limits = {"min": _number(low), "max": _number(high or low)}
+            ports.append({"protocol": protocol, option: {"destination_port_range": limits}})
+    return [{**plain, **peer, **port} for peer in peers for port in (ports or [{}])]
+
+
+def _number(text: str) -> Any:
+    return int(text) if text.strip().isdigit() else text
+
+
+def _names(nodes: Iterable[Node]) -> dict[tuple[str, str], str]:
+    return {(n.type.name, str(n.fields["display_name"])): n.key for n in nodes if n.id_of is None}
+
+
+def _key(names: Mapping[tuple[str, str], str], kind: str, name: str) -> str:
+    if kind == "vcn":
+        return "vcn"
+    if kind == "gateway":
+        for gateway in GATEWAYS:
+            if (gateway, name) in names:
+                return names[(gateway, name)]
+    return names[(kind, name)]
+
+
+class _Services:
+    """The region's service "all": its id for a gateway, its label for a rule or a route. Asked once, when named."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._row: Document | None = None
+
+    def find(self, kind: str, name: str) -> str | None:
+        if kind not in ("service", "service_cidr"):
+            return None
+        if name != ALL_SERVICES:
+            return name  # a label of the service's own, as the API takes it
+        if self._row is None:
+            rows = self.session.rows(self.session.client(network.CLIENT), "list_services")
+            self._row = next((r for r in rows if r["cidr_block"].startswith("all-")), {})
+        if not self._row:
+            raise ResourceError(
+                "the region lists no service for all of Oracle's services; name the service's own id or label"
+            )
+        return str(self._row["id" if kind == "service" else "cidr_block"])
+
+
+# --- what is wrong with a declaration ----------------------------------------------------------------------------
+
+
+def _field_problems(nodes: Iterable[Node]) -> Iterable[str]:
+    for node in nodes:
+        for check in node.type.checks:
+            for problem in check(node.fields):
+                yield f"{node.path}.{problem}"
+
+
+def _declaration_problems(declared: Document) -> Iterable[str]:
+    """Names given twice, subnets outside of the VCN or over each other: all of them, each with its path."""
+    for option in PARTS:
+        seen: dict[str, int] = {}
+        for index, item in enumerate(declared.get(option) or []):
+            name = item.get("display_name")
+            if name in seen:
+                yield f"{option}[{index}].display_name: {name!r} is already that of {option}[{seen[name]}]"
+            seen.setdefault(str(name), index)
+    blocks = [n for n in (_network(b) for b in declared["vcn"].get("cidr_blocks") or []) if n]
+    placed: list[tuple[str, Any]] = []
+    for index, subnet in enumerate(declared.get("subnets") or []):
+        path, cidr = f"subnets[{index}].cidr_block", _network(subnet.get("cidr_block"))
+        if cidr is None:
+            continue
+        if blocks and not any(cidr.version == b.version and cidr.subnet_of(b) for b in blocks):
+            yield f"{path}: {cidr} is outside of the VCN's {', '.join(str(b) for b in blocks)}"
+        for where, other in placed:
+            if cidr.overlaps(other):
+                yield f"{path}: {cidr} overlaps {where} ({other})"
+        placed.append((path, cidr))
+
+
+def _network(value: Any) -> Any:
+    if is_unknown(value):
+        return None
+    try:
+        return ipaddress.ip_network(str(value))
+    except ValueError:
+        return None  # told by the type's own check
+
+
+# --- looking, and telling ----------------------------------------------------------------------------------------
+
+
+def _listings(session: Session, compartment_id: str, vcn_name: str) -> dict[str, list[Document]]:
+    """What is there: one list a type, side by side; nothing more where there is no VCN of that name."""
+    if is_unknown(compartment_id):
+        return {}
+    client = session.client(network.CLIENT)
+    vcns = session.rows(client, VCN.list_operation, compartment_id=compartment_id, display_name=vcn_name)
+    living = [v for v in vcns if VCN.states.living(v) and v["display_name"] == vcn_name]
+    found = {VCN.name: living}
+    if len(living) == 1:
+        vcn_id = living[0]["id"]
+
+        def rows(type_: ResourceType) -> list[Document]:
+            return session.rows(client, type_.list_operation, compartment_id=compartment_id, vcn_id=vcn_id)
+
+        with ThreadPoolExecutor(len(PARTS)) as pool:
+            for type_, listed in zip(PARTS.values(), pool.map(rows, PARTS.values()), strict=True):
+                found[type_.name] = listed
+    return found
+
+
+def _facts(nodes: Iterable[Node], outcome: SetOutcome) -> Document:
+    """The network as templates use it: ``vcn``, and each kind of part by name."""
+    facts: Document = {"vcn": public(outcome.outcomes["vcn"].resource), **{option: {} for option in PARTS}}
+    options = {t.name: o for o, t in PARTS.items()}
+    for node in nodes:
+        if node.id_of is None and node.key != "vcn":
+            facts[options[node.type.name]][node.fields["display_name"]] = public(outcome.outcomes[node.key].resource)
+    return facts
+
+
+def _diff(outcome: SetOutcome) -> Document:
+    changed = {k: o.plan for k, o in outcome.outcomes.items() if o.plan.changes}
+    if not changed:
+        return {}
+    before = {k: p.before for k, p in changed.items() if p.kind != "create"}
+    after = {k: p.after for k, p in changed.items() if p.kind != "delete"}
+    verbs = {"create": "created", "delete": "removed", "replace": "replaced"}
+    counts: dict[str, int] = {}
+    for plan in changed.values():
+        verb = verbs.get(plan.kind, "changed")
+        counts[verb] = counts.get(verb, 0) + 1
+    told = ", ".join(f"{n} {v}" for v, n in counts.items())
+    return {
+        "diff": {
+            "before_header": "virtual_network",
+            "after_header": f"virtual_network ({told})",
+            "before": before,
+            "after": after,
+        }
+    }
