@@ -22,6 +22,10 @@ class Clock:
         when = when or self.now()
         return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
 
+    def timestamp_before(self, seconds: float) -> str:
+        """The time so many seconds ago, as the API writes it."""
+        return self.timestamp(self.now() - dt.timedelta(seconds=seconds))
+
     def time(self) -> float:
         """Seconds since the epoch."""
         return time.time()

@@ -1,8 +1,8 @@
 """Operations and models of the services, read from the source of the `oci` SDK.
 
-The SDK is generated from the services' own specifications: each client method names its path, method, parameters and answer, each
-model its fields, which of them are required, and the values of its enums. All of it is read with `ast`, without importing the SDK
-(a second for a dozen services), and kept as one file in the cache (15 ms).
+The SDK is generated from the services' own specifications: each client method names its path, method, parameters and
+answer, each model its fields, which of them are required, and the values of its enums. All of it is read with `ast`,
+without importing the SDK (2 s for a dozen services), and kept as one file in the cache.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ PACKAGES = (
     "identity", "core", "key_management", "vault", "secrets", "mysql", "container_engine", "load_balancer", "artifacts",
     "logging", "limits", "object_storage", "work_requests",
 )  # fmt: skip
-_FORMAT = 3
+_FORMAT = 4
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter in path, query or header: its name in Python and on the wire, and its allowed values."""
+    """A parameter in path, query or header: its name in Python and on the wire, allowed values and type."""
 
     name: str
     wire: str
     required: bool = False
     enum: tuple[str, ...] = ()
+    type: str = "str"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Operation:
     def full_name(self) -> str:
         """package.operation"""
         return f"{self.package}.{self.name}"
+
+    @property
+    def api_name(self) -> str:
+        """Its name in the API's documentation, as `request.operation` has it: GetSecretBundle."""
+        return "".join(word.capitalize() for word in self.name.split("_"))
 
     def takes(self, header: str) -> bool:
         """Whether the operation knows a header (`if-match`, `opc-retry-token`)."""
@@ -206,7 +212,7 @@ def _bind(pattern: str, segments: list[str]) -> dict[str, str]:
 
 # reading the clients
 
-_BODY = re.compile(r":param (\S+) (\w+): \((required|optional)\)")
+_PARAMETER = re.compile(r":param (\S+) (\w+): \((?:required|optional)\)")
 
 
 def _read_operations(package: Path) -> Iterator[Operation]:
@@ -256,24 +262,28 @@ def _read_operation(package: str, client: str, base: str, function: ast.Function
         return None
     required = {argument.arg for argument in function.args.args}
     body_name, response = _call_arguments(function)
-    body_type, body_required = _body_type(ast.get_docstring(function) or "", body_name, required)
+    types = {name: kind for kind, name in _PARAMETER.findall(ast.get_docstring(function) or "")}
+    body_type = re.sub(r"oci\.\w+\.models\.", "", types.get(body_name, "object")) if body_name else None
 
     def parameters(kind: str) -> tuple[Parameter, ...]:
         return tuple(
-            Parameter(python, wire, kind == "path_params" or python in required, enums.get(python, ()))
+            Parameter(
+                python, wire, kind == "path_params" or python in required, enums.get(python, ()), types.get(python, "str")
+            )
             for wire, python in dicts.get(kind, {}).items()
             if python
         )
 
     return Operation(
-        package=package, client=client, name=function.name, method=values["method"], path=base + values["resource_path"],
+        package=package, client=client, name=function.name,
+        method=values["method"], path=base + values["resource_path"],
         path_params=parameters("path_params"), query_params=parameters("query_params"),
-        header_params=parameters("header_params"), body=body_type, body_required=body_required, response=response,
+        header_params=parameters("header_params"), body=body_type, body_required=body_name in required, response=response,
     )  # fmt: skip
 
 
 def _parameter_names(node: ast.Dict) -> dict[str, str]:
-    """Wire name to Python name: `"limit": kwargs.get("limit", missing)`, `"scope": scope`, or generate_collection_format_param(...)."""
+    """Wire name to Python name, from `"limit": kwargs.get("limit", missing)`, `"scope": scope` or a call around it."""
     names = {}
     for key, value in zip(node.keys, node.values, strict=True):
         if not isinstance(key, ast.Constant):
@@ -287,8 +297,9 @@ def _parameter_names(node: ast.Dict) -> dict[str, str]:
                 inner = call.args[0]
                 python = inner.id if isinstance(inner, ast.Name) else ""
                 call = inner if isinstance(inner, ast.Call) else call
-            if isinstance(call.func, ast.Attribute) and call.func.attr == "get" and isinstance(call.args[0], ast.Constant):
-                python = str(call.args[0].value)
+            first = call.args[0] if call.args else None
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "get" and isinstance(first, ast.Constant):
+                python = str(first.value)
         names[str(key.value)] = python
     return names
 
@@ -306,15 +317,6 @@ def _call_arguments(function: ast.FunctionDef) -> tuple[str | None, str | None]:
                 name = str(body.args[0].value)
             return name, str(response.value) if isinstance(response, ast.Constant) else None
     return None, None
-
-
-def _body_type(docstring: str, name: str | None, required: set[str]) -> tuple[str | None, bool]:
-    if name is None:
-        return None, False
-    for type_name, parameter, _ in _BODY.findall(docstring):
-        if parameter == name:
-            return re.sub(r"oci\.\w+\.models\.", "", type_name), name in required
-    return "object", name in required
 
 
 # reading the models
@@ -351,22 +353,28 @@ def _read_model(node: ast.ClassDef) -> Model:
             if (ast.get_docstring(item) or "").startswith(_REQUIRED):
                 required.add(item.name)
         else:
-            for statement in item.body:
-                if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-                    if statement.targets[0].id == "allowed_values":
-                        enums[item.name] = tuple(ast.literal_eval(statement.value))
+            for target, value in _assignments(item):
+                if isinstance(target, ast.Name) and target.id == "allowed_values":
+                    enums[item.name] = tuple(ast.literal_eval(value))
     fields = {
-        wire: Field(name, types[name], name in required, enums.get(name, ())) for name, wire in wires.items() if name in types
+        wire: Field(name, types[name], name in required, enums.get(name, ()))
+        for name, wire in wires.items()
+        if name in types
     }
     return Model(node.name, fields, discriminator, subtypes)
 
 
+def _assignments(function: ast.FunctionDef) -> Iterator[tuple[ast.expr, ast.expr]]:
+    for statement in function.body:
+        if isinstance(statement, ast.Assign):
+            yield statement.targets[0], statement.value
+
+
 def _model_maps(init: ast.FunctionDef) -> tuple[dict[str, str], dict[str, str]]:
     maps: dict[str, dict[str, str]] = {}
-    for statement in init.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Attribute):
-            if statement.targets[0].attr in ("swagger_types", "attribute_map"):
-                maps[statement.targets[0].attr] = ast.literal_eval(statement.value)
+    for target, value in _assignments(init):
+        if isinstance(target, ast.Attribute) and target.attr in ("swagger_types", "attribute_map"):
+            maps[target.attr] = ast.literal_eval(value)
     return maps.get("swagger_types", {}), maps.get("attribute_map", {})
 
 
@@ -377,8 +385,9 @@ def _subtypes(function: ast.FunctionDef) -> tuple[str | None, dict[str, str]]:
             discriminator = str(node.slice.value)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Compare):
             value, answer = node.test.comparators[0], node.body[0]
-            if isinstance(value, ast.Constant) and isinstance(answer, ast.Return) and isinstance(answer.value, ast.Constant):
-                subtypes[str(value.value)] = str(answer.value.value)
+            name = answer.value if isinstance(answer, ast.Return) else None
+            if isinstance(value, ast.Constant) and isinstance(name, ast.Constant):
+                subtypes[str(value.value)] = str(name.value)
     return discriminator, subtypes
 
 

@@ -1,22 +1,22 @@
 """What every service of the local region is written on.
 
-A service is a class named in `services/__init__.py`: its kinds of resources declared as data (`Kind`), and a method for each operation that
-is more than reading. A method has the SDK's name of the operation, takes a `Call` and gives a `Reply`. What the framework does by
-itself, for all alike: signature, body and parameters against the SDK's models, authorization, `if-match`, retry tokens, reading and
-listing (`get_<kind>`, `list_<kinds>`, `change_<kind>_compartment` need no method), paging, work requests' own operations, the
-call's log; an operation without a method answers 501.
+A service is a class named in `services/__init__.py`: its kinds of resources declared as data (`Kind`), and a method for
+each operation that is more than reading. A method has the SDK's name of the operation, takes a `Call` and gives a
+`Reply`. What the framework does by itself, for all alike: signature, body and parameters against the SDK's models,
+authorization, `if-match`, retry tokens, reading and listing (`get_<kind>`, `list_<kinds>`, `change_<kind>_compartment`
+need no method), paging, work requests' own operations, the call's log; an operation without a method answers 501.
 
     class Network(Service):
         package = "core"
-        kinds = (Kind("internet_gateway", model="InternetGateway", resource="internet-gateways", dead_state="TERMINATED"),)
+        kinds = (Kind("internet_gateway", model="InternetGateway", resource="internet-gateways"),)
 
         async def create_internet_gateway(self, call: Call) -> Reply:
             gateway = self.create("internet_gateway", call, state="PROVISIONING")
             self.transition(gateway, 1 / 60, "AVAILABLE", also=self._connected)
             return self.show(gateway)
 
-A change of state to come is kept in the store: a region that is killed and started again goes on with it. Therefore `also` must be a
-method of the service, and able to run twice.
+A change of state to come is kept in the store: a region that is killed and started again goes on with it. Therefore
+`also` must be a method of the service, and able to run twice.
 """
 
 from __future__ import annotations
@@ -66,11 +66,12 @@ SECOND = 1 / 60
 class Kind:
     """A kind of resource, declared.
 
-    ``name`` is the word of the SDK's operations (`vcn`, `db_system`); ``model`` the SDK model that shows one; ``resource`` its resource
-    type in policies; ``entity`` the word in its OCIDs (the name without underscores if empty); ``label`` the beginning of a default
-    display name; ``dead_state`` the state of one that is deleted, readable for ``remember`` cloud minutes more; ``everywhere`` says
-    that it belongs to no region (identity); ``name_field`` is where the wire document has its name; ``operations`` which of get, list and
-    change_compartment the framework answers by itself; ``plural`` the word in list operations.
+    ``name`` is the word of the SDK's operations (`vcn`, `db_system`); ``model`` the SDK model that shows one;
+    ``resource`` its resource type in policies; ``entity`` the word in its OCIDs (the name without underscores if empty);
+    ``label`` the beginning of a default display name; ``dead_state`` the state of one that is deleted, readable for
+    ``remember`` cloud minutes more (None: gone at once); ``everywhere`` says that it belongs to no region (identity);
+    ``name_field`` is where the wire document has its name; ``operations`` which of get, list and change_compartment the
+    framework answers by itself; ``plural`` the word in list operations.
     """
 
     name: str
@@ -80,7 +81,7 @@ class Kind:
     label: str = ""
     plural: str = ""
     dead_state: str = "DELETED"
-    remember: float = 60.0
+    remember: float | None = 60.0
     everywhere: bool = False
     name_field: str = "displayName"
     state_field: str = "lifecycleState"
@@ -104,8 +105,8 @@ class Kind:
 class Call:
     """One call of an operation, checked and authenticated.
 
-    ``path`` and ``query`` hold the parameters by the SDK's Python names, ``body`` the wire document (nulls dropped), ``content`` the raw
-    bytes. ``target`` is the record that the path names, when it names one that exists.
+    ``path`` and ``query`` hold the parameters by the SDK's Python names, ``body`` the wire document (nulls dropped),
+    ``content`` the raw bytes. ``target`` is the record that the path names, when it names one that exists.
     """
 
     operation: Operation
@@ -122,7 +123,7 @@ class Call:
 
 @dataclass
 class Reply:
-    """An answer: status, wire document (or list, or str, or bytes), extra headers. ``record`` is what it shows: gives the etag."""
+    """An answer: status, wire document (or list, str, bytes), extra headers. ``record`` is what it shows: gives the etag."""
 
     status: int = 200
     doc: Any = None
@@ -260,12 +261,16 @@ class Service:
         return self.kinds[0].resource if self.kinds else "all-resources"
 
     async def resume(self) -> None:
-        """At the region's start: take up every change of state that is to come. Extend it to start parts again; idempotent."""
+        """At the region's start: take up every change of state to come. Extend it to start parts again; idempotent."""
         for pending in list(self.store.transitions(self.name)):
             self._run(pending)
 
     async def stop(self) -> None:
         """At the region's stop: end parts, keep state."""
+
+    def check_region(self, call: Call) -> None:
+        """Called for a request to the second region, which exists by name only. Raises 501; identity answers there."""
+        raise not_implemented(f"{call.operation.full_name} in {call.region}: this region exists by name only")
 
     # records
 
@@ -291,9 +296,9 @@ class Service:
     ) -> Record:
         """A new record.
 
-        Its document starts with the fields of the call's body that the kind's model shows (so secrets of a body are never in it), then
-        `doc`; id, time, state, compartment, default name and empty tags are filled in where the model has them. Without a call, the
-        region itself makes it. Raises 404 when the compartment does not exist.
+        Its document starts with the fields of the call's body that the kind's model shows (so secrets of a body are
+        never in it), then `doc`; id, time, state, compartment, default name and empty tags are filled in where the model
+        has them. Without a call, the region itself makes it. Raises 404 when the compartment does not exist.
         """
         declared = self._kinds[kind]
         model = self._model(declared)
@@ -323,7 +328,7 @@ class Service:
         )  # fmt: skip
 
     def get(self, kind: str, record_id: str | None, *, dead: bool = False, related: bool = False) -> Record:
-        """The record; a deleted one only with `dead`. Raises 404 NotAuthorizedOrNotFound, or its 400 form with `related` (named in a body)."""
+        """The record; a deleted one only with `dead`. Raises 404, or its 400 form with `related` (named in a body)."""
         record = self.store.find(record_id) if record_id else None
         if record is None or record.kind != kind or record.service != self.name or (record.dead and not dead):
             raise related_not_found() if related else not_found()
@@ -334,7 +339,12 @@ class Service:
         return self.store.select(self.name, kind, compartment=compartment, parent=parent)
 
     def update(
-        self, record: Record, changes: Mapping[str, Any], *, state: str | None = None, private: Mapping[str, Any] | None = None
+        self,
+        record: Record,
+        changes: Mapping[str, Any],
+        *,
+        state: str | None = None,
+        private: Mapping[str, Any] | None = None,
     ) -> Record:
         """Write changes of the wire document (None drops a field), a new state, private values; gives a new etag."""
         record.doc |= changes
@@ -348,6 +358,9 @@ class Service:
         record.compartment = record.doc.get("compartmentId", record.compartment)
         if record.state == kind.dead_state and not record.dead:
             record.dead = True
+            if kind.remember is None:
+                self.store.remove(record.id)
+                return record
             seconds = self.clock.seconds(kind.remember)
             record.forget = self.clock.time() + seconds if seconds else None
         return self.store.save(record)
@@ -383,15 +396,15 @@ class Service:
     ) -> Record:
         """After so many cloud minutes run `also` and change the record's state; now, to the state `via` if given.
 
-        It happens in the background and is taken up again by a restarted region. It replaces a change still to come of the same
-        record. When `also` raises, the state becomes `failed` (None: it stays), and the work request fails with the error. ``to`` None
-        leaves the state alone.
+        It happens in the background and is taken up again by a restarted region. It replaces a change still to come of
+        the same record. When `also` raises, the state becomes `failed` (None: it stays), and the work request fails with
+        the error. ``to`` None leaves the state alone.
         """
         if via:
             record = self.update(record, {}, state=via)
         method = getattr(also, "__name__", None) if also else None
         if method and getattr(self, method, None) != also:
-            raise TypeError(f"also={method} must be a method of {type(self).__name__}: it is found by name after a restart")
+            raise TypeError(f"{method} must be a method of {type(self).__name__}: it is found by name after a restart")
         pending = PendingTransition(
             record=record.id, service=self.name, target=to, due=self.clock.due(after), also=method,
             request=request.record.id if request else None, failed=failed,
@@ -444,7 +457,8 @@ class Service:
         del self._running[pending.record]
 
     def _details(self, record: Record, error: ServiceError) -> Document:
-        return {"lifecycleDetails": error.message} if "lifecycleDetails" in self._model(self.kind_of(record)).fields else {}
+        shown = "lifecycleDetails" in self._model(self.kind_of(record)).fields
+        return {"lifecycleDetails": error.message} if shown else {}
 
     async def settled(self, record_id: str) -> Record | None:
         """Wait until no change of state of the record is to come, and give it as it is then (for tests and parts)."""
@@ -455,7 +469,12 @@ class Service:
     # answers
 
     def show(
-        self, record: Record, status: int = 200, *, request: WorkRequest | None = None, doc: Mapping[str, Any] | None = None
+        self,
+        record: Record,
+        status: int = 200,
+        *,
+        request: WorkRequest | None = None,
+        doc: Mapping[str, Any] | None = None,
     ) -> Reply:
         """An answer that shows a record (or `doc` in its place), with its etag."""
         headers = {"opc-work-request-id": request.record.id} if request else {}
@@ -476,8 +495,9 @@ class Service:
     ) -> Reply:
         """The records of a kind that the call's query asks for, sorted and paged, the newest first.
 
-        A query parameter compares with the field of its name; `filters` says what others mean. One that fits neither answers
-        501: an ignored filter would be a wrong answer. Deleted records show as long as they are readable unless `dead` is False.
+        A query parameter compares with the field of its name; `filters` says what others mean. One that fits neither
+        answers 501: an ignored filter would be a wrong answer. Deleted records show as long as they are readable unless
+        `dead` is False.
         """
         declared = self._kinds[kind]
         compartment = call.query.get("compartment_id")
@@ -518,7 +538,7 @@ class Service:
         return sorted(records, key=key, reverse=descending)
 
     def page(self, call: Call, items: Iterable[Any], extra: Mapping[str, Any] | None = None) -> Reply:
-        """One page of a list of documents, in the form the operation answers (a plain list, or a collection with `items`)."""
+        """One page of a list of documents, in the operation's form: a plain list, or a collection with `items`."""
         everything = list(items)
         limit = call.query.get("limit", 100)
         if not 1 <= limit <= 1000:
@@ -535,10 +555,11 @@ class Service:
 
     # authorization
 
-    def authorize(self, call: Call, verb: str, resource: str, compartment: str | None, **target: str) -> None:
-        """Raises 404 unless a policy lets the caller do it. Target variables with `_` for `.`: target_secret_name="x"."""
-        variables = {name.replace("_", ".", 2) if name.startswith("target_") else name: value for name, value in target.items()}
-        if not self.region.iam.allows(call.principal, verb, resource, compartment, variables, call.operation):
+    def authorize(
+        self, call: Call, verb: str, resource: str, compartment: str | None, target: Mapping[str, str] | None = None
+    ) -> None:
+        """Raises 404 unless a policy lets the caller do it. `target`: variables, {"target.secret.name": "x"}."""
+        if not self.region.iam.allows(call.principal, verb, resource, compartment, target, call.operation.api_name):
             raise not_found()
 
     def target_variables(self, record: Record) -> Mapping[str, str]:
@@ -556,13 +577,15 @@ class Service:
         *,
         compartment: str | None = None,
     ) -> WorkRequest:
-        """A new work request. Resources: (action it ends with: CREATED, UPDATED, DELETED, RELATED; entity type; record or its id)."""
+        """A new work request.
+
+        Resources: (action it ends with: CREATED, UPDATED, DELETED or RELATED; entity type; record or its id).
+        """
         affected, actions = [], {}
         for action, entity_type, resource in resources:
             identifier = resource.id if isinstance(resource, Record) else resource
             if isinstance(resource, Record):
                 compartment = compartment or resource.compartment
-            # What is being deleted or updated shows as such at once in some services; IN_PROGRESS is in all of their enums.
             affected.append({
                 "actionType": "RELATED" if action == "RELATED" else "IN_PROGRESS",
                 "entityType": entity_type,
@@ -579,7 +602,8 @@ class Service:
         identifier = kind.ocid()
         record = self.store.insert(
             Record(
-                id=identifier, service=self.name, kind=kind.name, compartment=compartment, doc={"id": identifier} | document,
+                id=identifier, service=self.name, kind=kind.name, compartment=compartment,
+                doc={"id": identifier} | document,
                 private={"actions": actions, "logs": [], "errors": []},
             )
         )  # fmt: skip
@@ -609,19 +633,18 @@ class Service:
     async def list_work_requests(self, call: Call) -> Reply:
         """The work requests of a compartment, also those of one resource."""
         query = call.query
-        wanted_ids = {query[name] for name in ("resource_id", "cluster_id", "load_balancer_id") if name in query}
+        wanted_ids = {query[name] for name in _WORK_REQUEST_SUBJECTS if name in query}
         wanted_ids |= {call.path["load_balancer_id"]} if "load_balancer_id" in call.path else set()
         found = []
         for record in reversed(self.store.select(self.name, _WORK_REQUEST, compartment=query.get("compartment_id"))):
-            identifiers = {resource["identifier"] for resource in record.doc["resources"]}
-            types = {resource["entityType"] for resource in record.doc["resources"]}
-            if not wanted_ids <= identifiers or query.get("resource_type", next(iter(types), None)) not in types | {None}:
-                continue
-            if query.get("work_request_id", record.id) != record.id:
-                continue
-            if "status" in query and record.doc["status"] not in _values(query["status"]):
-                continue
-            found.append(self.work_request_doc(record))
+            resources = record.doc["resources"]
+            if (
+                wanted_ids <= {resource["identifier"] for resource in resources}
+                and ("resource_type" not in query or query["resource_type"] in {r["entityType"] for r in resources})
+                and query.get("work_request_id", record.id) == record.id
+                and ("status" not in query or record.doc["status"] in _values(query["status"]))
+            ):
+                found.append(self.work_request_doc(record))
         return self.page(call, found)
 
     async def list_work_request_errors(self, call: Call) -> Reply:
@@ -644,6 +667,7 @@ class Service:
 
 
 _WORK_REQUEST = "work_request"
+_WORK_REQUEST_SUBJECTS = ("resource_id", "resource_identifier", "cluster_id", "load_balancer_id")
 
 
 def _work_request_kind(entity: str) -> Kind:
@@ -662,7 +686,7 @@ def _values(value: Any) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A value comparable with a query parameter: booleans and numbers as they are written there, states without case."""
+    """A value comparable with a query parameter: booleans and numbers as they are written there."""
     if isinstance(value, bool):
         return str(value).lower()
     return value if value is None else str(value)

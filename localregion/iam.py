@@ -1,0 +1,371 @@
+"""The policy language: parsed, and evaluated for users and workloads.
+
+Source: https://docs.oracle.com/en-us/iaas/Content/Identity/policysyntax/policy-syntax.htm and conditions.htm. What a statement does
+not allow is forbidden. A condition on a variable that the request does not have does not hold. Comparisons of text ignore case.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from localregion.api.errors import ServiceError, invalid
+
+VERBS = ("inspect", "read", "use", "manage")
+
+FAMILIES: Mapping[str, frozenset[str]] = {
+    name: frozenset(members.split())
+    for name, members in {
+        "virtual-network-family": (
+            "vcns subnets route-tables network-security-groups security-lists dhcp-options private-ips public-ips ipv6s"
+            " internet-gateways nat-gateways service-gateways local-peering-gateways local-peering-from"
+            " local-peering-to remote-peering-connections remote-peering-from remote-peering-to drg-object drgs"
+            " drg-route-tables drg-attachments drg-route-distributions cpes ipsec-connections cross-connects"
+            " cross-connect-groups virtual-circuits vnics vnic-attachments vlans byoiprange publicip-pools"
+            " capture-filters vtaps work-requests"
+        ),
+        "cluster-family": (
+            "clusters cluster-node-pools cluster-virtualnode-pools cluster-work-requests cluster-workload-mappings"
+            " cluster-pod-shapes"
+        ),
+        "secret-family": "secrets secret-versions secret-bundles",
+        "mysql-family": (
+            "mysql-instances mysql-backups mysql-configurations mysql-channels mysql-heatwave mysql-replicas"
+            " mysql-work-requests"
+        ),
+        "logging-family": "log-groups log-content unified-configuration",
+        "instance-family": (
+            "instances instance-images instance-console-connection console-histories volume-attachments app-catalog-listing"
+            " instance-configurations instance-pools cluster-networks"
+        ),
+        "compute-container-family": "compute-containers compute-container-instances",
+        "volume-family": "volumes volume-attachments volume-backups boot-volume-backups backup-policies volume-groups",
+        "object-family": "objects buckets objectstorage-namespaces",
+        "file-family": "file-systems mount-targets export-sets",
+    }.items()
+}
+
+SINGLE_TYPES = frozenset(
+    "all-resources compartments users groups dynamic-groups policies tenancies tag-namespaces tag-defaults domains"
+    " identity-providers network-sources authentication-policies credentials vaults keys key-delegate load-balancers"
+    " network-load-balancers repos resource-availability limits quotas objectstorage-namespaces network-security-group"
+    " dns-zones dns-records dns dns-resolvers leaf-certificates leaf-certificate-family certificate-authorities"
+    " certificate-authority-family metrics alarms ons-topics ons-subscriptions ons-family cloudevents-rules audit-events"
+    " functions-family fn-app fn-function fn-invocation bastion bastion-session bastion-family tagnamespaces"
+    " serviceconnectors orm-stacks orm-jobs orm-family waas-family waf-family web-app-firewall usage-report"
+    " cluster-request-header app-catalog-listing generative-ai-family autonomous-database-family database-family"
+    " streams stream-family inspect-family security-zone cloud-guard-family".split()
+)
+RESOURCE_TYPES = SINGLE_TYPES | frozenset(FAMILIES) | frozenset(member for family in FAMILIES.values() for member in family)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls.
+
+    ``type`` is the principal's type as conditions name it: user, workload, cluster, virtualnode, service. ``variables`` are those it
+    brings for conditions (`request.principal.namespace`, ...); ``groups`` the names and OCIDs of a user's groups.
+    """
+
+    type: str
+    id: str
+    groups: frozenset[str] = frozenset()
+    variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def all_variables(self) -> dict[str, str]:
+        """Its variables, with what every principal has."""
+        own = {"request.principal.type": self.type, "request.principal.id": self.id}
+        if self.type == "user":
+            own["request.user.id"] = self.id
+        return own | dict(self.variables)
+
+
+def workload(*, cluster_id: str, namespace: str, service_account: str, compartment_id: str = "") -> Principal:
+    """A workload of a cluster: a service account of a namespace."""
+    variables = {
+        "request.principal.cluster_id": cluster_id,
+        "request.principal.namespace": namespace,
+        "request.principal.service_account": service_account,
+        "request.principal.compartment.id": compartment_id,
+    }
+    return Principal("workload", f"{cluster_id}/{namespace}/{service_account}", variables=variables)
+
+
+def resource_principal(kind: str, resource_id: str, compartment_id: str = "", **variables: str) -> Principal:
+    """A resource that calls by itself: a cluster that uses a key, a virtual node."""
+    own = {f"request.principal.{name}": value for name, value in variables.items()}
+    return Principal(kind, resource_id, variables=own | {"request.principal.compartment.id": compartment_id})
+
+
+Condition = Callable[[Mapping[str, str]], bool]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """An `allow` statement, parsed. Statements of other kinds (define, endorse, admit) are known but allow nothing here.
+
+    ``location`` is ("tenancy", ""), ("compartment", "a:b") or ("id", an OCID).
+    """
+
+    text: str
+    effect: str
+    subject: str = ""
+    names: frozenset[str] = frozenset()
+    verb: str = ""
+    resource: str = ""
+    location: tuple[str, str] = ("tenancy", "")
+    condition: Condition | None = None
+
+    def fits(self, principal: Principal, verb: str, resource: str, variables: Mapping[str, str]) -> bool:
+        """Whether it allows the principal the verb on the resource type, the place aside."""
+        if self.effect != "allow" or VERBS.index(verb) > VERBS.index(self.verb):
+            return False
+        if self.resource not in ("all-resources", resource) and resource not in FAMILIES.get(self.resource, ()):
+            return False
+        if self.subject == "group":
+            if not self.names & principal.groups:
+                return False
+        elif self.subject == "service":
+            if principal.type != "service" or principal.id.lower() not in self.names:
+                return False
+        elif self.subject == "dynamic-group":
+            return False  # the region has no dynamic groups: workload identity does without them
+        return self.condition is None or self.condition(variables)
+
+
+_TOKEN = re.compile(
+    r"""\s*(?:'(?P<text>[^']*)'|/(?P<pattern>[^/\s]*)/|(?P<mark>!=|=|[{}(),])|(?P<word>[^\s'{}(),=!]+))""", re.VERBOSE
+)
+
+
+class _Reader:
+    """The words of a statement, one after another; raises 400 at what does not fit."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._tokens = list(self._split(text))
+        self._at = 0
+
+    def _split(self, text: str) -> Iterator[tuple[str, str]]:
+        at = 0
+        text = text.rstrip()
+        while at < len(text):
+            match = _TOKEN.match(text, at)
+            if match is None or match.lastgroup is None:
+                raise self.error(f"unexpected '{text[at:].strip()[:20]}'")
+            yield match.lastgroup, match.group(match.lastgroup)
+            at = match.end()
+
+    def error(self, what: str) -> ServiceError:
+        return invalid(f"Policy statement could not be parsed: {what}. Statement: {self.text}")
+
+    @property
+    def done(self) -> bool:
+        return self._at >= len(self._tokens)
+
+    def peek(self) -> str:
+        """The next word or mark in lower case; empty at the end and for quoted text."""
+        if self.done or self._tokens[self._at][0] in ("text", "pattern"):
+            return ""
+        return self._tokens[self._at][1].lower()
+
+    def take(self) -> tuple[str, str]:
+        if self.done:
+            raise self.error("unexpected end")
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def word(self, *allowed: str) -> str:
+        """The next word; it must be one of those allowed, if any are named."""
+        group, value = self.take()
+        if group != "word" or (allowed and value.lower() not in allowed):
+            raise self.error(f"expected {' or '.join(allowed) or 'a word'} instead of '{value}'")
+        return value.lower() if allowed else value
+
+    def name(self) -> str:
+        """A name, which may be quoted."""
+        group, value = self.take()
+        if group not in ("word", "text"):
+            raise self.error(f"expected a name instead of '{value}'")
+        return value
+
+    def mark(self, mark: str) -> None:
+        group, value = self.take()
+        if group != "mark" or value != mark:
+            raise self.error(f"expected '{mark}' instead of '{value}'")
+
+
+def parse(text: str) -> Statement:
+    """Parse a statement. Raises 400 InvalidParameter when it is not one."""
+    reader = _Reader(text)
+    effect = reader.word("allow", "define", "endorse", "admit", "deny")
+    if effect == "define":
+        reader.word("tenancy", "compartment", "group", "dynamic-group")
+        reader.name()
+        reader.word("as")
+        if not reader.word().lower().startswith("ocid1."):
+            raise reader.error("expected an OCID")
+        statement = Statement(text, effect)
+    elif effect in ("endorse", "admit", "deny"):
+        statement = _parse_foreign(reader, text, effect)
+    else:
+        statement = _parse_allow(reader, text)
+    if not reader.done:
+        raise reader.error(f"unexpected '{reader.take()[1]}'")
+    return statement
+
+
+def _parse_allow(reader: _Reader, text: str) -> Statement:
+    subject, names = _subject(reader)
+    reader.word("to")
+    verb = reader.word(*VERBS)
+    resource = reader.word().lower()
+    if resource not in RESOURCE_TYPES:
+        raise reader.error(f"unknown resource type '{resource}'")
+    reader.word("in")
+    location = _location(reader)
+    condition = None
+    if not reader.done:
+        reader.word("where")
+        condition = _condition(reader)
+    return Statement(text, "allow", subject, names, verb, resource, location, condition)
+
+
+def _parse_foreign(reader: _Reader, text: str, effect: str) -> Statement:
+    """Cross-tenancy statements: known in form, without effect in a region of one tenancy."""
+    _subject(reader)
+    reader.word("to")
+    while not reader.done and reader.peek() != "where":
+        reader.take()
+    condition = None
+    if not reader.done:
+        reader.word("where")
+        condition = _condition(reader)
+    return Statement(text, effect, condition=condition)
+
+
+def _subject(reader: _Reader) -> tuple[str, frozenset[str]]:
+    subject = reader.word("any-user", "any-group", "group", "dynamic-group", "service")
+    if subject in ("any-user", "any-group"):
+        return "any-user", frozenset()
+    if reader.peek() == "id":
+        reader.word("id")
+    found = {reader.name().removeprefix("Default/").lower()}
+    while reader.peek() == ",":
+        reader.mark(",")
+        if reader.peek() in ("group", "dynamic-group", "service"):
+            reader.take()
+        if reader.peek() == "id":
+            reader.word("id")
+        found.add(reader.name().removeprefix("Default/").lower())
+    return subject, frozenset(found)
+
+
+def _location(reader: _Reader) -> tuple[str, str]:
+    if reader.word("tenancy", "compartment") == "tenancy":
+        return "tenancy", ""
+    if reader.peek() == "id":
+        reader.word("id")
+        return "id", reader.word()
+    return "compartment", reader.name()
+
+
+def _condition(reader: _Reader) -> Condition:
+    if reader.peek() in ("any", "all"):
+        joined = any if reader.word("any", "all") == "any" else all
+        reader.mark("{")
+        parts = [_condition(reader)]
+        while reader.peek() == ",":
+            reader.mark(",")
+            parts.append(_condition(reader))
+        reader.mark("}")
+        return lambda variables: joined(part(variables) for part in parts)
+    variable = reader.word()
+    if not variable.lower().startswith(("request.", "target.", "sourcecompartment.")):
+        raise reader.error(f"unknown variable '{variable}'")
+    return _comparison(reader, variable.lower())
+
+
+def _comparison(reader: _Reader, variable: str) -> Condition:
+    operator = reader.take()[1].lower()
+    if operator == "not":
+        reader.word("in")
+        operator = "not in"
+    if operator in ("in", "not in"):
+        reader.mark("(")
+        tests = [_value(reader)]
+        while reader.peek() == ",":
+            reader.mark(",")
+            tests.append(_value(reader))
+        reader.mark(")")
+    elif operator in ("=", "!="):
+        tests = [_value(reader)]
+    else:
+        raise reader.error(f"unknown operator '{operator}'")
+    wanted = operator in ("=", "in")
+
+    def holds(variables: Mapping[str, str]) -> bool:
+        value = variables.get(variable)
+        return value is not None and any(test(value, variables) for test in tests) is wanted
+
+    return holds
+
+
+def _value(reader: _Reader) -> Callable[[str, Mapping[str, str]], bool]:
+    group, value = reader.take()
+    if group == "text":
+        return lambda actual, _: actual.lower() == value.lower()
+    if group == "pattern":
+        pattern = re.compile(".*".join(re.escape(part) for part in value.split("*")), re.IGNORECASE)
+        return lambda actual, _: pattern.fullmatch(actual) is not None
+    if group == "word" and value.lower().startswith(("request.", "target.")):
+        return lambda actual, variables: actual.lower() == variables.get(value.lower(), "\0").lower()
+    if group == "word" and re.fullmatch(r"[\w.:-]+", value):
+        return lambda actual, _: actual.lower() == value.lower()
+    raise reader.error(f"expected a value instead of '{value}'")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A statement and the place it holds in: the OCID of a compartment (the tenancy's for all)."""
+
+    statement: Statement
+    place: str
+
+
+class Iam:
+    """The grants that hold now. `ancestry` gives a compartment's OCID and those above it, up to the tenancy's."""
+
+    def __init__(self, ancestry: Callable[[str], list[str]]) -> None:
+        self._ancestry = ancestry
+        self._grants: tuple[Grant, ...] = ()
+
+    def replace(self, grants: Iterable[Grant]) -> None:
+        """Let these grants hold instead of those before."""
+        self._grants = tuple(grants)
+
+    def allows(
+        self,
+        principal: Principal,
+        verb: str,
+        resource: str,
+        compartment: str | None,
+        variables: Mapping[str, str] | None = None,
+        operation: str = "",
+    ) -> bool:
+        """Whether a grant lets the principal do it in the compartment (None: somewhere in the tenancy).
+
+        ``operation`` is the API's name of the operation (`GetSecretBundle`), for `request.operation`.
+        """
+        places = set(self._ancestry(compartment)) if compartment else None
+        known = principal.all_variables() | dict(variables or {})
+        if operation:
+            known["request.operation"] = operation
+        if compartment:
+            known["target.compartment.id"] = compartment
+        return any(
+            (places is None or grant.place in places) and grant.statement.fits(principal, verb, resource, known)
+            for grant in self._grants
+        )

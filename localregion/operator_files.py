@@ -1,0 +1,45 @@
+"""The operator's own files: an OCI configuration that any client can use, its API key, and the registry's token."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from localregion import settings as names
+from localregion.api.auth import fingerprint
+from localregion.pki import key_pem, new_key, public_key_pem, write_private
+
+if TYPE_CHECKING:
+    from localregion.services.identity import Identity
+    from localregion.settings import Settings
+
+_CONFIG = """[DEFAULT]
+user={user}
+fingerprint={fingerprint}
+tenancy={tenancy}
+region={region}
+key_file={key_file}
+"""
+
+
+def write_operator(settings: Settings, identity: Identity) -> None:
+    """Make what is missing of the operator's files, and put the key on the operator's user."""
+    folder = settings.operator_dir
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key_file, token_file = folder / "key.pem", folder / "auth_token"
+    if not key_file.exists():
+        write_private(key_file, key_pem(new_key("rsa")))
+    if not token_file.exists():
+        write_private(token_file, secrets.token_urlsafe(24))
+    key = serialization.load_pem_private_key(key_file.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError(f"{key_file} is not an RSA key")
+    identity.register_key(names.OPERATOR_ID, public_key_pem(key).decode())
+    values = {
+        "user": names.OPERATOR_ID, "fingerprint": fingerprint(key.public_key()), "tenancy": names.TENANCY_ID,
+        "region": names.REGION, "key_file": key_file,
+    }  # fmt: skip
+    write_private(folder / "config", _CONFIG.format(**values))

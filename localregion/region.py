@@ -1,0 +1,357 @@
+"""The region: what the services share, and the way of a call through it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TextIO
+from urllib.parse import parse_qsl
+
+from localregion import settings as names
+from localregion.api import validate
+from localregion.api.auth import Authenticator, Refused, Request, Tokens, raw_target
+from localregion.api.errors import ServiceError, already_exists, invalid, not_found, not_implemented
+from localregion.api.schema import Operation, Schema
+from localregion.clock import Clock
+from localregion.faults import Drop, Fault, Faults
+from localregion.iam import VERBS, Iam
+from localregion.services import service_classes
+from localregion.services.base import Call, Record, Reply, Service
+from localregion.settings import Settings
+from localregion.store import Store
+from localregion.tasks import Tasks
+
+if TYPE_CHECKING:
+    from localregion.services.identity import Identity
+
+log = logging.getLogger(__name__)
+
+RETRY_TOKEN_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """A line of the call log. ``reason`` tells of a 401 or an internal error what the caller is not told."""
+
+    time: str
+    principal: str
+    operation: str
+    method: str
+    path: str
+    status: int
+    code: str
+    ms: float
+    request_id: str
+    reason: str = ""
+
+
+class Region:
+    """One region. ``fabric`` makes its network real; see localregion.fabric."""
+
+    def __init__(self, settings: Settings, fabric: Any) -> None:
+        self.settings = settings
+        self.fabric = fabric
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.logs_dir.mkdir(parents=True, exist_ok=True)
+        self.schema = Schema.load(settings.cache)
+        self.clock = Clock(settings.minute)
+        self.store = Store(settings.state / "region.sqlite")
+        self.tasks = Tasks()
+        self.faults = Faults()
+        self.iam = Iam(self.ancestry)
+        self.tokens = Tokens(settings.state / "token-key.pem")
+        self.calls: deque[CallRecord] = deque(maxlen=100_000)
+        self.services: dict[str, Service] = {name: made(self) for name, made in service_classes().items()}
+        self._by_package: dict[str, list[Service]] = {}
+        for service in self.services.values():
+            self._by_package.setdefault(service.package, []).append(service)
+        identity: Identity = self.services["identity"]  # type: ignore[assignment]
+        self.authenticator = Authenticator(identity.find_key, self.tokens)
+        self._log_file: TextIO | None = None
+        self._token_locks: dict[tuple[str, str, str], asyncio.Lock] = {}
+
+    async def start(self) -> None:
+        """Bring the region to life: seed it, start the fabric, take up what was under way."""
+        self._log_file = (self.settings.logs_dir / "api.jsonl").open("a", buffering=1)
+        await self.fabric.start()
+        for service in self.services.values():
+            await service.resume()
+        self.tasks.spawn(self._forget(), "forget")
+
+    async def stop(self) -> None:
+        """End parts and fabric; the state stays."""
+        for service in reversed(self.services.values()):
+            try:
+                await service.stop()
+            except Exception:
+                log.exception("stopping %s", service.name)
+        await self.tasks.stop()
+        await self.fabric.stop()
+        self.store.close()
+        if self._log_file:
+            self._log_file.close()
+
+    async def _forget(self) -> None:
+        while True:
+            await asyncio.sleep(10)
+            self.store.forget_due(time.time())
+
+    # what services ask
+
+    def compartment_exists(self, compartment: str) -> bool:
+        """Whether a compartment (or the tenancy) is there."""
+        record = self.store.find(compartment)
+        return record is not None and record.kind == "compartment"
+
+    def compartment_is_active(self, compartment: str) -> bool:
+        """Whether something can be made in a compartment."""
+        record = self.store.find(compartment)
+        return record is not None and record.kind == "compartment" and record.state == "ACTIVE"
+
+    def ancestry(self, compartment: str) -> list[str]:
+        """A compartment and those above it, the tenancy last."""
+        found = []
+        record = self.store.find(compartment)
+        while record is not None and record.kind == "compartment" and record.id not in found:
+            found.append(record.id)
+            record = self.store.find(record.compartment) if record.compartment else None
+        return found
+
+    def visible(self, record: Record) -> bool:
+        """Whether readers see a record yet (a fault may hide new ones for a while)."""
+        if not self.faults.hidden:
+            return True
+        created = record.doc.get("timeCreated")
+        return created is None or created < self.clock.timestamp_before(self.faults.hidden)
+
+    def find(self, record_id: str) -> Record | None:
+        """Any record by its id."""
+        return self.store.find(record_id)
+
+    # the way of a call
+
+    async def handle(
+        self, method: str, raw_path: bytes, query: bytes, headers: Mapping[str, str], content: bytes, region: str
+    ) -> tuple[int, Any, dict[str, str]]:
+        """Answer a request: status, document (None: no body), headers. Raises Drop when the connection is to be cut."""
+        began = time.perf_counter()
+        request_id = _request_id(headers)
+        trace = _Trace()
+        try:
+            request = Request(method, raw_target(raw_path, query), headers, content)
+            reply = await self._answer(request, raw_path.decode("latin-1"), query, region, request_id, trace)
+            status, doc, extra = reply.status, reply.doc, reply.headers
+            if reply.record is not None and not reply.record.dead:
+                extra = {"etag": reply.record.etag} | extra
+        except ServiceError as error:
+            status, doc, extra = error.status, {"code": error.code, "message": error.message}, trace.headers
+            trace.code, trace.reason = error.code, getattr(error, "reason", trace.reason)
+        except Drop:
+            trace.code = "Drop"
+            status, doc, extra = 0, None, {}
+        except Exception as error:
+            log.exception("%s %s (%s)", method, raw_path.decode("latin-1"), request_id)
+            trace.code, trace.reason = "InternalError", repr(error)
+            status, doc, extra = 500, {"code": "InternalError", "message": "Internal error"}, {}
+        self._note(trace, method, raw_path.decode("latin-1"), status, time.perf_counter() - began, request_id)
+        if not status:
+            raise Drop
+        return status, doc, extra | {"opc-request-id": request_id}
+
+    def _note(self, trace: _Trace, method: str, path: str, status: int, seconds: float, request_id: str) -> None:
+        line = CallRecord(
+            time=self.clock.timestamp(), principal=trace.principal, operation=trace.operation, method=method, path=path,
+            status=status, code=trace.code, ms=round(seconds * 1000, 2), request_id=request_id, reason=trace.reason,
+        )  # fmt: skip
+        self.calls.append(line)
+        if self._log_file:
+            self._log_file.write(json.dumps(asdict(line)) + "\n")
+
+    async def _answer(
+        self, request: Request, path: str, query: bytes, region: str, request_id: str, trace: _Trace
+    ) -> Reply:
+        operation, service, in_path = self._route(request.method, path)
+        trace.operation = operation.full_name
+        principal = self.authenticator.authenticate(request)
+        trace.principal = principal.id
+        fault = await self._suffer(operation, trace)
+        path_values, query_values = validate.parameters(
+            operation, in_path, parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        )
+        call = Call(
+            operation=operation, principal=principal, path=path_values, query=query_values, headers=request.headers,
+            body=self._body(operation, request.content), content=request.content, request_id=request_id, region=region,
+        )  # fmt: skip
+        if service is None or (handler := service.handler(operation.name)) is None:
+            raise not_implemented(operation.full_name)
+        if region != names.REGION:
+            service.check_region(call)
+        call.target = self._target(call)
+        self._authorize(service, call)
+        self._check_etag(call)
+        async with AsyncExitStack() as stack:
+            reply = await self._repeated(call, stack)
+            if reply is None:
+                reply = await handler(call)
+                self._remember(call, reply)
+        if operation.response and reply.doc is not None:
+            reply.doc = validate.reply(
+                self.schema, operation.package, operation.response, reply.doc, strict=self.settings.strict_replies
+            )
+        if fault and fault.drop == "after":
+            raise Drop
+        return reply
+
+    def _route(self, method: str, path: str) -> tuple[Operation, Service | None, dict[str, str]]:
+        """Operation, service and path parameters. Where services share a path, the first that implements it and knows the record."""
+        by_method = self.schema.routes.find(path)
+        if not by_method:
+            raise ServiceError(404, "NotFound", "No operation is known at this path.")
+        if method not in by_method:
+            raise ServiceError(405, "MethodNotAllowed", f"The resource does not support {method}.")
+        candidates: list[tuple[Operation, Service | None, dict[str, str]]] = []
+        for operation, in_path in by_method[method]:
+            services = self._by_package.get(operation.package, [])
+            candidates += [(operation, s, in_path) for s in services if s.handler(operation.name)]
+        if not candidates:
+            operation, in_path = by_method[method][0]
+            return operation, None, in_path
+        for operation, service, in_path in candidates if len(candidates) > 1 else []:
+            record = self.store.find(next(reversed(in_path.values()))) if in_path else None
+            if service and record and record.service == service.name:
+                return operation, service, in_path
+        return candidates[0]
+
+    async def _suffer(self, operation: Operation, trace: _Trace) -> Fault | None:
+        fault = self.faults.hit(operation.full_name)
+        if fault is None:
+            return None
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
+        if fault.drop == "before":
+            raise Drop
+        if fault.status:
+            trace.headers = fault.headers
+            trace.reason = f"fault {fault.id}"
+            raise ServiceError(fault.status, fault.code, fault.message)
+        return fault
+
+    def _body(self, operation: Operation, content: bytes) -> Any:
+        if operation.body is None or operation.body == "stream":
+            return {}
+        if not content:
+            if operation.body_required:
+                raise invalid("The request has no body.")
+            return {}
+        try:
+            value = json.loads(content)
+        except ValueError:
+            raise ServiceError(400, "CannotParseRequest", "The request's body is not JSON.") from None
+        return validate.body(self.schema, operation.package, operation.body, value)
+
+    def _target(self, call: Call) -> Record | None:
+        """The innermost resource that the path names."""
+        for value in reversed(call.path.values()):
+            if (record := self.store.find(value)) is not None:
+                return record
+        return None
+
+    def _authorize(self, service: Service, call: Call) -> None:
+        access = service.access.get(call.operation.name, ())
+        if access is None:
+            return
+        verb, resource = access or (_verb(call.operation), service.resource_of(call.operation))
+        compartment = (
+            call.target.compartment if call.target else call.body.get("compartmentId") or call.query.get("compartment_id")
+        ) if isinstance(call.body, dict) else None  # fmt: skip
+        variables: dict[str, str] = {}
+        if call.target and (owner := self.services.get(call.target.service)):
+            variables |= owner.target_variables(call.target)
+        if not self.iam.allows(call.principal, verb, resource, compartment, variables, call.operation.api_name):
+            raise already_exists() if call.operation.name.startswith("create_") and not call.target else not_found()
+
+    def _check_etag(self, call: Call) -> None:
+        wanted = call.headers.get("if-match")
+        if not wanted or wanted == "*" or call.target is None or not call.operation.takes("if-match"):
+            return
+        if wanted.strip('"') != call.target.etag:
+            raise ServiceError(412, "NoEtagMatch", "The If-Match header does not match the resource's current etag.")
+
+    async def _repeated(self, call: Call, stack: AsyncExitStack) -> Reply | None:
+        """The answer to an earlier call with the same retry token; None for the first (others wait until it is answered)."""
+        token = self._retry_token(call)
+        if token is None:
+            return None
+        if len(token[2]) > 64:
+            raise invalid("opc-retry-token must have at most 64 characters")
+        lock = self._token_locks.setdefault(token, asyncio.Lock())
+        await stack.enter_async_context(lock)
+        answer = self.store.get_answer(*token)
+        if answer is None:
+            return None
+        record = self.store.find(answer["record"]) if answer["record"] else None
+        if answer["digest"] != _digest(call) or (answer["record"] and (record is None or record.dead)):
+            raise ServiceError(
+                409, "InvalidatedRetryToken",
+                "The retry token was used in an earlier request whose outcome has changed since, or with another body.",
+            )  # fmt: skip
+        return Reply(answer["status"], answer["doc"], answer["headers"], record)
+
+    def _remember(self, call: Call, reply: Reply) -> None:
+        token = self._retry_token(call)
+        if token is None:
+            return
+        self.store.put_answer(
+            *token, digest=_digest(call), expires=time.time() + RETRY_TOKEN_SECONDS, status=reply.status,
+            headers=reply.headers, doc=reply.doc, record=reply.record.id if reply.record else None,
+        )  # fmt: skip
+        self._token_locks.pop(token, None)
+
+    def _retry_token(self, call: Call) -> tuple[str, str, str] | None:
+        token = call.headers.get("opc-retry-token")
+        if not token or not call.operation.takes("opc-retry-token"):
+            return None
+        return call.principal.id, call.operation.full_name, token
+
+
+@dataclass
+class _Trace:
+    """What the log tells of a call."""
+
+    principal: str = "-"
+    operation: str = "-"
+    code: str = ""
+    reason: str = ""
+    headers: Any = None
+
+    def __post_init__(self) -> None:
+        self.headers = {}
+
+
+def _verb(operation: Operation) -> str:
+    first = operation.name.partition("_")[0]
+    verb = {"list": "inspect", "get": "read", "head": "read", "summarize": "inspect"}.get(first, "manage")
+    return VERBS[VERBS.index(verb)]
+
+
+def _digest(call: Call) -> str:
+    scope = json.dumps([call.path, call.query], sort_keys=True, default=str).encode()
+    body = json.dumps(call.body, sort_keys=True).encode() if isinstance(call.body, dict) else call.content
+    return hashlib.sha256(scope + body).hexdigest()
+
+
+def _request_id(headers: Mapping[str, str]) -> str:
+    """As the cloud makes them: the client's own part first, if it sent one, then two of the service's."""
+    own = headers.get("opc-request-id", "")[:98] or secrets.token_hex(16).upper()
+    return f"{own}/{secrets.token_hex(16).upper()}/{secrets.token_hex(16).upper()}"
+
+
+__all__ = ["CallRecord", "Refused", "Region"]
