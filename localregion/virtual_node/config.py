@@ -99,6 +99,8 @@ class Config:
     nodes: tuple[VirtualNode, ...] = ()
     runtime: str = "podman"
     """podman, or none: pods without containers for density tests."""
+    termination_grace_seconds: float = 30.0
+    """Between SIGTERM and SIGKILL. A pod's own terminationGracePeriodSeconds is ignored on virtual nodes."""
 
     @classmethod
     def load(cls, path: Path) -> Config:

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A VNIC for each pod, asked from the region's daemon."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import httpx
+
+from localregion.virtual_node.config import Config, VirtualNode
+
+Json = dict[str, Any]
+
+
+class NetworkError(Exception):
+    """A pod's VNIC could not be attached or detached; the message is the region's."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A pod's VNIC."""
+
+    vnic_id: str
+    ip: str
+    netns: str
+    """Name of its network namespace."""
+
+
+class Network(Protocol):
+    """Gives pods their addresses. `attach` is idempotent for a pod's uid. Raises NetworkError."""
+
+    async def attach(self, node: VirtualNode, pod: Json) -> Attachment: ...
+    async def detach(self, vnic_id: str) -> None: ...
+    async def close(self) -> None: ...
+
+
+class RegionNetwork:
+    """VNICs of the region, over the daemon's internal API."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        transport = httpx.AsyncHTTPTransport(uds=config.internal_socket)
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://region", timeout=60.0)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def attach(self, node: VirtualNode, pod: Json) -> Attachment:
+        body = {
+            "subnetId": self.config.pod_subnet_id,
+            "displayName": pod["metadata"]["uid"],
+            "ownerId": self.config.pool_id,
+            "nsgIds": list(self.config.pod_nsg_ids),
+        }
+        answer = (await self._call("POST", "/internal/vnics", json=body)).json()
+        return Attachment(answer["id"], answer["privateIp"], answer["netns"])
+
+    async def detach(self, vnic_id: str) -> None:
+        await self._call("DELETE", f"/internal/vnics/{vnic_id}")
+
+    async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            response = await self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise NetworkError(f"the region does not answer: {type(error).__name__} {error}") from error
+        if response.status_code == 404 and method == "DELETE":
+            return response
+        if response.status_code >= 400:
+            try:
+                message = response.json()["message"]
+            except (ValueError, KeyError, TypeError):
+                message = response.text[:300]
+            raise NetworkError(f"{response.status_code}: {message}")
+        return response
+
+
+class AddressesOnly:
+    """Addresses without VNICs, for pods without containers: counted down from the end of the pod subnet."""
+
+    def __init__(self, cidr: str) -> None:
+        self._network = ipaddress.ip_network(cidr)
+        self._next = self._network.num_addresses - 2
+        self._free: list[str] = []
+
+    async def close(self) -> None:
+        pass
+
+    async def attach(self, node: VirtualNode, pod: Json) -> Attachment:
+        del node
+        known = (pod.get("status") or {}).get("podIP")
+        if known:
+            return Attachment(known, known, "")
+        if self._free:
+            address = self._free.pop()
+        elif self._next > 1:
+            address = str(self._network[self._next])
+            self._next -= 1
+        else:
+            raise NetworkError("the pod subnet has no free address")
+        return Attachment(address, address, "")
+
+    async def detach(self, vnic_id: str) -> None:
+        self._free.append(vnic_id)

@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs containers: a protocol, podman behind it, and a runtime that only says it runs them (density tests).
+
+podman is asked through its API on a unix socket (parts/podman.py): create 20 ms, start 120 ms (runc and conmon), list
+15 ms, and its events tell of an exit within milliseconds, so nothing polls. Containers belong to conmon and outlive
+this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from localregion.parts.podman import ContainerSpec as PodmanSpec
+from localregion.parts.podman import Credentials, Podman, PodmanError
+from localregion.parts.podman import Mount as PodmanMount
+from localregion.virtual_node.images import Credential, ImageError
+from localregion.virtual_node.volumes import Mount
+
+LABEL_POOL = "okestack.virtual-node-pool"
+LABEL_POD = "okestack.pod-uid"
+LABEL_CONTAINER = "okestack.container"
+LABEL_ATTEMPT = "okestack.attempt"
+_NOT_STARTED = ("created", "configured", "initialized")
+
+
+class RuntimeFailure(Exception):
+    """A container could not be made, started or asked; the message is the runtime's."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image that is here."""
+
+    id: str
+    reference: str
+    """Name with digest, as a pod's imageID shows it."""
+    user: str = ""
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """One container to be run."""
+
+    name: str
+    pod_uid: str
+    container: str
+    attempt: int
+    image_id: str
+    hostname: str
+    netns: str
+    """Name of the pod's network namespace."""
+    command: list[str] | None
+    args: list[str] | None
+    environment: Mapping[str, str]
+    working_dir: str
+    mounts: Sequence[Mount]
+    log_path: str
+    user: str = ""
+    read_only: bool = False
+    no_new_privileges: bool = False
+    add_capabilities: tuple[str, ...] = ()
+    drop_capabilities: tuple[str, ...] = ()
+    cpu_limit: float = 0.0
+    """CPUs; 0 for no limit."""
+    memory_limit: int = 0
+    """Bytes; 0 for no limit."""
+
+
+@dataclass(frozen=True)
+class ContainerState:
+    """What the runtime says of a container of this pool."""
+
+    id: str
+    pod_uid: str
+    container: str
+    attempt: int
+    running: bool
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    exit_code: int = 0
+    oom_killed: bool = False
+    never_started: bool = False
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a container uses: CPU seconds since its start, memory in bytes."""
+
+    cpu_seconds: float
+    memory_bytes: int
+
+
+class Runtime(Protocol):
+    """Runs containers of one pool. Raises RuntimeFailure; `pull` raises ImageError."""
+
+    with_files: bool
+    """Containers see files: volumes are to be made, images to be pulled, probes to be asked."""
+
+    async def start(self) -> None: ...
+    async def close(self) -> None: ...
+    async def image(self, name: str) -> Image | None: ...
+    async def pull(self, name: str, credential: Credential | None) -> Image: ...
+    async def create(self, spec: ContainerSpec) -> str: ...
+    async def run(self, container_id: str) -> None: ...
+    async def stop(self, container_id: str, grace: float) -> None: ...
+    async def remove(self, container_id: str) -> None: ...
+    async def inspect(self, container_id: str) -> ContainerState | None: ...
+    async def list(self) -> list[ContainerState]: ...
+    async def execute(self, container_id: str, command: Sequence[str], timeout: float) -> tuple[int | None, str]: ...
+    async def usage(self, container_ids: Sequence[str]) -> dict[str, Usage]: ...
+    def exits(self) -> AsyncIterator[str]: ...
+
+
+class PodmanRuntime:
+    """Containers by the region's podman."""
+
+    with_files = True
+
+    def __init__(self, podman: Podman, pool: str) -> None:
+        self._podman = podman
+        self._pool = pool
+        # runc and conmon start on few cores: more at once only make each slower.
+        self._starts = asyncio.Semaphore(3)
+
+    async def start(self) -> None:
+        """Wait until podman's service answers. Raises RuntimeFailure after a minute."""
+        for _ in range(300):
+            if await self._podman.ping():
+                return
+            await asyncio.sleep(0.2)
+        raise RuntimeFailure(f"podman's service does not answer at {self._podman.socket}")
+
+    async def close(self) -> None:
+        """Close the connections; containers go on."""
+        await self._podman.close()
+
+    async def image(self, name: str) -> Image | None:
+        with _as_failures():
+            found = await self._podman.image(name)
+        if found is None:
+            return None
+        repository = name.partition("@")[0]
+        if ":" in repository.rpartition("/")[2]:
+            repository = repository.rpartition(":")[0]
+        reference = f"{repository}@{found.digest}" if found.digest else f"sha256:{found.id}"
+        return Image(found.id, reference, found.user)
+
+    async def pull(self, name: str, credential: Credential | None) -> Image:
+        # Names of this host are podman's own images: no registry has them (tests).
+        if not name.startswith("localhost/"):
+            keys = Credentials(credential.username, credential.password) if credential else None
+            try:
+                await self._podman.pull(name, credentials=keys, always=True, timeout=900.0)
+            except PodmanError as error:
+                raise ImageError("ErrImagePull", str(error)) from error
+        found = await self.image(name)
+        if found is None:
+            raise ImageError("ErrImagePull", f"{name}: not found")
+        return found
+
+    async def create(self, spec: ContainerSpec) -> str:
+        wanted = PodmanSpec(
+            name=spec.name,
+            image=spec.image_id,
+            netns=spec.netns,
+            command=spec.command,
+            args=spec.args,
+            env=spec.environment,
+            working_dir=spec.working_dir or None,
+            hostname=spec.hostname,
+            user=spec.user or None,
+            mounts=[
+                PodmanMount(destination=mount.destination, source=Path(mount.source), read_only=mount.read_only)
+                for mount in spec.mounts
+            ],
+            read_only=spec.read_only,
+            privilege_escalation=not spec.no_new_privileges,
+            cap_add=spec.add_capabilities,
+            cap_drop=spec.drop_capabilities,
+            cpus=spec.cpu_limit or None,
+            memory=spec.memory_limit or None,
+            labels={
+                LABEL_POOL: self._pool,
+                LABEL_POD: spec.pod_uid,
+                LABEL_CONTAINER: spec.container,
+                LABEL_ATTEMPT: str(spec.attempt),
+            },
+            log_file=Path(spec.log_path),
+        )
+        async with self._starts:
+            with _as_failures():
+                try:
+                    return await self._podman.create(wanted)
+                except PodmanError:
+                    # Left by a start that was cut off.
+                    await self._podman.remove(spec.name)
+                    return await self._podman.create(wanted)
+
+    async def run(self, container_id: str) -> None:
+        async with self._starts:
+            with _as_failures():
+                await self._podman.start(container_id)
+
+    async def stop(self, container_id: str, grace: float) -> None:
+        with _as_failures():
+            if grace <= 0:
+                await self._podman.kill(container_id)
+            else:
+                await self._podman.stop(container_id, max(int(grace + 0.999), 1))
+
+    async def remove(self, container_id: str) -> None:
+        with _as_failures():
+            await self._podman.remove(container_id)
+
+    async def inspect(self, container_id: str) -> ContainerState | None:
+        with _as_failures():
+            found = await self._podman.inspect(container_id)
+        if found is None:
+            return None
+        labels = found.labels
+        return ContainerState(
+            found.id,
+            labels.get(LABEL_POD, ""),
+            labels.get(LABEL_CONTAINER, ""),
+            int(labels.get(LABEL_ATTEMPT, 0)),
+            found.running or found.status == "stopping",
+            found.started_at.timestamp() if found.started_at else 0.0,
+            found.finished_at.timestamp() if found.finished_at else 0.0,
+            found.exit_code,
+            found.oom_killed,
+            found.status in _NOT_STARTED,
+        )
+
+    async def list(self) -> list[ContainerState]:
+        with _as_failures():
+            found = await self._podman.list({LABEL_POOL: self._pool})
+        return [
+            ContainerState(
+                number,
+                labels.get(LABEL_POD, ""),
+                labels.get(LABEL_CONTAINER, ""),
+                int(labels.get(LABEL_ATTEMPT, 0)),
+                state in ("running", "paused", "stopping"),
+                never_started=state in _NOT_STARTED,
+            )
+            for number, _, state, labels in found
+        ]
+
+    async def execute(self, container_id: str, command: Sequence[str], timeout: float) -> tuple[int | None, str]:
+        try:
+            result = await self._podman.exec(container_id, command, timeout=timeout)
+        except TimeoutError:
+            return None, ""
+        except PodmanError as error:
+            raise RuntimeFailure(str(error)) from error
+        return result.exit_code, result.output
+
+    async def usage(self, container_ids: Sequence[str]) -> dict[str, Usage]:
+        with _as_failures():
+            found = await self._podman.stats(container_ids)
+        return {number: Usage(*values) for number, values in found.items()}
+
+    async def exits(self) -> AsyncIterator[str]:
+        """The pod uid of each container of the pool that ends, for ever."""
+        async for event in self._podman.events():
+            if event.action == "died" and event.labels.get(LABEL_POOL) == self._pool:
+                yield event.labels.get(LABEL_POD, "")
+
+
+@contextlib.contextmanager
+def _as_failures() -> Iterator[None]:
+    try:
+        yield
+    except PodmanError as error:
+        raise RuntimeFailure(str(error)) from error
+
+
+class NullRuntime:
+    """Runs nothing and says it does: containers are entries in a table, gone with the process."""
+
+    with_files = False
+
+    def __init__(self) -> None:
+        self._table: dict[str, ContainerState] = {}
+        self._numbers = itertools.count(1)
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def image(self, name: str) -> Image | None:
+        return Image("none", name)
+
+    async def pull(self, name: str, credential: Credential | None) -> Image:
+        del credential
+        return Image("none", name)
+
+    async def create(self, spec: ContainerSpec) -> str:
+        number = f"{next(self._numbers):064x}"
+        self._table[number] = ContainerState(
+            number, spec.pod_uid, spec.container, spec.attempt, False, never_started=True
+        )
+        return number
+
+    async def run(self, container_id: str) -> None:
+        old = self._table[container_id]
+        self._table[container_id] = ContainerState(old.id, old.pod_uid, old.container, old.attempt, True, time.time())
+
+    async def stop(self, container_id: str, grace: float) -> None:
+        del grace
+        old = self._table.get(container_id)
+        if old and old.running:
+            self._table[container_id] = ContainerState(
+                old.id, old.pod_uid, old.container, old.attempt, False, old.started_at, time.time(), 0
+            )
+
+    async def remove(self, container_id: str) -> None:
+        self._table.pop(container_id, None)
+
+    async def inspect(self, container_id: str) -> ContainerState | None:
+        return self._table.get(container_id)
+
+    async def list(self) -> list[ContainerState]:
+        return list(self._table.values())
+
+    async def execute(self, container_id: str, command: Sequence[str], timeout: float) -> tuple[int | None, str]:
+        raise RuntimeFailure("there are no containers here")
+
+    async def usage(self, container_ids: Sequence[str]) -> dict[str, Usage]:
+        return {number: Usage(0.0, 0) for number in container_ids}
+
+    async def exits(self) -> AsyncIterator[str]:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return
+        yield ""

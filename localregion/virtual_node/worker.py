@@ -1,0 +1,700 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One pod on its node, from its first sight to its end: a task that does what `pods.decide` says.
+
+It sleeps until the pod changes, a container ends, a probe changes its mind or a moment comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from localregion.virtual_node import admission, env, pods, probes, volumes
+from localregion.virtual_node.api import STRATEGIC, ApiError
+from localregion.virtual_node.images import ImageError
+from localregion.virtual_node.network import Attachment, NetworkError
+from localregion.virtual_node.pods import ContainerRun, PodRun, Terminated
+from localregion.virtual_node.quantity import quantity
+from localregion.virtual_node.runtime import ContainerSpec, ContainerState, Image, RuntimeFailure
+
+if TYPE_CHECKING:
+    from localregion.virtual_node.config import VirtualNode
+    from localregion.virtual_node.kubelet import Kubelet
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+RESOLVER = "169.254.169.254"
+# Virtual Kubelet's word for a pod that its provider does not run.
+REFUSED = "ProviderFailed"
+_CONFIG_RETRY = 5.0
+
+
+class Worker:
+    """The life of one pod. `update`, `removed` and `look` tell it what happened; none of them blocks."""
+
+    def __init__(self, kubelet: Kubelet, node: VirtualNode, pod: Json, found: list[ContainerState]) -> None:
+        self.kubelet = kubelet
+        self.node = node
+        self.pod = pod
+        self.uid: str = pod["metadata"]["uid"]
+        self.run = pods.recall(pod, time.time())
+        self.folders = kubelet.folders(self.uid)
+        self.attachment: Attachment | None = None
+        self._found = found
+        self._admitted = False
+        self._mounted = False
+        self._looking = True
+        self._renewals: list[tuple[float, volumes.TokenNeed]] = []
+        self._pull_delays: dict[str, float] = {}
+        self._delay = 0.0
+        self._wake = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._now = asyncio.Event()
+        self._sent = ""
+        self._probes: dict[str, list[asyncio.Task[None]]] = {}
+        self._sending = asyncio.Lock()
+        if pod["metadata"].get("deletionTimestamp"):
+            self._ending.set()
+        self.task = asyncio.create_task(self._live(), name=f"pod {self.name}")
+
+    @property
+    def name(self) -> str:
+        """namespace/name."""
+        return f"{self.pod['metadata']['namespace']}/{self.pod['metadata']['name']}"
+
+    def update(self, pod: Json) -> None:
+        """The pod has changed in the API server."""
+        if int(pod["metadata"]["resourceVersion"]) >= int(self.pod["metadata"]["resourceVersion"]):
+            self.pod = pod
+        if pod["metadata"].get("deletionTimestamp"):
+            if pod["metadata"].get("deletionGracePeriodSeconds") == 0:
+                self._now.set()
+            self._ending.set()
+        self._wake.set()
+
+    def removed(self) -> None:
+        """The pod has gone from the API server."""
+        self._now.set()
+        self._ending.set()
+        self._wake.set()
+
+    def look(self) -> None:
+        """A container of the pod may have ended."""
+        self._looking = True
+        self._wake.set()
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Leave the pod as it is (the process ends); the tasks to wait for."""
+        tasks = [self.task, *(task for each in self._probes.values() for task in each)]
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+    # --- the loop
+
+    async def _live(self) -> None:
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            while not self._ending.is_set():
+                self._wake.clear()
+                work = asyncio.create_task(self._sync())
+                await asyncio.wait({work, ending}, return_when=asyncio.FIRST_COMPLETED)
+                if not work.done():
+                    # Whatever is half made is found by its label when the pod is cleaned up.
+                    work.cancel()
+                    await asyncio.gather(work, return_exceptions=True)
+                    break
+                wake_at = self._result(work)
+                timeout = None if wake_at is None else max(wake_at - time.time(), 0.01)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), timeout)
+            while True:
+                try:
+                    await self._end()
+                    break
+                except (RuntimeFailure, NetworkError, ApiError, httpx.HTTPError, OSError) as error:
+                    log.warning("%s: not ended yet: %s: %s", self.name, type(error).__name__, error)
+                    await asyncio.sleep(self._next_delay())
+        finally:
+            ending.cancel()
+        self.kubelet.finished(self)
+
+    def _result(self, work: asyncio.Task[float | None]) -> float | None:
+        try:
+            return work.result()
+        except (ApiError, httpx.HTTPError, RuntimeFailure, OSError) as error:
+            log.info("%s: %s: %s", self.name, type(error).__name__, error)
+        except Exception as error:
+            log.exception("%s", self.name)
+            self._event("FailedSync", f"error syncing pod: {type(error).__name__}", warning=True)
+        return time.time() + self._next_delay()
+
+    def _next_delay(self) -> float:
+        self._delay = min(self._delay * 2 or 0.5, 30.0)
+        return self._delay
+
+    async def _sync(self) -> float | None:
+        spec, run = self.pod["spec"], self.run
+        if (self.pod.get("status") or {}).get("phase") in ("Succeeded", "Failed") and not self._admitted:
+            return None
+        if not self._admitted:
+            found = admission.problems(self.pod)
+            self._admitted = True
+            if found:
+                run.refusal = (REFUSED, "virtual nodes cannot run this pod: " + "; ".join(found))
+                self._event("ProviderCreateFailed", run.refusal[1], warning=True)
+        if run.refusal:
+            await self._push()
+            return None
+        if not run.start_time:
+            run.start_time = time.time()
+            await self._push()
+        if not await self._prepare():
+            await self._push()
+            return time.time() + self._next_delay()
+        self._delay = 0.0
+        await self._look()
+        decision = pods.decide(spec, run, time.time())
+        if decision.expired:
+            await self._expire()
+        for name in decision.start:
+            await self._start(name)
+        await self._push()
+        wake = pods.decide(spec, run, time.time()).wake_at
+        renew = await self._renew()
+        moments = [moment for moment in (wake, renew) if moment is not None]
+        return min(moments) if moments else None
+
+    async def _prepare(self) -> bool:
+        """VNIC and volumes. False if something is missing; an event says what."""
+        if self.attachment is None:
+            try:
+                self.attachment = await self.kubelet.network.attach(self.node, self.pod)
+            except NetworkError as error:
+                self._event("FailedCreatePodSandBox", f"Failed to attach the pod's VNIC: {error}", warning=True)
+                return False
+            self.run.ip = self.attachment.ip
+            if self.kubelet.runtime.with_files:
+                self.folders.make()
+                record = {
+                    "name": self.name,
+                    "vnic": self.attachment.vnic_id,
+                    "ip": self.attachment.ip,
+                    "netns": self.attachment.netns,
+                }
+                (self.folders.root / "pod.json").write_text(json.dumps(record))
+        if not self._mounted and self.kubelet.runtime.with_files:
+            try:
+                await self._mount()
+            except volumes.VolumeError as error:
+                self._event("FailedMount", f"MountVolume.SetUp failed: {error}", warning=True)
+                return False
+        self._mounted = True
+        if self._found:
+            await self._adopt()
+        return True
+
+    async def _mount(self) -> None:
+        spec = self.pod["spec"]
+        objects = await self.kubelet.read(self.pod, volumes.references(spec))
+        tokens = {need: await self._token(need) for need in volumes.token_needs(spec)}
+        for volume in spec.get("volumes") or ():
+            self.folders.write(volume, volumes.render(volume, self.pod, objects, tokens))
+        meta = self.pod["metadata"]
+        config = self.kubelet.config
+        name = env.hostname(self.pod)
+        sub = spec.get("subdomain")
+        domain = f"{sub}.{meta['namespace']}.svc.{config.cluster_domain}" if sub else ""
+        self.folders.etc("hosts", env.hosts_file(self.run.ip, name, domain, spec.get("hostAliases") or ()))
+        self.folders.etc(
+            "resolv.conf",
+            env.resolv_conf(spec, meta["namespace"], config.cluster_dns, config.cluster_domain, RESOLVER),
+        )
+        self.folders.etc("hostname", name + "\n")
+
+    async def _token(self, need: volumes.TokenNeed) -> str:
+        meta = self.pod["metadata"]
+        account = self.pod["spec"].get("serviceAccountName") or "default"
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {
+                "audiences": [need.audience] if need.audience else [],
+                "expirationSeconds": need.expiration_seconds,
+                "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "uid": meta["uid"]},
+            },
+        }
+        path = f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token"
+        try:
+            answer = await self.kubelet.api.call("POST", path, body)
+        except ApiError as error:
+            raise volumes.VolumeError(f"failed to fetch token: {error.message}") from error
+        status = answer["status"]
+        # kubelet renews at four fifths of a token's life, and after a day at the latest.
+        life = min((pods.seconds(status["expirationTimestamp"]) - time.time()) * 0.8, 86400.0)
+        self._renewals.append((time.time() + max(life, 10.0), need))
+        return str(status["token"])
+
+    async def _renew(self) -> float | None:
+        """Renew tokens that are due; when the next one is."""
+        if not self._mounted or not self.kubelet.runtime.with_files:
+            return None
+        due = [pair for pair in self._renewals if pair[0] <= time.time()]
+        for pair in due:
+            self._renewals.remove(pair)
+            need = pair[1]
+            try:
+                token = await self._token(need)
+            except (volumes.VolumeError, httpx.HTTPError) as error:
+                log.warning("%s: token not renewed: %s", self.name, error)
+                self._renewals.append((time.time() + 10.0, need))
+                continue
+            volume = next(v for v in self.pod["spec"]["volumes"] if v["name"] == need.volume)
+            volumes.write_file(volumes.inside(self.folders.volume(volume), need.path), token.encode())
+        return min((moment for moment, _ in self._renewals), default=None)
+
+    # --- containers
+
+    async def _adopt(self) -> None:
+        """Take over containers that an earlier process started."""
+        newest: dict[str, ContainerState] = {}
+        for state in self._found:
+            if state.container in self.run.containers and not state.never_started:
+                old = newest.get(state.container)
+                if old is None or old.attempt < state.attempt:
+                    newest[state.container] = state
+        for name, listed in newest.items():
+            one = self.run.containers[name]
+            found = await self.kubelet.runtime.inspect(listed.id)
+            if found is None:
+                continue
+            one.created_before = True
+            if one.container_id != found.id:
+                # Started, but never told to the API server.
+                one.started = one.ready = False
+            told = one.container_id == found.id and one.terminated and one.terminated.reason != "Unknown"
+            one.container_id, one.restart_count = found.id, found.attempt
+            if found.running or not told:
+                one.state, one.reason, one.message, one.terminated = "running", "", "", None
+                one.started_at = found.started_at
+                # One that has ended is noticed by the look that follows.
+                self._looking = True
+                if found.running:
+                    self._watch(name)
+        self._found = []
+
+    async def _look(self) -> None:
+        """Take note of containers that have ended."""
+        if not self._looking:
+            return
+        self._looking = False
+        for one in self.run.containers.values():
+            if one.state == "running":
+                state = await self.kubelet.runtime.inspect(one.container_id)
+                if state is None or not state.running:
+                    self._note_exit(one, self._how(one, state))
+
+    def _how(self, one: ContainerRun, state: ContainerState | None) -> Terminated:
+        now = time.time()
+        if state is None:
+            return Terminated(137, "ContainerStatusUnknown", "", one.started_at, now, one.container_id)
+        return Terminated(
+            state.exit_code,
+            pods.exit_reason(state.exit_code, state.oom_killed),
+            "",
+            state.started_at or one.started_at,
+            state.finished_at or now,
+            state.id,
+        )
+
+    def _note_exit(self, one: ContainerRun, end: Terminated) -> None:
+        self._stop_probes(one.name)
+        meta = self.pod["metadata"]
+        title = f"{meta['name']}_{meta['namespace']}({self.uid})"
+        pods.note_exit(one, end, self.pod["spec"].get("restartPolicy", "Always"), title, time.time())
+        if one.reason == "CrashLoopBackOff":
+            self._event("BackOff", f"Back-off restarting failed container {one.name} in pod {title}", warning=True)
+
+    async def _start(self, name: str) -> None:
+        container = next(c for c in self.pod["spec"]["containers"] if c["name"] == name)
+        one = self.run.containers[name]
+        before = one.container_id
+        attempt = one.restart_count + 1 if one.created_before else 0
+        runtime = self.kubelet.runtime
+        try:
+            image = await self._image(container, attempt)
+            spec = await self._spec(container, attempt, image)
+            if before:
+                await runtime.remove(before)
+            made = await runtime.create(spec)
+        except ImageError as error:
+            await self._no_image(one, container["image"], error)
+            return
+        except env.ConfigError as error:
+            self._event("Failed", f"Error: {error}", warning=True)
+            pods.note_waiting(one, "CreateContainerConfigError", str(error), time.time() + _CONFIG_RETRY)
+            return
+        except RuntimeFailure as error:
+            self._event("Failed", f"Error: {error}", warning=True)
+            pods.note_waiting(one, "CreateContainerError", str(error), time.time() + pods.BACKOFF_FIRST)
+            return
+        self._pull_delays.pop(name, None)
+        if self.kubelet.runtime.with_files:
+            self._event("Created", f"Container created: {name}")
+        try:
+            await runtime.run(made)
+        except RuntimeFailure as error:
+            self._event("Failed", f"Error: {error}", warning=True)
+            now = time.time()
+            pods.note_running(one, made, image.reference, now)
+            self._note_exit(one, Terminated(128, "StartError", str(error), 0.0, now, made))
+            return
+        pods.note_running(one, made, image.reference, time.time())
+        if self.kubelet.runtime.with_files:
+            self._event("Started", f"Container started: {name}")
+        problem = await self._hook(container, "postStart")
+        if problem:
+            self._event("FailedPostStartHook", problem, warning=True)
+            await runtime.stop(made, self.kubelet.config.termination_grace_seconds)
+            self.look()
+            return
+        self._watch(name)
+
+    async def _image(self, container: Json, attempt: int) -> Image:
+        name, policy = container["image"], container.get("imagePullPolicy", "IfNotPresent")
+        images = self.kubelet.images
+        if policy == "Never" or (attempt and policy == "IfNotPresent"):
+            here = await images.local(name)
+            if here is not None:
+                return here
+            if policy == "Never":
+                raise ImageError(
+                    "ErrImageNeverPull", f'Container image "{name}" is not present with pull policy of Never'
+                )
+        if not self.kubelet.runtime.with_files:
+            return await images.pull(name, ())
+        names = [entry["name"] for entry in self.pod["spec"].get("imagePullSecrets") or () if entry.get("name")]
+        found = await self.kubelet.read(self.pod, {env.Reference("secret", secret) for secret in names})
+        self._event("Pulling", f'Pulling image "{name}"')
+        began = time.monotonic()
+        image = await images.pull(name, [secret for secret in found.values() if secret])
+        self._event("Pulled", f'Successfully pulled image "{name}" in {(time.monotonic() - began) * 1000:.0f}ms')
+        return image
+
+    async def _no_image(self, one: ContainerRun, image: str, error: ImageError) -> None:
+        delay = self._pull_delays[one.name] = pods.next_pull_delay(self._pull_delays.get(one.name, 0.0))
+        retry = time.time() + delay
+        self._event("Failed", f'Failed to pull image "{image}": {error.message}', warning=True)
+        self._event("Failed", f"Error: {error.reason}", warning=True)
+        pods.note_waiting(one, error.reason, error.message, retry)
+        if error.reason == "ErrImagePull":
+            await self._push()
+            message = f'Back-off pulling image "{image}": {error.reason}: {error.message}'
+            pods.note_waiting(one, "ImagePullBackOff", message, retry)
+            self._event("BackOff", f'Back-off pulling image "{image}"')
+
+    async def _spec(self, container: Json, attempt: int, image: Image) -> ContainerSpec:
+        pod_spec, meta = self.pod["spec"], self.pod["metadata"]
+        assert self.attachment is not None
+        name = container["name"]
+        base = {
+            "name": f"{meta['name'][:63]}_{meta['namespace']}_{name}_{self.uid}_{attempt}",
+            "pod_uid": self.uid,
+            "container": name,
+            "attempt": attempt,
+            "image_id": image.id,
+            "hostname": env.hostname(self.pod),
+            "netns": self.attachment.netns,
+        }
+        if not self.kubelet.runtime.with_files:
+            return ContainerSpec(
+                **base, command=None, args=None, environment={}, working_dir="", mounts=(), log_path=""
+            )
+        objects = await self.kubelet.read(self.pod, env.references(container))
+        services = await self.kubelet.service_variables(
+            meta["namespace"], pod_spec.get("enableServiceLinks", True) is not False
+        )
+        values = env.environment(
+            self.pod,
+            container,
+            objects,
+            services,
+            pod_ip=self.run.ip,
+            host_ip=self.node.address,
+            node_name=self.node.name,
+        )
+        command, args = env.command(container, values)
+        mounts = self.folders.mounts(self.pod, container)
+        mounted = {mount.destination for mount in mounts}
+        for file in ("hosts", "resolv.conf", "hostname"):
+            if f"/etc/{file}" not in mounted:
+                mounts.append(volumes.Mount(str(self.folders.root / "etc" / file), f"/etc/{file}", file != "hosts"))
+        security = (pod_spec.get("securityContext") or {}) | {
+            key: value for key, value in (container.get("securityContext") or {}).items() if value is not None
+        }
+        capabilities = security.get("capabilities") or {}
+        limits = (container.get("resources") or {}).get("limits") or {}
+        log_path = self.folders.log(name, attempt)
+        self.folders.log(name, attempt - 2).unlink(missing_ok=True)
+        return ContainerSpec(
+            **base,
+            command=command,
+            args=args,
+            environment=values,
+            working_dir=container.get("workingDir", ""),
+            mounts=mounts,
+            log_path=str(log_path),
+            user=_user(security, image),
+            read_only=bool(security.get("readOnlyRootFilesystem")),
+            no_new_privileges=security.get("allowPrivilegeEscalation") is False,
+            add_capabilities=tuple(capabilities.get("add") or ()),
+            drop_capabilities=tuple(capabilities.get("drop") or ()),
+            cpu_limit=quantity(limits.get("cpu", 0)),
+            memory_limit=int(quantity(limits.get("memory", 0))),
+        )
+
+    async def _hook(self, container: Json, kind: str) -> str:
+        """Run a lifecycle hook; what went wrong, empty if nothing did."""
+        hook = (container.get("lifecycle") or {}).get(kind)
+        if not hook or not self.kubelet.runtime.with_files:
+            return ""
+        seconds = self.kubelet.config.termination_grace_seconds
+        one = self.run.containers[container["name"]]
+        try:
+            if "exec" in hook:
+                code, output = await self.kubelet.runtime.execute(one.container_id, hook["exec"]["command"], seconds)
+                if code != 0:
+                    return f"{kind} hook of {one.name} failed: {'timed out' if code is None else output.strip()}"
+            elif "httpGet" in hook:
+                target = probes.HttpTarget.of(hook["httpGet"], container, self.run.ip)
+                result = await probes.http(target, seconds, self.kubelet.version)
+                if not result.ok:
+                    return f"{kind} hook of {one.name} failed: {result.message}"
+            elif "sleep" in hook:
+                await asyncio.sleep(float(hook["sleep"]["seconds"]))
+        except (RuntimeFailure, ValueError) as error:
+            return f"{kind} hook of {one.name} failed: {error}"
+        return ""
+
+    # --- probes
+
+    def _watch(self, name: str) -> None:
+        """Start what asks a container that has just started (or been adopted) how it is."""
+        container = next(c for c in self.pod["spec"]["containers"] if c["name"] == name)
+        one = self.run.containers[name]
+        self._stop_probes(name)
+        kinds = ("startupProbe", "livenessProbe", "readinessProbe")
+        asked = {kind: container[kind] for kind in kinds if container.get(kind)}
+        if not self.kubelet.runtime.with_files:
+            asked = {}
+        one.started = one.started or "startupProbe" not in asked
+        one.ready = one.ready or "readinessProbe" not in asked
+        self._probes[name] = [
+            asyncio.create_task(self._probe(one, container, kind, probe)) for kind, probe in asked.items()
+        ]
+
+    def _stop_probes(self, name: str) -> None:
+        mine = asyncio.current_task()
+        for task in self._probes.pop(name, ()):
+            if task is not mine:
+                task.cancel()
+
+    async def _probe(self, one: ContainerRun, container: Json, kind: str, probe: Json) -> None:
+        period, timeout = float(probe.get("periodSeconds") or 10), float(probe.get("timeoutSeconds") or 1)
+        tally = probes.Tally.of(probe)
+        container_id = one.container_id
+        initial = one.started_at + float(probe.get("initialDelaySeconds") or 0) - time.time()
+        await asyncio.sleep(max(initial, 0.0))
+        word = {"startupProbe": "Startup", "livenessProbe": "Liveness", "readinessProbe": "Readiness"}[kind]
+        while one.container_id == container_id and one.state == "running":
+            began = time.monotonic()
+            if kind == "startupProbe" or one.started:
+                result = await self._ask(one, container, probe, timeout)
+                if one.container_id != container_id or one.state != "running":
+                    return
+                if not result.ok:
+                    self._event("Unhealthy", f"{word} probe failed: {result.message}", warning=True)
+                verdict = tally.note(result.ok)
+                if kind == "readinessProbe" and verdict is not None and verdict != one.ready:
+                    one.ready = verdict
+                    self._wake.set()
+                elif kind == "startupProbe" and verdict:
+                    one.started = True
+                    self._wake.set()
+                    return
+                elif kind != "readinessProbe" and verdict is False:
+                    why = f"Container {one.name} failed {word.lower()} probe, will be restarted"
+                    self._event("Killing", why)
+                    await self._kill(container, container_id)
+                    return
+            # Until a container has started, look often: its other probes begin then.
+            step = period if one.started or kind == "startupProbe" else min(period, 1.0)
+            await asyncio.sleep(max(step - (time.monotonic() - began), 0.05))
+
+    async def _kill(self, container: Json, container_id: str) -> None:
+        problem = await self._hook(container, "preStop")
+        if problem:
+            self._event("FailedPreStopHook", problem, warning=True)
+        try:
+            await self.kubelet.runtime.stop(container_id, self.kubelet.config.termination_grace_seconds)
+        except RuntimeFailure as error:
+            log.warning("%s: %s", self.name, error)
+        self.look()
+
+    async def _ask(self, one: ContainerRun, container: Json, probe: Json, timeout: float) -> probes.Result:
+        if "exec" in probe:
+            try:
+                code, output = await self.kubelet.runtime.execute(
+                    one.container_id, probe["exec"].get("command") or [], timeout
+                )
+            except RuntimeFailure as error:
+                return probes.Result(False, str(error))
+            return probes.exec_result(code, output, timeout)
+        try:
+            target = probes.HttpTarget.of(probe["httpGet"], container, self.run.ip)
+        except (KeyError, ValueError) as error:
+            return probes.Result(False, f"probe cannot be asked: {error}")
+        return await probes.http(target, timeout, self.kubelet.version)
+
+    # --- the end
+
+    async def _expire(self) -> None:
+        self._event("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+        await self._stop_all(self.kubelet.config.termination_grace_seconds)
+        self.run.failure = (
+            "DeadlineExceeded",
+            "Pod was active on the node longer than the specified deadline",
+        )
+
+    async def _stop_all(self, grace: float) -> None:
+        """Stop running containers side by side and note how they ended; at once when the pod is gone meanwhile."""
+        running = [
+            container
+            for container in self.pod["spec"]["containers"]
+            if self.run.containers[container["name"]].state == "running"
+        ]
+        for container in running:
+            self._stop_probes(container["name"])
+            if self.kubelet.runtime.with_files:
+                self._event("Killing", f"Stopping container {container['name']}")
+
+        async def one_stop(container: Json) -> None:
+            one = self.run.containers[container["name"]]
+            began = time.monotonic()
+            if grace:
+                try:
+                    problem = await asyncio.wait_for(self._hook(container, "preStop"), grace)
+                except TimeoutError:
+                    problem = f"preStop hook of {one.name} timed out"
+                if problem:
+                    self._event("FailedPreStopHook", problem, warning=True)
+            left = max(grace - (time.monotonic() - began), 2.0) if grace else 0.0
+            await self.kubelet.runtime.stop(one.container_id, left)
+
+        stops = [asyncio.create_task(one_stop(container)) for container in running]
+        hurry = asyncio.create_task(self._hurry(running) if grace else asyncio.sleep(0))
+        try:
+            await asyncio.gather(*stops)
+        finally:
+            for task in (hurry, *stops):
+                task.cancel()
+            await asyncio.gather(hurry, *stops, return_exceptions=True)
+        for container in running:
+            one = self.run.containers[container["name"]]
+            end = self._how(one, await self.kubelet.runtime.inspect(one.container_id))
+            one.state, one.terminated, one.started, one.ready = "terminated", end, False, False
+
+    async def _hurry(self, running: list[Json]) -> None:
+        """Kill what is being stopped once nobody waits for it any more."""
+        await self._now.wait()
+        for container in running:
+            await self.kubelet.runtime.stop(self.run.containers[container["name"]].container_id, 0)
+
+    async def _end(self) -> None:
+        """Stop and remove everything of the pod, then the pod itself."""
+        kubelet = self.kubelet
+        for name in list(self._probes):
+            self._stop_probes(name)
+        if self._found and not self.run.ended:
+            await self._adopt()
+            for name in list(self._probes):
+                self._stop_probes(name)
+        grace = 0.0 if self._now.is_set() else kubelet.config.termination_grace_seconds
+        if not self.run.ended:
+            await self._stop_all(grace)
+            self.run.ended = True
+        if not self._now.is_set():
+            await self._push()
+        if kubelet.runtime.with_files:
+            for state in await kubelet.runtime.list():
+                if state.pod_uid == self.uid:
+                    await kubelet.runtime.remove(state.id)
+        else:
+            for one in self.run.containers.values():
+                await kubelet.runtime.remove(one.container_id)
+        await kubelet.detach(self.uid, self.attachment)
+        if kubelet.runtime.with_files:
+            await asyncio.to_thread(self.folders.remove)
+        if not self._now.is_set() or self.pod["metadata"].get("deletionGracePeriodSeconds") == 0:
+            meta = self.pod["metadata"]
+            await kubelet.api.delete(
+                f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}",
+                {"gracePeriodSeconds": 0, "preconditions": {"uid": self.uid}},
+            )
+
+    # --- saying so
+
+    def _event(self, reason: str, message: str, *, warning: bool = False) -> None:
+        self.kubelet.events.note(self.pod, self.node.name, reason, message, warning=warning)
+
+    async def _push(self) -> None:
+        """Tell the API server the pod's status if it is another than before."""
+        async with self._sending:
+            status = pods.status(self.pod, self.run, self.node.address, time.time())
+            text = json.dumps(status, sort_keys=True)
+            if text == self._sent:
+                return
+            meta = self.pod["metadata"]
+            path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/status"
+            body = {"metadata": {"uid": self.uid}, "status": status}
+            try:
+                answer = await self.kubelet.api.call("PATCH", path, body, content_type=STRATEGIC)
+            except ApiError as error:
+                if error.status in (404, 409):  # gone, or another pod of its name
+                    return
+                raise
+            self._sent = text
+            if int(answer["metadata"]["resourceVersion"]) > int(self.pod["metadata"]["resourceVersion"]):
+                self.pod = answer
+
+
+def _user(security: Json, image: Image) -> str:
+    """The `user` of a container. Raises ConfigError where runAsNonRoot forbids it (kubelet's words)."""
+    user = security.get("runAsUser")
+    if security.get("runAsNonRoot"):
+        if user == 0:
+            raise env.ConfigError("container's runAsUser breaks non-root policy")
+        if user is None:
+            own = image.user.partition(":")[0]
+            if own in ("", "0", "root"):
+                raise env.ConfigError("container has runAsNonRoot and image will run as root")
+            if not own.isdigit():
+                raise env.ConfigError(
+                    f"container has runAsNonRoot and image has non-numeric user ({own}), cannot verify user is non-root"
+                )
+    group = security.get("runAsGroup")
+    if user is None and group is None:
+        return ""
+    own_user = str(user) if user is not None else (image.user.partition(":")[0] or "0")
+    return own_user if group is None else f"{own_user}:{group}"
+
+
+__all__ = ["REFUSED", "PodRun", "Worker"]
