@@ -35,7 +35,6 @@ class Node:
     path: str
     fields: Document
     id_of: tuple[str, str] | None = None
-    removable: bool = True
     title: str = ""  # what people call it, where its fields do not hold its name
 
 
@@ -255,23 +254,29 @@ class ResourceSet:
         if failures:
             raise ResourceError("\n".join(failures))
 
-    # -- absent ---------------------------------------------------------------------------------------------------
 
-    def absent(self, listings: Mapping[str, list[Document]], check: bool) -> SetOutcome:
-        """Removes the set's resources, those that need others first."""
-        needs = self.needs()
-        found = {k: self._look(k, listings) for k, n in self.nodes.items() if n.id_of is None and n.removable}
-        done = SetOutcome()
-        users: dict[str, set[str]] = {k: {o for o, n in needs.items() if k in n and o in found} for k in found}
+def removed(
+    session: Session, template: Wish, stages: Sequence[Sequence[tuple[ResourceType, Document]]], check: bool
+) -> SetOutcome:
+    """Removes resources stage after stage, those of a stage side by side. Raises ResourceError with all failures."""
+    done = SetOutcome()
+    for stage in stages:
+        failures: list[str] = []
 
-        def remove(key: str) -> None:
-            node, seen = self.nodes[key], found[key]
-            wish = replace(self.template, state="absent", fields=dict(node.fields))
-            engine = Engine(self.session, node.type, wish, first_look=(lambda: seen))
-            done.outcomes[key] = engine.run(check=check)
+        def remove(row: tuple[ResourceType, Document]) -> None:
+            type_, seen = row
+            wish = replace(template, state="absent", fields={type_.name_field: seen[type_.name_field]})
+            engine = Engine(session, type_, wish, first_look=lambda: seen)
+            try:
+                done.outcomes[f"{type_.name} {seen[type_.name_field]}"] = engine.run(check=check)
+            except (ResourceError, CloudError) as error:
+                failures.append(f"{engine.label}: {error}")  # noqa: B023 - the pool is done before the next stage
 
-        self._run_all(users, set(found), remove)
-        return done
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(remove, stage))
+        if failures:
+            raise ResourceError("\n".join(failures))
+    return done
 
 
 def _ordered(needs: Mapping[str, set[str]]) -> Iterator[str]:

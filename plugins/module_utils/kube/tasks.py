@@ -13,6 +13,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.apply import Resource
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown, is_unknown, placeholder
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 
+from . import contents
 from .apply import Applier, Change, Options, diff_of
 from .chart import Chart, find_helm, render
 from .client import Client
@@ -23,6 +24,7 @@ from .objects import SECRET, Item, items_of, parse_documents, read_files, refuse
 from .patch import parse_path, patch
 from .reach import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
 from .secret_task import SecretTask
+from .url_task import UrlTask
 from .wait import Target, Waiter, predicate_for
 
 WAIT_OPTIONS: dict[str, dict[str, Any]] = {
@@ -82,6 +84,7 @@ class ManifestTask:
             "allow_replace": {"type": "bool", "default": False},
             "wait_conditions": {"type": "dict"},
             "delete_finished_pods": {"type": "bool", "default": False},
+            "restart_on_change": {"type": "bool", "default": False},
         }
 
     def execute(self, params: Document, context: Context) -> Document:
@@ -101,6 +104,8 @@ class ManifestTask:
                 lines = "\n".join(f"  {problem}" for problem in problems)
                 raise KubeError(f"virtual nodes cannot run this; nothing was changed:\n{lines}")
         client = client_for(params, context)
+        if params.get("restart_on_change") and not absent:
+            _mark_contents(items, client, params.get("namespace"))
         applier = Applier(
             client, _options(params, context), context.report, context.warn, holds_unknown, context.stop.wait
         )
@@ -148,6 +153,18 @@ def _documents(definition: Any) -> list[Any]:
     for row in definition if isinstance(definition, list) else [definition]:
         found += parse_documents(row, "definition") if isinstance(row, str) else [row]
     return found
+
+
+def _mark_contents(items: Sequence[Item], client: Client | None, namespace: str | None) -> None:
+    def version(kind: str, where: str | None, name: str) -> str | None:
+        """Not a hash of a Secret's values: the mark can be read by people who may not read the Secret."""
+        place = where or namespace or (client.connection.namespace if client else None)
+        if client is None or is_unknown(name) or is_unknown(place):
+            return None
+        live = client.get(client.resource("v1", kind), place, name)
+        return str(live["metadata"]["resourceVersion"]) if live else None
+
+    contents.mark(items, version, lambda kind, name: placeholder(kind, name, "contents"))
 
 
 def _options(params: Mapping[str, Any], context: Context) -> Options:
@@ -322,4 +339,4 @@ class WaitTask:
         return {"changed": False, "resources": [_shown(row) for row in found], "duration": duration}
 
 
-TASKS = (ManifestTask(), SecretTask(), KubeconfigTask(), InfoTask(), WaitTask())
+TASKS = (ManifestTask(), SecretTask(), KubeconfigTask(), InfoTask(), WaitTask(), UrlTask())

@@ -18,11 +18,10 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     States,
 )
 
-_VAULT_STATES = {
-    "gone": ("DELETED",),
-    "going": ("DELETING",),
-    "scheduled": ("PENDING_DELETION", "SCHEDULING_DELETION"),
-}
+
+def _states(**own: tuple[str, ...]) -> States:
+    """The states of what lives in a vault: its deletion is set for a day."""
+    return States(gone=("DELETED",), going=("DELETING",), scheduled=("PENDING_DELETION", "SCHEDULING_DELETION"), **own)  # type: ignore[arg-type]
 
 
 def _endpoint_answers(session: Any, document: Document) -> str | None:
@@ -40,7 +39,7 @@ VAULT = ResourceType(
     title="Vault",
     client="key_management.KmsVaultClient",
     name_filter=None,
-    states=States(ready=("ACTIVE",), **_VAULT_STATES),
+    states=_states(ready=("ACTIVE",)),
     deletion=Deletion("schedule_vault_deletion", cancel="cancel_vault_deletion", days=(7, 30)),
     usable=_endpoint_answers,
     fields=(
@@ -60,7 +59,7 @@ VAULT_KEY = ResourceType(
     extra_options=MANAGEMENT_ENDPOINT,
     name_filter=None,
     list_complete=False,
-    states=States(ready=("ENABLED",), resting=("DISABLED",), **_VAULT_STATES),
+    states=_states(ready=("ENABLED",), resting=("DISABLED",)),
     deletion=Deletion("schedule_key_deletion", cancel="cancel_key_deletion", days=(7, 30)),
     fields=(
         Field(
@@ -133,7 +132,7 @@ VAULT_SECRET = ResourceType(
     name_field="secret_name",
     name_filter="name",
     list_complete=False,
-    states=States(ready=("ACTIVE",), failed=("FAILED",), **_VAULT_STATES),
+    states=_states(ready=("ACTIVE",), failed=("FAILED",)),
     deletion=Deletion("schedule_secret_deletion", cancel="cancel_secret_deletion", days=(1, 30)),
     complete=_with_content,
     encode=_encode_secret,

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError, Wish, public
+from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError, Wish, public, the_one
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, ResourceType, is_unknown
-from ansible_collections.okestack.oci.plugins.module_utils.resource_set import Node, ResourceSet, SetOutcome
+from ansible_collections.okestack.oci.plugins.module_utils.resource_set import Node, ResourceSet, SetOutcome, removed
 from ansible_collections.okestack.oci.plugins.module_utils.run import COMMON_OPTIONS, Context, Task, given, option_of
 from ansible_collections.okestack.oci.plugins.module_utils.types import network
 
@@ -78,28 +78,50 @@ class VirtualNetwork:
 
     def execute(self, params: Document, context: Context) -> Document:
         declared = given(params)
+        if declared.get("state") == "absent":
+            return self._absent(declared, context)
         nodes = _nodes(declared)
         problems = [*_declaration_problems(declared), *_field_problems(nodes)]
         if problems:
             raise ResourceError("\n".join(problems))
         session = context.session
-        template = Wish(
-            state=declared.get("state", "present"),
-            purge_tags=bool(declared.get("purge_tags")),
-            allow_replace=bool(declared.get("allow_replace")),
-            wait=declared.get("wait", True),
-            wait_timeout=float(declared.get("wait_timeout") or VCN.wait_timeout),
-            wait_interval=float(declared.get("wait_interval") or 10.0),
-        )
+        template = _template(declared)
         listings = _listings(session, declared["compartment_id"], declared["vcn"]["display_name"])
         names = _names(nodes)
         services = _Services(session)
         whole = ResourceSet(session, nodes, template, lambda kind, name: _key(names, kind, name), services.find)
-        if template.state == "absent":
-            outcome = whole.absent(listings, context.check_mode)
-            return {"changed": outcome.changed, "virtual_network": None, **_diff(outcome)}
         outcome = whole.present(listings, context.check_mode)
         return {"changed": outcome.changed, "virtual_network": _facts(nodes, outcome), **_diff(outcome)}
+
+    def _absent(self, declared: Document, context: Context) -> Document:
+        """Removes the VCN of that name with all parts in it that carry the tags given, those that use others first."""
+        tags = (declared.get("freeform_tags") or {}).items()
+        listings = _listings(context.session, declared["compartment_id"], declared["vcn"]["display_name"])
+        vcn = the_one(VCN, "vcn", listings.get(VCN.name, []))
+        made_with_it = {v for k, v in (vcn or {}).items() if k.startswith("default_")}
+        stages = [
+            [
+                (type_, row)
+                for row in listings.get(type_.name, [])
+                if type_.states.living(row)
+                and row["id"] not in made_with_it
+                and tags <= (row.get("freeform_tags") or {}).items()
+            ]
+            for type_ in (*reversed(PARTS.values()), VCN)
+        ]
+        outcome = removed(context.session, _template(declared), stages, context.check_mode)
+        return {"changed": outcome.changed, "virtual_network": None, **_diff(outcome)}
+
+
+def _template(declared: Document) -> Wish:
+    """What the wishes for all parts have in common."""
+    return Wish(
+        purge_tags=bool(declared.get("purge_tags")),
+        allow_replace=bool(declared.get("allow_replace")),
+        wait=declared.get("wait", True),
+        wait_timeout=float(declared.get("wait_timeout") or VCN.wait_timeout),
+        wait_interval=float(declared.get("wait_interval") or 10.0),
+    )
 
 
 TASKS: tuple[Task, ...] = (VirtualNetwork(),)
@@ -121,7 +143,6 @@ def _nodes(declared: Document) -> list[Node]:
                 "default_security_list",
                 dict(declared["default_security_list"]),
                 id_of=("vcn", "default_security_list_id"),
-                removable=False,
                 title="(the VCN's default)",
             )
         )
@@ -138,7 +159,7 @@ def _nodes(declared: Document) -> list[Node]:
             if rules is not None:
                 spread = [r for rule in rules for r in _spread(rule)]
                 nodes.append(
-                    Node(f"{key} rules", type_, path, {"security_rules": spread}, (key, "id"), False, title=str(name))
+                    Node(f"{key} rules", type_, path, {"security_rules": spread}, (key, "id"), title=str(name))
                 )
     return nodes
 

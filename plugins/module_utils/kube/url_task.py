@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The task behind url_wait: until a URL answers, seen from the controller."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError
+from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context
+
+from .wait import duration
+
+
+class UrlTask:
+    """Asks until the answer is the one that is waited for."""
+
+    name = "url_wait"
+    constraints: Mapping[str, Any] = {}
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]:
+        return {
+            "url": {"type": "str", "required": True},
+            "address": {"type": "str"},
+            "ca_certificate": {"type": "str"},
+            "status": {"type": "list", "elements": "int", "default": [200]},
+            "contains": {"type": "str"},
+            "wait_timeout": {"type": "int", "default": 300},
+            "wait_interval": {"type": "float", "default": 10.0},
+        }
+
+    def execute(self, params: Document, context: Context) -> Document:
+        asked = [params.get(name) for name in ("url", "address", "ca_certificate")]
+        if context.check_mode and holds_unknown(asked):
+            return {"changed": False, "url": params["url"], "status": None, "duration": 0.0}
+        parts = urlsplit(params["url"])
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ResourceError(f"url: {params['url']} is not an http or https URL")
+        began = heard = time.monotonic()
+        delay, said = 0.2, ""
+        while True:
+            text, status = _ask(params)
+            now = time.monotonic()
+            if text == "ready":
+                took = round(now - began, 1)
+                if said:
+                    context.report(f"{params['url']}: {status} {duration(took)}")
+                return {"changed": False, "url": params["url"], "status": status, "duration": took}
+            if context.check_mode or now - began > float(params["wait_timeout"]):
+                if context.check_mode:
+                    context.warn(f"{params['url']}: {text}")
+                    return {"changed": False, "url": params["url"], "status": status, "duration": 0.0}
+                raise ResourceError(f"{params['url']} is not ready within {params['wait_timeout']}s: {text}")
+            if text != said or now - heard > 30:
+                context.report(f"{params['url']}: {text} {duration(now - began)}")
+                said, heard = text, now
+            if context.stop.wait(delay):
+                raise ResourceError(f"{params['url']}: stopped while it was waited for: {text}")
+            delay = min(delay * 2, float(params["wait_interval"]))
+
+
+def _ask(params: Mapping[str, Any]) -> tuple[str, int | None]:
+    """`ready` or what is wrong, and the status if there was an answer."""
+    parts = urlsplit(params["url"])
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    try:
+        with socket.create_connection((params.get("address") or host, port), timeout=10) as raw:
+            if parts.scheme == "https":
+                tls = ssl.create_default_context(cadata=params.get("ca_certificate") or None)
+                stream: socket.socket = tls.wrap_socket(raw, server_hostname=host)
+            else:
+                stream = raw
+            connection = http.client.HTTPConnection(host, port, timeout=10)
+            connection.sock = stream
+            connection.request("GET", target, headers={"Host": parts.netloc.rpartition("@")[2], "Connection": "close"})
+            answer = connection.getresponse()
+            body = answer.read(1 << 20).decode(errors="replace")
+            stream.close()
+    except ssl.SSLCertVerificationError as error:
+        return f"its certificate does not hold: {error.verify_message}", None
+    except (OSError, http.client.HTTPException) as error:
+        return f"no answer: {getattr(error, 'strerror', None) or error or type(error).__name__}", None
+    if answer.status not in params["status"]:
+        return f"status {answer.status}", answer.status
+    if params.get("contains") and params["contains"] not in body:
+        return f"status {answer.status}, without the text that is waited for", answer.status
+    return "ready", answer.status
