@@ -20,6 +20,7 @@ import datetime as dt
 import hashlib
 import json
 import os
+import resource
 import shutil
 import signal
 import time
@@ -253,7 +254,8 @@ class Podman:
                 response = await self._http.request(
                     method,
                     _API + path,
-                    params={k: v for k, v in (params or {}).items() if v is not None},
+                    # (httpx takes an empty mapping for "no query at all", also of the path's own.)
+                    params={k: v for k, v in (params or {}).items() if v is not None} or None,
                     json=body if content is None else None,
                     content=content,
                     headers=dict(headers or {}),
@@ -434,8 +436,8 @@ class Podman:
             "cap_drop": list(spec.cap_drop),
             "resource_limits": limits,
             "r_limits": [
-                {"type": "nofile", "hard": spec.nofile, "soft": spec.nofile},
-                {"type": "nproc", "hard": 4096, "soft": 4096},
+                _rlimit("nofile", resource.RLIMIT_NOFILE, spec.nofile),
+                _rlimit("nproc", resource.RLIMIT_NPROC, 16384),
             ],
             "cgroup_parent": self.cgroup_parent,
             "stop_timeout": spec.stop_timeout,
@@ -595,6 +597,13 @@ class Podman:
             return not (await self._http.get(f"{_API}/_ping", timeout=5.0)).is_error
         except httpx.HTTPError:
             return False
+
+
+def _rlimit(name: str, number: int, wanted: int) -> dict[str, Any]:
+    # Above our own hard limit it is refused where root lacks CAP_SYS_RESOURCE; podman lowers its own nproc to 32,768.
+    hard = resource.getrlimit(number)[1]
+    value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    return {"type": name, "hard": value, "soft": value}
 
 
 def _event(line: str) -> Event | None:
