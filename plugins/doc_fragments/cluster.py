@@ -1,0 +1,50 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options by which a module reaches the API of a cluster (``kube.reach.CLUSTER_OPTIONS``)."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  cluster_id:
+    description:
+      - OCID of the cluster. Its address and certificate authority are asked of the service; requests carry tokens that are
+        signed here, each anew.
+      - One of O(cluster_id) and O(kubeconfig) is required.
+    type: str
+  endpoint_kind:
+    description:
+      - Which of the cluster's endpoints is spoken to.
+      - Used with O(cluster_id).
+    type: str
+    choices: [PUBLIC_ENDPOINT, PRIVATE_ENDPOINT, VCN_HOSTNAME]
+    default: PUBLIC_ENDPOINT
+  cluster_endpoint:
+    description:
+      - URL of the Kubernetes API where it is not reached at its own address, for example the near end of a bastion's tunnel,
+        V(https://127.0.0.1:6443).
+      - The certificate's name is then checked against O(tls_server_name).
+    type: str
+  cluster_proxy_url:
+    description: URL of an HTTP proxy for requests to the Kubernetes API.
+    type: str
+  cluster_ca_file:
+    description: File of CA certificates, in PEM, for the Kubernetes API, instead of those that the service or the kubeconfig name.
+    type: path
+  tls_server_name:
+    description: The name that the Kubernetes API's certificate must have, where it is not that of the address.
+    type: str
+  kubeconfig:
+    description:
+      - A kubeconfig to reach the cluster by, instead of O(cluster_id).
+      - Client certificates, tokens and exec helpers are understood.
+    type: path
+  context:
+    description:
+      - The context of O(kubeconfig). If not given, its current one.
+    type: str
+requirements:
+  - The Python package C(urllib3) (a dependency of C(kubernetes) and many others), for the Python that runs the task.
+"""

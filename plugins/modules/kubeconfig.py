@@ -1,0 +1,111 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubeconfig
+short_description: Keep a cluster's entries in a kubeconfig
+version_added: 0.1.0
+description:
+  - Writes cluster, user and context into a kubeconfig that its owner alone can read. Entries of other clusters in the same
+    file stay.
+  - The user's tokens are made by a helper of this collection, signed with the key of the profile; the OCI CLI is not needed.
+    The file holds no secret.
+options:
+  state:
+    description:
+      - V(absent) takes the entries away, and the file with the last of them.
+    type: str
+    choices: [present, absent]
+    default: present
+  path:
+    description: The file, on the host that runs the task.
+    type: path
+    required: true
+  context:
+    description: Name of the context, and of the cluster and user that belong to it.
+    type: str
+    required: true
+  cluster_id:
+    description: OCID of the cluster. Required with O(state=present).
+    type: str
+  namespace:
+    description: Namespace of the context.
+    type: str
+  set_current:
+    description: Whether the context becomes the file's current one.
+    type: bool
+    default: true
+  endpoint_kind:
+    description: Which of the cluster's endpoints is spoken to.
+    type: str
+    choices: [PUBLIC_ENDPOINT, PRIVATE_ENDPOINT, VCN_HOSTNAME]
+    default: PUBLIC_ENDPOINT
+  cluster_endpoint:
+    description: URL of the Kubernetes API where it is not reached at its own address, for example a tunnel's near end.
+    type: str
+  cluster_proxy_url:
+    description: URL of an HTTP proxy for requests to the Kubernetes API.
+    type: str
+  cluster_ca_file:
+    description: File of CA certificates, in PEM, for the Kubernetes API, instead of those that the service names.
+    type: path
+  tls_server_name:
+    description: The name that the Kubernetes API's certificate must have, where it is not that of the address.
+    type: str
+  python:
+    description:
+      - The Python that runs the helper; it needs the package C(oci). If not given, the one that runs the task.
+    type: path
+extends_documentation_fragment:
+  - okestack.oci.connection
+  - okestack.oci.attributes
+author:
+  - The okestack.oci authors (@okestack)
+"""
+
+EXAMPLES = r"""
+- name: Kubeconfig for people
+  okestack.oci.kubeconfig:
+    path: ~/.kube/shop
+    context: shop
+    cluster_id: "{{ cluster.id }}"
+
+- name: Through a bastion's tunnel
+  okestack.oci.kubeconfig:
+    path: ~/.kube/shop
+    context: shop-private
+    cluster_id: "{{ cluster.id }}"
+    endpoint_kind: PRIVATE_ENDPOINT
+    cluster_endpoint: https://127.0.0.1:6443
+    tls_server_name: 10.0.0.10
+"""
+
+RETURN = r"""
+path:
+  description: The file.
+  type: str
+  returned: always
+context:
+  description: Name of the context.
+  type: str
+  returned: always
+server:
+  description: URL of the Kubernetes API.
+  type: str
+  returned: O(state=present)
+  sample: https://203.0.113.5:6443
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.kube.kubeconfig_task import KubeconfigTask
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+
+
+def main():
+    run_module(KubeconfigTask())
+
+
+if __name__ == "__main__":
+    main()
