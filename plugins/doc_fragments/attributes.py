@@ -1,0 +1,57 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the modules support."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # Modules that keep something.
+    DOCUMENTATION = r"""
+attributes:
+  check_mode:
+    description: Can run in check mode and tell what would change, without a write.
+    support: full
+    details:
+      - It plans from nothing as well. What only the service can give shows as C((known after apply)).
+  diff_mode:
+    description: Returns what changes, as before and after, in diff mode.
+    support: full
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: full
+  action_group:
+    description: Options can be set for all modules of the group in C(module_defaults).
+    support: full
+    membership:
+      - okestack.oci.all
+"""
+
+    # Modules that only read.
+    INFO = r"""
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+    details:
+      - The module only reads.
+  diff_mode:
+    description: Returns what changes, as before and after, in diff mode.
+    support: N/A
+    details:
+      - The module only reads.
+  idempotent:
+    description: A second run with the same options changes nothing.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: full
+  action_group:
+    description: Options can be set for all modules of the group in C(module_defaults).
+    support: full
+    membership:
+      - okestack.oci.all
+"""

@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options by which every module reaches and signs in to Oracle's API (``cloud.CONNECTION_OPTIONS``)."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  auth_type:
+    description:
+      - How requests are signed.
+      - V(api_key) signs as a user, with the key of the profile.
+      - V(security_token) signs with the session token that the profile's C(security_token_file) holds.
+      - If not given, the environment variable E(OCI_CLI_AUTH) counts, then V(api_key).
+    type: str
+    choices: [api_key, security_token]
+  config_file:
+    description:
+      - Oracle's configuration file, with profiles that name C(tenancy), C(user), C(fingerprint), C(key_file) and
+        C(region).
+      - If not given, the environment variables E(OCI_CONFIG_FILE) and E(OCI_CLI_CONFIG_FILE) count, then
+        C(~/.oci/config).
+    type: path
+  profile:
+    description:
+      - The profile within O(config_file).
+      - If not given, the environment variables E(OCI_CONFIG_PROFILE) and E(OCI_CLI_PROFILE) count, then C(DEFAULT).
+    type: str
+  region:
+    description:
+      - The region's identifier, for example V(eu-frankfurt-1).
+      - If not given, the environment variables E(OCI_REGION) and E(OCI_CLI_REGION) count, then the region of the
+        profile.
+    type: str
+  endpoints:
+    description:
+      - Base URLs of services that are not where the SDK expects them.
+      - "Keys, the first that matches counts: C(<region>/<package>), C(<region>), C(<package>), V(default). A package
+        is the SDK's, for example V(core) or V(container_engine)."
+      - If not given, the environment variable E(OCI_ENDPOINT) counts as V(default).
+    type: dict
+  ca_file:
+    description:
+      - A file of CA certificates, in PEM, which the service's certificate is checked against instead of the built-in
+        ones.
+      - If not given, the environment variables E(OCI_CA_FILE) and E(REQUESTS_CA_BUNDLE) count.
+    type: path
+  proxy_url:
+    description:
+      - URL of an HTTP proxy for requests to the API. The environment variables E(HTTP_PROXY) and E(HTTPS_PROXY) do
+        not count.
+      - If not given, the environment variable E(OCI_PROXY_URL) counts.
+    type: str
+  retry_timeout:
+    description:
+      - For how long, in seconds, one call is repeated while the service throttles it, fails or does not answer.
+      - A write that must not be sent twice is not repeated; the resource is read again instead.
+    type: float
+    default: 300.0
+  request_timeout:
+    description:
+      - How long, in seconds, one answer is waited for. Connecting takes at most 10 seconds of it.
+    type: float
+    default: 60.0
+requirements:
+  - The Python package C(oci), for the Python that runs the task. That is Ansible's own where the connection is
+    V(local).
+notes:
+  - Where the connection is V(local) the module runs in Ansible's own process, which spares an interpreter's start and
+    lets it print a line at each change of state and every 30 seconds. With C(async) or another connection it runs as
+    a process of its own.
+  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all).
+"""

@@ -1,0 +1,141 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: container_repository
+short_description: Keep a repository of the container registry
+description:
+  - Makes, changes and removes a repository of the container registry, to which images are pushed.
+  - Images go to C(<region key>.ocir.io/<namespace>/<display_name>). Removing a repository removes its images.
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  compartment_id:
+    description:
+      - OCID of the compartment. Without O(id) the resource is looked for in it.
+      - Needed to make it. With O(id) another compartment moves it there, in place.
+    type: str
+  display_name:
+    description:
+      - Name of the repository, unique in the tenancy, with slashes if wanted. Another name takes a new repository.
+      - Needed to make it.
+    type: str
+  is_public:
+    description:
+      - Whether everybody can pull without signing in. Changed in place.
+    type: bool
+  is_immutable:
+    description:
+      - Whether a tag, once pushed, stays what it is. Changed in place.
+    type: bool
+  readme:
+    description:
+      - A text shown with the repository. Changed in place.
+    type: dict
+    suboptions:
+      content:
+        description:
+          - The text.
+        type: str
+        required: true
+      format:
+        description:
+          - What the text is.
+        type: str
+        choices: [TEXT_MARKDOWN, TEXT_PLAIN]
+        required: true
+extends_documentation_fragment:
+  - okestack.oci.resource
+  - okestack.oci.tags
+  - okestack.oci.connection
+  - okestack.oci.attributes
+"""
+
+EXAMPLES = r"""
+- name: A private place for the application's images
+  okestack.oci.container_repository:
+    compartment_id: "{{ compartment_id }}"
+    display_name: shop/web
+    is_public: false
+"""
+
+RETURN = r"""
+container_repository:
+  description:
+    - The repository as the service shows it, or as it would be in check mode. V(null) when it is absent.
+    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: OCID of the resource.
+      type: str
+    compartment_id:
+      description: OCID of its compartment.
+      type: str
+    display_name:
+      description: Its name.
+      type: str
+    lifecycle_state:
+      description: State of its life cycle.
+      type: str
+      sample: AVAILABLE
+    time_created:
+      description: When it was made.
+      type: str
+      sample: "2026-11-20T08:00:00.000000+00:00"
+    namespace:
+      description: The tenancy's name in the path of images.
+      type: str
+    image_count:
+      description: How many images it holds.
+      type: int
+      sample: 3
+    is_public:
+      description: Whether everybody can pull.
+      type: bool
+    freeform_tags:
+      description: All its tags without a namespace.
+      type: dict
+    defined_tags:
+      description: All its tags of namespaces.
+      type: dict
+duration:
+  description: How long making, changing or removing it and waiting for it took, in seconds.
+  returned: when something changes
+  type: float
+  sample: 2.4
+diff:
+  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  returned: when something changes
+  type: dict
+  contains:
+    before:
+      description: The fields that change, as they were. Empty where the resource is made.
+      type: dict
+    after:
+      description: The same fields as they are now, or would be in check mode.
+      type: dict
+    before_header:
+      description: The resource.
+      type: str
+    after_header:
+      description: The resource and what happens to it.
+      type: str
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.registry import CONTAINER_REPOSITORY
+
+
+def main() -> None:
+    run_module(CONTAINER_REPOSITORY)
+
+
+if __name__ == "__main__":
+    main()

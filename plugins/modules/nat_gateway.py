@@ -1,0 +1,140 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: nat_gateway
+short_description: Keep a NAT gateway of a virtual cloud network
+description:
+  - Makes, changes and removes a NAT gateway, by which private subnets reach the internet and nothing from there
+    reaches them.
+  - Traffic takes it where a route table says so, see M(okestack.oci.route_table).
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  compartment_id:
+    description:
+      - OCID of the compartment. Without O(id) the resource is looked for in it.
+      - Needed to make it. With O(id) another compartment moves it there, in place.
+    type: str
+  display_name:
+    description:
+      - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
+        have it the task fails and lists them.
+      - Needed to make it. With O(id) another name renames it, in place.
+    type: str
+  vcn_id:
+    description:
+      - OCID of the VCN, in which the resource is looked for.
+      - Needed to make it. Another VCN takes a new resource.
+    type: str
+  block_traffic:
+    description:
+      - Whether it lets nothing through. Changed in place. V(false) if not given when it is made.
+    type: bool
+  public_ip_id:
+    description:
+      - OCID of a reserved public IP for it. Without it the service gives it an address of its own.
+      - Another one takes a new gateway.
+    type: str
+  route_table_id:
+    description:
+      - OCID of a route table for traffic that comes in through the gateway. Usually none. Changed in place.
+    type: str
+extends_documentation_fragment:
+  - okestack.oci.resource
+  - okestack.oci.tags
+  - okestack.oci.connection
+  - okestack.oci.attributes
+seealso:
+  - module: okestack.oci.route_table
+  - module: okestack.oci.internet_gateway
+"""
+
+EXAMPLES = r"""
+- name: The way out of private subnets
+  okestack.oci.nat_gateway:
+    compartment_id: "{{ compartment_id }}"
+    vcn_id: "{{ network.vcn.id }}"
+    display_name: nat
+"""
+
+RETURN = r"""
+nat_gateway:
+  description:
+    - The gateway as the service shows it, or as it would be in check mode. V(null) when it is absent.
+    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: OCID of the resource.
+      type: str
+    compartment_id:
+      description: OCID of its compartment.
+      type: str
+    display_name:
+      description: Its name.
+      type: str
+    lifecycle_state:
+      description: State of its life cycle.
+      type: str
+      sample: AVAILABLE
+    time_created:
+      description: When it was made.
+      type: str
+      sample: "2026-11-20T08:00:00.000000+00:00"
+    vcn_id:
+      description: OCID of its VCN.
+      type: str
+    nat_ip:
+      description: The public address that the world sees.
+      type: str
+      sample: 203.0.113.7
+    block_traffic:
+      description: Whether it lets nothing through.
+      type: bool
+    freeform_tags:
+      description: All its tags without a namespace.
+      type: dict
+    defined_tags:
+      description: All its tags of namespaces.
+      type: dict
+duration:
+  description: How long making, changing or removing it and waiting for it took, in seconds.
+  returned: when something changes
+  type: float
+  sample: 2.4
+diff:
+  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  returned: when something changes
+  type: dict
+  contains:
+    before:
+      description: The fields that change, as they were. Empty where the resource is made.
+      type: dict
+    after:
+      description: The same fields as they are now, or would be in check mode.
+      type: dict
+    before_header:
+      description: The resource.
+      type: str
+    after_header:
+      description: The resource and what happens to it.
+      type: str
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.network import NAT_GATEWAY
+
+
+def main() -> None:
+    run_module(NAT_GATEWAY)
+
+
+if __name__ == "__main__":
+    main()

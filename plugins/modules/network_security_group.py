@@ -1,0 +1,279 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: network_security_group
+short_description: Keep a network security group and its rules
+description:
+  - Makes, changes and removes a network security group (NSG) together with its rules.
+  - Of the rules given, those that are there already stay untouched. New ones are added first, those that differ only
+    in ports or description are changed next, and what is not given is removed last, so that nothing is closed for a
+    moment.
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  compartment_id:
+    description:
+      - OCID of the compartment. Without O(id) the resource is looked for in it.
+      - Needed to make it. With O(id) another compartment moves it there, in place.
+    type: str
+  display_name:
+    description:
+      - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
+        have it the task fails and lists them.
+      - Needed to make it. With O(id) another name renames it, in place.
+    type: str
+  vcn_id:
+    description:
+      - OCID of the VCN, in which the resource is looked for.
+      - Needed to make it. Another VCN takes a new resource.
+    type: str
+  security_rules:
+    description:
+      - The rules, in any order. The list given is the list that stands; an empty list removes all. Rules are not
+        looked at if it is not given.
+      - Changed in place, at most 25 in a request.
+    type: list
+    elements: dict
+    suboptions:
+      direction:
+        description:
+          - Whether the rule is for packets that come in, V(INGRESS), or go out, V(EGRESS).
+        type: str
+        choices: [INGRESS, EGRESS]
+        required: true
+      protocol:
+        description:
+          - The protocol, V(all) or its number, V(1) for ICMP, V(6) for TCP, V(17) for UDP, V(58) for ICMPv6.
+        type: str
+        required: true
+      is_stateless:
+        description:
+          - Whether answers need a rule of their own. V(false) if not given.
+        type: bool
+      tcp_options:
+        description:
+          - The TCP ports, for O(security_rules[].protocol='6') only. All ports if not given.
+        type: dict
+        suboptions:
+          destination_port_range:
+            description:
+              - The ports that packets go to. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+          source_port_range:
+            description:
+              - The ports that packets come from. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+      udp_options:
+        description:
+          - The UDP ports, for O(security_rules[].protocol='17') only. All ports if not given.
+        type: dict
+        suboptions:
+          destination_port_range:
+            description:
+              - The ports that packets go to. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+          source_port_range:
+            description:
+              - The ports that packets come from. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+      icmp_options:
+        description:
+          - The kind of ICMP message, for O(security_rules[].protocol='1') and O(security_rules[].protocol='58') only.
+            All kinds if not given.
+        type: dict
+        suboptions:
+          type:
+            description:
+              - The ICMP type, for example 3 for "destination unreachable".
+            type: int
+            required: true
+          code:
+            description:
+              - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet size.
+                All codes if not given.
+            type: int
+      description:
+        description:
+          - What the rule is good for.
+        type: str
+      source:
+        description:
+          - Whom packets come from, a CIDR block, the CIDR label of a service, or the OCID of a network security group
+            of the same VCN. Needed for O(security_rules[].direction=INGRESS).
+        type: str
+      source_type:
+        description:
+          - What O(security_rules[].source) is. Needed for O(security_rules[].direction=INGRESS).
+        type: str
+        choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK, NETWORK_SECURITY_GROUP]
+      destination:
+        description:
+          - Whom packets go to, a CIDR block, the CIDR label of a service, or the OCID of a network security group of
+            the same VCN. Needed for O(security_rules[].direction=EGRESS).
+        type: str
+      destination_type:
+        description:
+          - What O(security_rules[].destination) is. Needed for O(security_rules[].direction=EGRESS).
+        type: str
+        choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK, NETWORK_SECURITY_GROUP]
+extends_documentation_fragment:
+  - okestack.oci.resource
+  - okestack.oci.tags
+  - okestack.oci.connection
+  - okestack.oci.attributes
+seealso:
+  - module: okestack.oci.security_list
+"""
+
+EXAMPLES = r"""
+- name: The database's group
+  okestack.oci.network_security_group:
+    compartment_id: "{{ compartment_id }}"
+    vcn_id: "{{ network.vcn.id }}"
+    display_name: mysql
+    security_rules:
+      - direction: INGRESS
+        source: "{{ pods.network_security_group.id }}"
+        source_type: NETWORK_SECURITY_GROUP
+        protocol: "6"
+        tcp_options:
+          destination_port_range: {min: 3306, max: 3306}
+        description: application to database
+      - direction: INGRESS
+        source: 10.0.0.0/16
+        source_type: CIDR_BLOCK
+        protocol: "1"
+        icmp_options: {type: 3, code: 4}
+        description: path discovery
+"""
+
+RETURN = r"""
+network_security_group:
+  description:
+    - The group as the service shows it, or as it would be in check mode. V(null) when it is absent.
+    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: OCID of the resource.
+      type: str
+    compartment_id:
+      description: OCID of its compartment.
+      type: str
+    display_name:
+      description: Its name.
+      type: str
+    lifecycle_state:
+      description: State of its life cycle.
+      type: str
+      sample: AVAILABLE
+    time_created:
+      description: When it was made.
+      type: str
+      sample: "2026-11-20T08:00:00.000000+00:00"
+    vcn_id:
+      description: OCID of its VCN.
+      type: str
+    security_rules:
+      description: Its rules with their ids, where O(security_rules) is given.
+      type: list
+      elements: dict
+      sample:
+        - id: 04ABEC
+          direction: INGRESS
+          protocol: "6"
+          source: 10.0.0.0/16
+          source_type: CIDR_BLOCK
+          is_stateless: false
+          is_valid: true
+    freeform_tags:
+      description: All its tags without a namespace.
+      type: dict
+    defined_tags:
+      description: All its tags of namespaces.
+      type: dict
+duration:
+  description: How long making, changing or removing it and waiting for it took, in seconds.
+  returned: when something changes
+  type: float
+  sample: 2.4
+diff:
+  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  returned: when something changes
+  type: dict
+  contains:
+    before:
+      description: The fields that change, as they were. Empty where the resource is made.
+      type: dict
+    after:
+      description: The same fields as they are now, or would be in check mode.
+      type: dict
+    before_header:
+      description: The resource.
+      type: str
+    after_header:
+      description: The resource and what happens to it.
+      type: str
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.network import NETWORK_SECURITY_GROUP
+
+
+def main() -> None:
+    run_module(NETWORK_SECURITY_GROUP)
+
+
+if __name__ == "__main__":
+    main()

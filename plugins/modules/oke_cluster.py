@@ -1,0 +1,255 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: oke_cluster
+short_description: Keep an OKE cluster
+description:
+  - Makes, changes and removes a Kubernetes cluster of the Kubernetes Engine (OKE), that is its control plane.
+  - Virtual nodes take an enhanced cluster, O(type=ENHANCED_CLUSTER), with pod networking V(OCI_VCN_IP_NATIVE).
+  - A load balancer that was made for a Service does not go with the cluster; delete the Service first.
+  - O(wait_timeout) is 3600 seconds if not given.
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  compartment_id:
+    description:
+      - OCID of the compartment. Without O(id) the resource is looked for in it.
+      - Needed to make it. The service cannot move it to another, that takes a new resource.
+    type: str
+  name:
+    description:
+      - Name of the cluster, by which it is found without O(id). The service does not keep it unique; where several
+        have it the task fails and lists them.
+      - Needed to make it. With O(id) another name renames it, in place.
+    type: str
+  vcn_id:
+    description:
+      - OCID of the VCN. Needed to make it. Another VCN takes a new cluster.
+    type: str
+  kubernetes_version:
+    description:
+      - The version of Kubernetes, for example V(v1.35.4). Needed to make it. A newer one is an upgrade of the control
+        plane in place.
+    type: str
+  type:
+    description:
+      - The kind of cluster. A basic one becomes an enhanced one in place; the service does not go back.
+    type: str
+    choices: [BASIC_CLUSTER, ENHANCED_CLUSTER]
+  kms_key_id:
+    description:
+      - OCID of the key by which Secrets are encrypted in etcd. A policy must let the cluster use it before the
+        cluster is made.
+      - Another key takes a new cluster.
+    type: str
+  endpoint_config:
+    description:
+      - Where the Kubernetes API answers.
+    type: dict
+    suboptions:
+      subnet_id:
+        description:
+          - OCID of the regional subnet of the endpoint. Another subnet takes a new cluster.
+        type: str
+      nsg_ids:
+        description:
+          - OCIDs of the endpoint's network security groups. Changed in place; the list given is the list that stands.
+        type: list
+        elements: str
+      is_public_ip_enabled:
+        description:
+          - Whether the endpoint has a public address too; its subnet must then be a public one. Changed in place.
+        type: bool
+  cluster_pod_network_options:
+    description:
+      - The pod networks that node pools can have. Others take a new cluster.
+    type: list
+    elements: dict
+    suboptions:
+      cni_type:
+        description:
+          - The kind of network. V(OCI_VCN_IP_NATIVE) gives each pod an address of a subnet.
+        type: str
+        choices: [OCI_VCN_IP_NATIVE, FLANNEL_OVERLAY]
+        required: true
+  options:
+    description:
+      - What the cluster makes in the cloud, and its own networks.
+    type: dict
+    suboptions:
+      service_lb_subnet_ids:
+        description:
+          - OCIDs of the subnets for load balancers of Services. Others take a new cluster.
+        type: list
+        elements: str
+      kubernetes_network_config:
+        description:
+          - The cluster's own address ranges. Others take a new cluster.
+        type: dict
+        suboptions:
+          pods_cidr:
+            description:
+              - The range of pods where they do not get addresses of a subnet.
+            type: str
+          services_cidr:
+            description:
+              - The range of Services, 10.96.0.0/16 if not given.
+            type: str
+      service_lb_config:
+        description:
+          - What load balancers of Services get. Changed in place.
+        type: dict
+        suboptions:
+          freeform_tags:
+            description:
+              - Their tags without a namespace.
+            type: dict
+          defined_tags:
+            description:
+              - Their tags of namespaces.
+            type: dict
+          backend_nsg_ids:
+            description:
+              - OCIDs of the backends' network security groups, whose rules the service then keeps.
+            type: list
+            elements: str
+      persistent_volume_config:
+        description:
+          - What volumes of PersistentVolumeClaims get. Changed in place.
+        type: dict
+        suboptions:
+          freeform_tags:
+            description:
+              - Their tags without a namespace.
+            type: dict
+          defined_tags:
+            description:
+              - Their tags of namespaces.
+            type: dict
+extends_documentation_fragment:
+  - okestack.oci.resource
+  - okestack.oci.tags
+  - okestack.oci.connection
+  - okestack.oci.attributes
+seealso:
+  - module: okestack.oci.virtual_node_pool
+  - module: okestack.oci.policy
+"""
+
+EXAMPLES = r"""
+- name: A cluster for virtual nodes
+  okestack.oci.oke_cluster:
+    compartment_id: "{{ compartment_id }}"
+    name: shop
+    vcn_id: "{{ network.vcn.id }}"
+    type: ENHANCED_CLUSTER
+    kubernetes_version: v1.35.4
+    kms_key_id: "{{ etcd_key.vault_key.id }}"
+    endpoint_config:
+      subnet_id: "{{ api_subnet.subnet.id }}"
+      nsg_ids: ["{{ api_group.network_security_group.id }}"]
+      is_public_ip_enabled: true
+    cluster_pod_network_options:
+      - cni_type: OCI_VCN_IP_NATIVE
+    options:
+      service_lb_subnet_ids: ["{{ lb_subnet.subnet.id }}"]
+      service_lb_config:
+        freeform_tags:
+          okestack-deployment: shop
+"""
+
+RETURN = r"""
+oke_cluster:
+  description:
+    - The cluster as the service shows it, or as it would be in check mode. V(null) when it is absent.
+    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: OCID of the resource.
+      type: str
+    compartment_id:
+      description: OCID of its compartment.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    lifecycle_state:
+      description: State of its life cycle.
+      type: str
+      sample: ACTIVE
+    lifecycle_details:
+      description: What the service says about its state.
+      type: str
+    vcn_id:
+      description: OCID of its VCN.
+      type: str
+    type:
+      description: The kind of cluster.
+      type: str
+      sample: ENHANCED_CLUSTER
+    kubernetes_version:
+      description: The version of its control plane.
+      type: str
+      sample: v1.35.4
+    available_kubernetes_upgrades:
+      description: Versions it can be upgraded to.
+      type: list
+      elements: str
+    endpoints:
+      description: Where the Kubernetes API answers, as host and port.
+      type: dict
+      sample:
+        private_endpoint: 10.0.0.5:6443
+        public_endpoint: 203.0.113.20:6443
+        vcn_hostname_endpoint: example.api.shop.oraclevcn.com:6443
+    endpoint_config:
+      description: Subnet, groups and publicness of the endpoint.
+      type: dict
+    freeform_tags:
+      description: All its tags without a namespace.
+      type: dict
+    defined_tags:
+      description: All its tags of namespaces.
+      type: dict
+duration:
+  description: How long making, changing or removing it and waiting for it took, in seconds.
+  returned: when something changes
+  type: float
+  sample: 2.4
+diff:
+  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  returned: when something changes
+  type: dict
+  contains:
+    before:
+      description: The fields that change, as they were. Empty where the resource is made.
+      type: dict
+    after:
+      description: The same fields as they are now, or would be in check mode.
+      type: dict
+    before_header:
+      description: The resource.
+      type: str
+    after_header:
+      description: The resource and what happens to it.
+      type: str
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.kubernetes_engine import OKE_CLUSTER
+
+
+def main() -> None:
+    run_module(OKE_CLUSTER)
+
+
+if __name__ == "__main__":
+    main()

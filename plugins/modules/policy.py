@@ -1,0 +1,132 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: policy
+short_description: Keep a policy
+description:
+  - Makes, changes and removes a policy, whose statements grant rights. The statements given are the statements that
+    stand.
+  - Policies are written in the tenancy's home region, which the module finds by itself. What they grant holds a few
+    seconds later.
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  compartment_id:
+    description:
+      - OCID of the compartment. Without O(id) the resource is looked for in it.
+      - Needed to make it. The service cannot move it to another, that takes a new resource.
+    type: str
+  name:
+    description:
+      - Name of the policy, unique in the tenancy. Another name takes a new policy.
+      - Needed to make it.
+    type: str
+  description:
+    description:
+      - What the policy is for. Needed to make it. Changed in place.
+    type: str
+  statements:
+    description:
+      - The statements in the policy language, in any order. White space does not count when they are compared.
+      - Needed to make it. Changed in place, all together.
+    type: list
+    elements: str
+extends_documentation_fragment:
+  - okestack.oci.resource
+  - okestack.oci.tags
+  - okestack.oci.connection
+  - okestack.oci.attributes
+"""
+
+EXAMPLES = r"""
+- name: Let one workload read one secret
+  okestack.oci.policy:
+    compartment_id: "{{ compartment_id }}"
+    name: shop-app-secrets
+    description: What the application's pods may read
+    statements:
+      - >-
+        Allow any-user to read secret-bundles in compartment id {{ compartment_id }} where all {
+        request.principal.type = 'workload', request.principal.cluster_id = '{{ cluster.oke_cluster.id }}',
+        request.principal.namespace = 'shop', request.principal.service_account = 'external-secrets',
+        target.secret.id = '{{ password.vault_secret.id }}' }
+"""
+
+RETURN = r"""
+policy:
+  description:
+    - The policy as the service shows it, or as it would be in check mode. V(null) when it is absent.
+    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: OCID of the resource.
+      type: str
+    compartment_id:
+      description: OCID of its compartment.
+      type: str
+    name:
+      description: Its name.
+      type: str
+    description:
+      description: What it is for.
+      type: str
+    statements:
+      description: Its statements.
+      type: list
+      elements: str
+    lifecycle_state:
+      description: State of its life cycle.
+      type: str
+      sample: ACTIVE
+    time_created:
+      description: When it was made.
+      type: str
+      sample: "2026-11-20T08:00:00.000000+00:00"
+    freeform_tags:
+      description: All its tags without a namespace.
+      type: dict
+    defined_tags:
+      description: All its tags of namespaces.
+      type: dict
+duration:
+  description: How long making, changing or removing it and waiting for it took, in seconds.
+  returned: when something changes
+  type: float
+  sample: 2.4
+diff:
+  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  returned: when something changes
+  type: dict
+  contains:
+    before:
+      description: The fields that change, as they were. Empty where the resource is made.
+      type: dict
+    after:
+      description: The same fields as they are now, or would be in check mode.
+      type: dict
+    before_header:
+      description: The resource.
+      type: str
+    after_header:
+      description: The resource and what happens to it.
+      type: str
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.identity import POLICY
+
+
+def main() -> None:
+    run_module(POLICY)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,377 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: security_list
+short_description: Keep a security list of a virtual cloud network
+description:
+  - Makes, changes and removes a security list, whose rules hold for everything in the subnets that use it. The rules
+    given are the rules that stand.
+  - The default security list of a VCN is kept by its O(id), and cannot be removed.
+  - Rules of security lists and of network security groups add up. Where groups are to decide, empty the list.
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  compartment_id:
+    description:
+      - OCID of the compartment. Without O(id) the resource is looked for in it.
+      - Needed to make it. With O(id) another compartment moves it there, in place.
+    type: str
+  display_name:
+    description:
+      - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
+        have it the task fails and lists them.
+      - Needed to make it. With O(id) another name renames it, in place.
+    type: str
+  vcn_id:
+    description:
+      - OCID of the VCN, in which the resource is looked for.
+      - Needed to make it. Another VCN takes a new resource.
+    type: str
+  ingress_security_rules:
+    description:
+      - The rules for packets that come in, in any order. The list given is the list that stands; an empty list
+        removes all.
+      - Changed in place, all together. None if not given when it is made.
+    type: list
+    elements: dict
+    suboptions:
+      protocol:
+        description:
+          - The protocol, V(all) or its number, V(1) for ICMP, V(6) for TCP, V(17) for UDP, V(58) for ICMPv6.
+        type: str
+        required: true
+      is_stateless:
+        description:
+          - Whether answers need a rule of their own. V(false) if not given.
+        type: bool
+      tcp_options:
+        description:
+          - The TCP ports, for O(ingress_security_rules[].protocol='6') only. All ports if not given.
+        type: dict
+        suboptions:
+          destination_port_range:
+            description:
+              - The ports that packets go to. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+          source_port_range:
+            description:
+              - The ports that packets come from. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+      udp_options:
+        description:
+          - The UDP ports, for O(ingress_security_rules[].protocol='17') only. All ports if not given.
+        type: dict
+        suboptions:
+          destination_port_range:
+            description:
+              - The ports that packets go to. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+          source_port_range:
+            description:
+              - The ports that packets come from. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+      icmp_options:
+        description:
+          - The kind of ICMP message, for O(ingress_security_rules[].protocol='1') and
+            O(ingress_security_rules[].protocol='58') only. All kinds if not given.
+        type: dict
+        suboptions:
+          type:
+            description:
+              - The ICMP type, for example 3 for "destination unreachable".
+            type: int
+            required: true
+          code:
+            description:
+              - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet size.
+                All codes if not given.
+            type: int
+      description:
+        description:
+          - What the rule is good for.
+        type: str
+      source:
+        description:
+          - Whom packets come from, a CIDR block, the CIDR label of a service.
+        type: str
+        required: true
+      source_type:
+        description:
+          - What O(ingress_security_rules[].source) is. V(CIDR_BLOCK) if not given.
+        type: str
+        choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK]
+  egress_security_rules:
+    description:
+      - The rules for packets that go out, in any order. The list given is the list that stands; an empty list removes
+        all.
+      - Changed in place, all together. None if not given when it is made.
+    type: list
+    elements: dict
+    suboptions:
+      protocol:
+        description:
+          - The protocol, V(all) or its number, V(1) for ICMP, V(6) for TCP, V(17) for UDP, V(58) for ICMPv6.
+        type: str
+        required: true
+      is_stateless:
+        description:
+          - Whether answers need a rule of their own. V(false) if not given.
+        type: bool
+      tcp_options:
+        description:
+          - The TCP ports, for O(egress_security_rules[].protocol='6') only. All ports if not given.
+        type: dict
+        suboptions:
+          destination_port_range:
+            description:
+              - The ports that packets go to. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+          source_port_range:
+            description:
+              - The ports that packets come from. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+      udp_options:
+        description:
+          - The UDP ports, for O(egress_security_rules[].protocol='17') only. All ports if not given.
+        type: dict
+        suboptions:
+          destination_port_range:
+            description:
+              - The ports that packets go to. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+          source_port_range:
+            description:
+              - The ports that packets come from. All if not given.
+            type: dict
+            suboptions:
+              min:
+                description:
+                  - The lowest port, from 1 to 65535.
+                type: int
+                required: true
+              max:
+                description:
+                  - The highest port, the same as the lowest for one port.
+                type: int
+                required: true
+      icmp_options:
+        description:
+          - The kind of ICMP message, for O(egress_security_rules[].protocol='1') and
+            O(egress_security_rules[].protocol='58') only. All kinds if not given.
+        type: dict
+        suboptions:
+          type:
+            description:
+              - The ICMP type, for example 3 for "destination unreachable".
+            type: int
+            required: true
+          code:
+            description:
+              - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet size.
+                All codes if not given.
+            type: int
+      description:
+        description:
+          - What the rule is good for.
+        type: str
+      destination:
+        description:
+          - Whom packets go to, a CIDR block, the CIDR label of a service.
+        type: str
+        required: true
+      destination_type:
+        description:
+          - What O(egress_security_rules[].destination) is. V(CIDR_BLOCK) if not given.
+        type: str
+        choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK]
+extends_documentation_fragment:
+  - okestack.oci.resource
+  - okestack.oci.tags
+  - okestack.oci.connection
+  - okestack.oci.attributes
+seealso:
+  - module: okestack.oci.network_security_group
+  - module: okestack.oci.subnet
+"""
+
+EXAMPLES = r"""
+- name: Empty the VCN's default security list, for security groups decide
+  okestack.oci.security_list:
+    id: "{{ network.vcn.default_security_list_id }}"
+    ingress_security_rules: []
+    egress_security_rules: []
+
+- name: A list that lets in HTTPS and lets everything out
+  okestack.oci.security_list:
+    compartment_id: "{{ compartment_id }}"
+    vcn_id: "{{ network.vcn.id }}"
+    display_name: web
+    ingress_security_rules:
+      - source: 0.0.0.0/0
+        protocol: "6"
+        tcp_options:
+          destination_port_range: {min: 443, max: 443}
+    egress_security_rules:
+      - destination: 0.0.0.0/0
+        protocol: all
+"""
+
+RETURN = r"""
+security_list:
+  description:
+    - The security list as the service shows it, or as it would be in check mode. V(null) when it is absent.
+    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: OCID of the resource.
+      type: str
+    compartment_id:
+      description: OCID of its compartment.
+      type: str
+    display_name:
+      description: Its name.
+      type: str
+    lifecycle_state:
+      description: State of its life cycle.
+      type: str
+      sample: AVAILABLE
+    time_created:
+      description: When it was made.
+      type: str
+      sample: "2026-11-20T08:00:00.000000+00:00"
+    vcn_id:
+      description: OCID of its VCN.
+      type: str
+    ingress_security_rules:
+      description: Its rules for packets that come in.
+      type: list
+      elements: dict
+    egress_security_rules:
+      description: Its rules for packets that go out.
+      type: list
+      elements: dict
+    freeform_tags:
+      description: All its tags without a namespace.
+      type: dict
+    defined_tags:
+      description: All its tags of namespaces.
+      type: dict
+duration:
+  description: How long making, changing or removing it and waiting for it took, in seconds.
+  returned: when something changes
+  type: float
+  sample: 2.4
+diff:
+  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  returned: when something changes
+  type: dict
+  contains:
+    before:
+      description: The fields that change, as they were. Empty where the resource is made.
+      type: dict
+    after:
+      description: The same fields as they are now, or would be in check mode.
+      type: dict
+    before_header:
+      description: The resource.
+      type: str
+    after_header:
+      description: The resource and what happens to it.
+      type: str
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.network import SECURITY_LIST
+
+
+def main() -> None:
+    run_module(SECURITY_LIST)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: service_gateway
+short_description: Keep a service gateway of a virtual cloud network
+description:
+  - Makes, changes and removes a service gateway, by which private subnets reach Oracle's own services without the
+    internet.
+  - Each service it opens needs a rule in a route table whose destination is the service's CIDR label, see
+    M(okestack.oci.route_table).
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  compartment_id:
+    description:
+      - OCID of the compartment. Without O(id) the resource is looked for in it.
+      - Needed to make it. With O(id) another compartment moves it there, in place.
+    type: str
+  display_name:
+    description:
+      - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
+        have it the task fails and lists them.
+      - Needed to make it. With O(id) another name renames it, in place.
+    type: str
+  vcn_id:
+    description:
+      - OCID of the VCN, in which the resource is looked for.
+      - Needed to make it. Another VCN takes a new resource.
+    type: str
+  services:
+    description:
+      - The services it opens; the list given is the list that stands. M(okestack.oci.network_services_info) names
+        those of the region.
+      - Needed to make it; an empty list opens none. Changed in place.
+    type: list
+    elements: dict
+    suboptions:
+      service_id:
+        description:
+          - OCID of the service.
+        type: str
+        required: true
+  block_traffic:
+    description:
+      - Whether it lets nothing through. Changed in place, right after it is made too.
+    type: bool
+  route_table_id:
+    description:
+      - OCID of a route table for traffic that comes in through the gateway. Usually none. Changed in place.
+    type: str
+extends_documentation_fragment:
+  - okestack.oci.resource
+  - okestack.oci.tags
+  - okestack.oci.connection
+  - okestack.oci.attributes
+seealso:
+  - module: okestack.oci.network_services_info
+  - module: okestack.oci.route_table
+"""
+
+EXAMPLES = r"""
+- name: Which services are there?
+  okestack.oci.network_services_info:
+  register: found
+
+- name: The way from private subnets to all of Oracle's services
+  okestack.oci.service_gateway:
+    compartment_id: "{{ compartment_id }}"
+    vcn_id: "{{ network.vcn.id }}"
+    display_name: services
+    services:
+      - service_id: "{{ found.all_services.id }}"
+"""
+
+RETURN = r"""
+service_gateway:
+  description:
+    - The gateway as the service shows it, or as it would be in check mode. V(null) when it is absent.
+    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: OCID of the resource.
+      type: str
+    compartment_id:
+      description: OCID of its compartment.
+      type: str
+    display_name:
+      description: Its name.
+      type: str
+    lifecycle_state:
+      description: State of its life cycle.
+      type: str
+      sample: AVAILABLE
+    time_created:
+      description: When it was made.
+      type: str
+      sample: "2026-11-20T08:00:00.000000+00:00"
+    vcn_id:
+      description: OCID of its VCN.
+      type: str
+    services:
+      description: The services it opens.
+      type: list
+      elements: dict
+      sample:
+        - service_id: ocid1.service.oc1.eu-frankfurt-1.aaaaexample
+          service_name: All FRA Services In Oracle Services Network
+    block_traffic:
+      description: Whether it lets nothing through.
+      type: bool
+    freeform_tags:
+      description: All its tags without a namespace.
+      type: dict
+    defined_tags:
+      description: All its tags of namespaces.
+      type: dict
+duration:
+  description: How long making, changing or removing it and waiting for it took, in seconds.
+  returned: when something changes
+  type: float
+  sample: 2.4
+diff:
+  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  returned: when something changes
+  type: dict
+  contains:
+    before:
+      description: The fields that change, as they were. Empty where the resource is made.
+      type: dict
+    after:
+      description: The same fields as they are now, or would be in check mode.
+      type: dict
+    before_header:
+      description: The resource.
+      type: str
+    after_header:
+      description: The resource and what happens to it.
+      type: str
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.network import SERVICE_GATEWAY
+
+
+def main() -> None:
+    run_module(SERVICE_GATEWAY)
+
+
+if __name__ == "__main__":
+    main()

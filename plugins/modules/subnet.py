@@ -1,0 +1,199 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: subnet
+short_description: Keep a subnet of a virtual cloud network
+description:
+  - Makes, changes and removes a subnet of a VCN.
+  - A subnet made without O(security_list_ids) gets the VCN's default security list, which lets in SSH from anywhere.
+    Empty that list, with M(okestack.oci.security_list), where network security groups are to decide.
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  compartment_id:
+    description:
+      - OCID of the compartment. Without O(id) the resource is looked for in it.
+      - Needed to make it. With O(id) another compartment moves it there, in place.
+    type: str
+  display_name:
+    description:
+      - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
+        have it the task fails and lists them.
+      - Needed to make it. With O(id) another name renames it, in place.
+    type: str
+  vcn_id:
+    description:
+      - OCID of the VCN, in which the resource is looked for.
+      - Needed to make it. Another VCN takes a new resource.
+    type: str
+  cidr_block:
+    description:
+      - The IPv4 address range, as a CIDR block within one of the VCN's.
+      - Needed to make it. Resized in place where the new range begins at the same address and holds all addresses in
+        use.
+    type: str
+  availability_domain:
+    description:
+      - The availability domain of a subnet that is to lie in one only, for example V(Uocm:PHX-AD-1). Without it the
+        subnet is regional, which virtual nodes need.
+      - Another domain takes a new subnet.
+    type: str
+  dns_label:
+    description:
+      - Label of the subnet in the names of its hosts, unique in the VCN. Letters and digits, a letter first, at most
+        15. The VCN must have a label too.
+      - Another label takes a new subnet.
+    type: str
+  dhcp_options_id:
+    description:
+      - OCID of the DHCP options. Without it those of the VCN's default count. Changed in place.
+    type: str
+  route_table_id:
+    description:
+      - OCID of the route table. Without it the VCN's default counts. Changed in place.
+    type: str
+  security_list_ids:
+    description:
+      - OCIDs of the security lists, whose rules add to those of network security groups. Changed in place; the list
+        given is the list that stands.
+    type: list
+    elements: str
+  prohibit_internet_ingress:
+    description:
+      - Whether nothing from the internet may reach the subnet. The service sets O(prohibit_public_ip_on_vnic) to the
+        same; give only one of the two.
+      - Another value takes a new subnet.
+    type: bool
+  prohibit_public_ip_on_vnic:
+    description:
+      - Whether the subnet is private, so that nothing in it can have a public address. V(false) if not given when it
+        is made.
+      - Another value takes a new subnet.
+    type: bool
+extends_documentation_fragment:
+  - okestack.oci.resource
+  - okestack.oci.tags
+  - okestack.oci.connection
+  - okestack.oci.attributes
+seealso:
+  - module: okestack.oci.vcn
+  - module: okestack.oci.route_table
+  - module: okestack.oci.security_list
+"""
+
+EXAMPLES = r"""
+- name: A private subnet for pods
+  okestack.oci.subnet:
+    compartment_id: "{{ compartment_id }}"
+    vcn_id: "{{ network.vcn.id }}"
+    display_name: pods
+    cidr_block: 10.0.32.0/19
+    dns_label: pods
+    prohibit_public_ip_on_vnic: true
+    route_table_id: "{{ private_routes.route_table.id }}"
+    security_list_ids: ["{{ empty_list.security_list.id }}"]
+
+- name: Remove it
+  okestack.oci.subnet:
+    compartment_id: "{{ compartment_id }}"
+    vcn_id: "{{ network.vcn.id }}"
+    display_name: pods
+    state: absent
+"""
+
+RETURN = r"""
+subnet:
+  description:
+    - The subnet as the service shows it, or as it would be in check mode. V(null) when it is absent.
+    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: OCID of the resource.
+      type: str
+    compartment_id:
+      description: OCID of its compartment.
+      type: str
+    display_name:
+      description: Its name.
+      type: str
+    lifecycle_state:
+      description: State of its life cycle.
+      type: str
+      sample: AVAILABLE
+    time_created:
+      description: When it was made.
+      type: str
+      sample: "2026-11-20T08:00:00.000000+00:00"
+    vcn_id:
+      description: OCID of its VCN.
+      type: str
+    cidr_block:
+      description: Its address range.
+      type: str
+      sample: 10.0.32.0/19
+    virtual_router_ip:
+      description: The address of its gateway.
+      type: str
+      sample: 10.0.32.1
+    subnet_domain_name:
+      description: The domain of its hosts' names.
+      type: str
+      sample: pods.shop.oraclevcn.com
+    route_table_id:
+      description: OCID of its route table.
+      type: str
+    security_list_ids:
+      description: OCIDs of its security lists.
+      type: list
+      elements: str
+    prohibit_public_ip_on_vnic:
+      description: Whether it is private.
+      type: bool
+    freeform_tags:
+      description: All its tags without a namespace.
+      type: dict
+    defined_tags:
+      description: All its tags of namespaces.
+      type: dict
+duration:
+  description: How long making, changing or removing it and waiting for it took, in seconds.
+  returned: when something changes
+  type: float
+  sample: 2.4
+diff:
+  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  returned: when something changes
+  type: dict
+  contains:
+    before:
+      description: The fields that change, as they were. Empty where the resource is made.
+      type: dict
+    after:
+      description: The same fields as they are now, or would be in check mode.
+      type: dict
+    before_header:
+      description: The resource.
+      type: str
+    after_header:
+      description: The resource and what happens to it.
+      type: str
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.network import SUBNET
+
+
+def main() -> None:
+    run_module(SUBNET)
+
+
+if __name__ == "__main__":
+    main()

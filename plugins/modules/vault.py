@@ -1,0 +1,145 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: vault
+short_description: Keep a vault
+description:
+  - Makes, changes and removes a vault, which holds keys and secrets.
+  - A vault cannot be deleted at once. O(state=absent) sets a date, and O(state=present) takes it back while it has
+    not come.
+  - It waits until the vault's own endpoint answers, which may be later than the vault is V(ACTIVE).
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  compartment_id:
+    description:
+      - OCID of the compartment. Without O(id) the resource is looked for in it.
+      - Needed to make it. With O(id) another compartment moves it there, in place.
+    type: str
+  display_name:
+    description:
+      - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
+        have it the task fails and lists them.
+      - Needed to make it. With O(id) another name renames it, in place.
+    type: str
+  vault_type:
+    description:
+      - V(VIRTUAL_PRIVATE) has a partition of the hardware security module for itself, and is charged for it.
+        V(DEFAULT) if not given when it is made.
+      - Another type takes a new vault.
+    type: str
+    choices: [DEFAULT, VIRTUAL_PRIVATE]
+  deletion_days:
+    description:
+      - With O(state=absent), how many days ahead the deletion is set, from 7 to 30. The latest if not given.
+    type: int
+extends_documentation_fragment:
+  - okestack.oci.resource
+  - okestack.oci.tags
+  - okestack.oci.connection
+  - okestack.oci.attributes
+seealso:
+  - module: okestack.oci.vault_key
+  - module: okestack.oci.vault_secret
+"""
+
+EXAMPLES = r"""
+- name: The site's vault
+  okestack.oci.vault:
+    compartment_id: "{{ compartment_id }}"
+    display_name: shop
+  register: kept
+
+- name: Delete it, with its keys and secrets, in seven days
+  okestack.oci.vault:
+    compartment_id: "{{ compartment_id }}"
+    display_name: shop
+    state: absent
+    deletion_days: 7
+"""
+
+RETURN = r"""
+vault:
+  description:
+    - The vault as the service shows it, or as it would be in check mode. V(null) when it is absent.
+    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: OCID of the resource.
+      type: str
+    compartment_id:
+      description: OCID of its compartment.
+      type: str
+    display_name:
+      description: Its name.
+      type: str
+    lifecycle_state:
+      description: State of its life cycle.
+      type: str
+      sample: ACTIVE
+    time_created:
+      description: When it was made.
+      type: str
+      sample: "2026-11-20T08:00:00.000000+00:00"
+    time_of_deletion:
+      description: When it will be deleted, where that is set.
+      type: str
+    vault_type:
+      description: Its type.
+      type: str
+      sample: DEFAULT
+    management_endpoint:
+      description: URL at which its keys are kept, the option of the same name of M(okestack.oci.vault_key).
+      type: str
+      sample: https://example-management.kms.eu-frankfurt-1.oraclecloud.com
+    crypto_endpoint:
+      description: URL at which its keys encrypt and decrypt.
+      type: str
+    freeform_tags:
+      description: All its tags without a namespace.
+      type: dict
+    defined_tags:
+      description: All its tags of namespaces.
+      type: dict
+duration:
+  description: How long making, changing or removing it and waiting for it took, in seconds.
+  returned: when something changes
+  type: float
+  sample: 2.4
+diff:
+  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  returned: when something changes
+  type: dict
+  contains:
+    before:
+      description: The fields that change, as they were. Empty where the resource is made.
+      type: dict
+    after:
+      description: The same fields as they are now, or would be in check mode.
+      type: dict
+    before_header:
+      description: The resource.
+      type: str
+    after_header:
+      description: The resource and what happens to it.
+      type: str
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.vault import VAULT
+
+
+def main() -> None:
+    run_module(VAULT)
+
+
+if __name__ == "__main__":
+    main()
