@@ -26,7 +26,7 @@ options:
   definition:
     description:
       - The objects. A dictionary, YAML text (a rendered template, with as many documents as one likes), or a list of these.
-      - One of O(definition), O(src) and O(chart) is required.
+      - At least one of O(definition), O(src) and O(chart) is required; together they are one set.
     type: raw
   src:
     description: A file with the objects, or a folder of which all C(.yml), C(.yaml) and C(.json) files are read, by name.
@@ -149,6 +149,12 @@ options:
     description:
       - "What ready means for other kinds: a condition, or a list of conditions, by kind. C(Ready) stands for C(Ready=True)."
     type: dict
+  create_namespaces:
+    description:
+      - Whether namespaces that the objects are put into are made where they are not there.
+      - They are not part of the set. One that is there is left as it is, and V(absent) deletes none.
+    type: bool
+    default: false
   delete_finished_pods:
     description:
       - Whether the pods of a Job are deleted when it is complete. The Job stays as the record that it ran.

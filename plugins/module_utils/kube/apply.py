@@ -75,6 +75,8 @@ class Options:
     interval: float = 10.0
     conditions: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """For kinds whose readiness we do not know, by kind: `{"ExternalSecret": ["Ready"]}`."""
+    create_namespaces: bool = False
+    """Make the namespaces that objects are put into; one that is there is left as it is, and never deleted."""
     delete_finished_pods: bool = False
     webhook_timeout: float = 90.0
     """Seconds for which a write is repeated that an admission webhook's server did not answer."""
@@ -120,6 +122,8 @@ class Applier:
     def plan(self, items: Sequence[Item]) -> list[Change]:
         """What would change; writes nothing."""
         placed = self._placed(items)
+        if self.options.create_namespaces:
+            placed = self._missing_namespaces([item for item, _resource in placed]) + placed
         changes = side_by_side(self._plan_one, placed) if placed else []
         if self.options.prune:
             changes += self._to_prune([change.key for change in changes])
@@ -156,6 +160,18 @@ class Applier:
             here.append((item, resource))
         self._namespaces = {item.key.name for item, _resource in here if item.key.kind == "Namespace"}
         return here
+
+    def _missing_namespaces(self, items: Sequence[Item]) -> list[tuple[Item, Resource | None]]:
+        wanted = {item.key.namespace for item in items if item.key.namespace} - self._namespaces
+        resource = self.client.resource("v1", "Namespace") if self.client else None
+        found: list[tuple[Item, Resource | None]] = []
+        for name in sorted(wanted):
+            if self.client and resource and not self.unknown(name) and self.client.get(resource, None, name):
+                continue
+            manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+            found.append((Item(manifest, "create_namespaces"), resource))
+        self._namespaces |= wanted
+        return found
 
     def _plan_one(self, placed: tuple[Item, Resource | None]) -> Change:
         item, resource = placed

@@ -40,7 +40,7 @@ class ManifestTask:
     name = "kubernetes_manifest"
     constraints: Mapping[str, Any] = {
         "required_one_of": [*CLUSTER_CONSTRAINTS["required_one_of"], ("definition", "src", "chart")],
-        "mutually_exclusive": [*CLUSTER_CONSTRAINTS["mutually_exclusive"], ("definition", "src", "chart")],
+        "mutually_exclusive": CLUSTER_CONSTRAINTS["mutually_exclusive"],
         "required_if": [("prune", True, ("owner",))],
     }
 
@@ -83,6 +83,7 @@ class ManifestTask:
             "force": {"type": "bool", "default": False},
             "allow_replace": {"type": "bool", "default": False},
             "wait_conditions": {"type": "dict"},
+            "create_namespaces": {"type": "bool", "default": False},
             "delete_finished_pods": {"type": "bool", "default": False},
             "restart_on_change": {"type": "bool", "default": False},
         }
@@ -117,7 +118,11 @@ class ManifestTask:
 
     def _items(self, params: Document) -> list[Item]:
         """What is declared, wherever from, patched."""
-        items: list[Item]
+        items: list[Item] = []
+        if params.get("definition"):
+            items += items_of(_documents(params["definition"]), "definition")
+        if params.get("src"):
+            items += read_files(Path(params["src"]).expanduser())
         if params.get("chart"):
             chart = {name: value for name, value in params["chart"].items() if value is not None}
             for name in ("path", "release"):
@@ -134,11 +139,7 @@ class ManifestTask:
                 kube_version=chart.get("kube_version"),
                 api_versions=tuple(chart.get("api_versions") or ()),
             )
-            items = render(wanted, find_helm(params.get("helm_path")))
-        elif params.get("src"):
-            items = read_files(Path(params["src"]).expanduser())
-        else:
-            items = items_of(_documents(params.get("definition")), "definition")
+            items += render(wanted, find_helm(params.get("helm_path")))
         patches = params.get("patches") or []
         for row in patches:
             for path in [*(row.get("remove") or ()), *(row.get("set") or {})]:
@@ -182,6 +183,7 @@ def _options(params: Mapping[str, Any], context: Context) -> Options:
         timeout=_number(params.get("wait_timeout"), 600.0),
         interval=_number(params.get("wait_interval"), 10.0),
         conditions=conditions,
+        create_namespaces=bool(params.get("create_namespaces")),
         delete_finished_pods=bool(params.get("delete_finished_pods")),
     )
 
