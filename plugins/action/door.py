@@ -15,13 +15,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 from ansible.utils.display import Display
 from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection
-from ansible_collections.okestack.oci.plugins.module_utils.run import Context, full_spec, run_task, scrub, set_aside
+from ansible_collections.okestack.oci.plugins.module_utils.run import BadOptions, Context, run_task, validated
 
 PR_SET_PDEATHSIG = 1
 
@@ -58,7 +57,7 @@ class ActionModule(ActionBase):
         display = Display()
         stop = threading.Event()
         try:
-            params, unsafe = self._validated(task)
+            params, unsafe = validated(task, self._task.args)
             context = Context(
                 check_mode=self._task.check_mode,
                 diff_mode=self._task.diff,
@@ -69,24 +68,10 @@ class ActionModule(ActionBase):
                 secrets=unsafe,
             )
             return {**result, **run_task(task, params, context)}
+        except BadOptions as error:
+            raise AnsibleActionFail(str(error)) from None
         finally:
             stop.set()
-
-    def _validated(self, task: Any) -> tuple[dict[str, Any], set[str]]:
-        """The task's options, checked and coerced; placeholders pass by. Also the values of its secret options."""
-        spec = full_spec(task)
-        given = _plain(self._task.args)
-        kept, aside = set_aside(given, spec)
-        open_spec = {
-            k: {kk: vv for kk, vv in v.items() if kk != "required"} if k in aside else v for k, v in spec.items()
-        }
-        secrets = _secret_values(spec, given)
-        constraints = {} if aside else dict(task.constraints)
-        checked = ArgumentSpecValidator(open_spec, **constraints).validate(kept)
-        if checked.error_messages:
-            text = "; ".join(scrub(list(checked.error_messages), secrets))
-            raise AnsibleActionFail(f"{task.name}: {text}")
-        return {**checked.validated_parameters, **aside}, secrets
 
     def _environment(self) -> dict[str, str]:
         """The task's own ``environment:``, which a module would see in its process."""
@@ -108,43 +93,3 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
-
-
-def _plain(value: Any) -> Any:
-    """Task arguments as plain Python: Ansible tags values with their origin, which serialisers refuse."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    if isinstance(value, str):
-        return str.__str__(value) if type(value) is str else str(value)
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    return value
-
-
-def _secret_values(spec: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]) -> set[str]:
-    found: set[str] = set()
-    for name, option in spec.items():
-        value = given.get(name)
-        if value in (None, ""):
-            continue
-        if option.get("no_log"):
-            found |= _texts(value)
-        elif option.get("options"):
-            for item in value if isinstance(value, list) else [value]:
-                if isinstance(item, Mapping):
-                    found |= _secret_values(option["options"], item)
-    return found
-
-
-def _texts(value: Any) -> set[str]:
-    if isinstance(value, Mapping):
-        return {t for v in value.values() for t in _texts(v)}
-    if isinstance(value, (list, tuple)):
-        return {t for v in value for t in _texts(v)}
-    return {str(value)}

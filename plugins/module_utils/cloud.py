@@ -23,6 +23,7 @@ from typing import Any
 
 try:
     import oci
+    import oci.auth.signers
     import oci.retry
     import oci.signer
 
@@ -361,7 +362,8 @@ def _load_key(config: Mapping[str, Any]) -> Any:
 
 
 def _key_signer(identity: str, key: Any) -> Any:
-    signer = oci.signer.AbstractBaseSigner()
+    # The SDK asks no more of the configuration where the signer is of this class; its constructor would check the key.
+    signer = oci.auth.signers.KeyPairSigner.__new__(oci.auth.signers.KeyPairSigner)
     signer.api_key, signer.private_key = identity, key
     signer.create_signers(
         identity, key, ["date", "(request-target)", "host"], ["content-length", "content-type", "x-content-sha256"]

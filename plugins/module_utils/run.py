@@ -22,7 +22,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
     Connection,
     Session,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.model import Document, Field, ResourceType, is_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.model import Document, Field, ResourceType, holds_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, PlanError
 
 KNOWN_ERRORS: tuple[type[Exception], ...] = (ResourceError, CloudError, PlanError)
@@ -125,9 +125,6 @@ class ResourceTask:
 
     def execute(self, params: Document, context: Context) -> Document:
         wish = self.wish(params)
-        for field in self.type.all_fields:
-            if field.secret and params.get(field.name):
-                context.secrets.update(_texts(params[field.name]))
         outcome = Engine(context.session, self.type, wish).run(check=context.check_mode)
         result: Document = {"changed": outcome.plan.changes, self.name: public(outcome.resource)}
         if outcome.plan.changes:
@@ -238,11 +235,59 @@ def _texts(value: Any) -> list[str]:
     return [str(value)] if value not in (None, "") else []
 
 
-# --- placeholders and Ansible's validation -----------------------------------------------------------------------
+# --- options, checked --------------------------------------------------------------------------------------------
+
+
+class BadOptions(Exception):
+    """A task's options are not what its argument spec takes; the text holds no secret."""
+
+
+def validated(task: Task, args: Mapping[str, Any]) -> tuple[Document, set[str]]:
+    """A task's arguments, checked and coerced by Ansible's own rules; placeholders pass by.
+
+    Also returns the values of the secret options. Raises BadOptions.
+    """
+    from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+    spec = full_spec(task)
+    plain = untagged(args)
+    secrets = _secret_values(spec, plain)
+    kept, aside = set_aside(plain, spec)
+    open_spec = {k: {n: v for n, v in o.items() if n != "required"} if k in aside else o for k, o in spec.items()}
+    constraints = {} if aside else dict(task.constraints)
+    checked = ArgumentSpecValidator(open_spec, **constraints).validate(kept)
+    if checked.error_messages:
+        raise BadOptions(f"{task.name}: " + "; ".join(scrub(list(checked.error_messages), secrets)))
+    return {**checked.validated_parameters, **aside}, secrets
+
+
+def untagged(value: Any) -> Any:
+    """Task arguments as plain Python: Ansible tags values with their origin, which serialisers refuse."""
+    if isinstance(value, Mapping):
+        return {str(k): untagged(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [untagged(v) for v in value]
+    for plain in (bool, int, float, str):
+        if isinstance(value, plain):
+            return value if type(value) is bool else plain(value)
+    return value
+
+
+def _secret_values(spec: Mapping[str, Mapping[str, Any]], args: Mapping[str, Any]) -> set[str]:
+    found: set[str] = set()
+    for name, option in spec.items():
+        value = args.get(name)
+        if option.get("no_log"):
+            found.update(_texts(value))
+        elif option.get("options"):
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, Mapping):
+                    found |= _secret_values(option["options"], item)
+    return found
 
 
 def set_aside(params: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> tuple[Document, Document]:
-    """Options without those that hold placeholders where Ansible would coerce them, and those taken out.
+    """Arguments without those that hold placeholders where Ansible would coerce them, and those taken out.
 
     A placeholder is text; an ``int`` option would refuse it. Nested options are checked when the value is known.
     """
@@ -250,19 +295,11 @@ def set_aside(params: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) 
     aside: Document = {}
     for name, value in params.items():
         option = spec.get(name, {})
-        if _holds_marker(value) and (option.get("type", "str") not in ("str", "raw")):
+        if holds_unknown(value) and (option.get("type", "str") not in ("str", "raw")):
             aside[name] = value
         else:
             kept[name] = value
     return kept, aside
-
-
-def _holds_marker(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(_holds_marker(v) for v in value.values())
-    if isinstance(value, (list, tuple)):
-        return any(_holds_marker(v) for v in value)
-    return is_unknown(value)
 
 
 def run_module(thing: ResourceType | Task) -> None:
@@ -283,4 +320,4 @@ def run_module(thing: ResourceType | Task) -> None:
     module.exit_json(**result)
 
 
-__all__ = ["Context", "ResourceTask", "Task", "as_task", "full_spec", "run_module", "run_task", "scrub", "set_aside"]
+__all__ = ["BadOptions", "Context", "ResourceTask", "Task", "as_task", "full_spec", "run_module", "run_task", "scrub", "validated"]

@@ -1,0 +1,46 @@
+"""A region in this process and the door's own functions, for tests of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.okestack.oci.plugins.module_utils import registry
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task, validated
+
+from localregion.testing import Region
+
+
+class Door:
+    """Runs a module's task as the action plugin does, against a region."""
+
+    def __init__(self, region: Region) -> None:
+        self.region = region
+        self.lines: list[str] = []
+
+    def __call__(self, module: str, /, *, check: bool = False, fails: bool = False, **options: Any) -> dict[str, Any]:
+        """A task's result; a failure fails the test unless ``fails``."""
+        task = registry.task(module)
+        assert task is not None, module
+        options.setdefault("config_file", str(self.region.config_file))
+        options.setdefault("endpoints", {"default": self.region.endpoint, "local-2": self.region.other_endpoint})
+        options.setdefault("retry_timeout", 5)
+        params, secrets = validated(task, options)
+        context = Context(check, True, Connection.from_options(params), self.lines.append, secrets=secrets)
+        result = run_task(task, params, context)
+        assert bool(result.get("failed")) == fails, result
+        return result
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
+    with Region.started(Path(tmp_path_factory.mktemp("region"))) as started:
+        yield started
+
+
+@pytest.fixture
+def door(region: Region) -> Door:
+    return Door(region)
