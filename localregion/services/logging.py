@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Logging service: log groups and logs, flow logs of subnets among them. State only: the region writes no log content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from localregion.services.base import (
+    SECOND,
+    Call,
+    Document,
+    Kind,
+    Record,
+    Reply,
+    Service,
+    conflict,
+    incorrect_state,
+    invalid,
+    missing,
+    not_found,
+    related_not_found,
+)
+
+_TIME = 5 * SECOND
+_FLOW_LOGS = "flowlogs"
+_CATEGORIES = {"vcn": "vcn", "subnet": "subnet", "vnic": "vnic", "all": "subnet"}
+"""Categories of flow logs and the kind of resource each is for (`all`: the older word, for subnets)."""
+
+
+class Logging(Service):
+    """Log groups and logs."""
+
+    package = "logging"
+    kinds = (
+        Kind("log_group", model="LogGroup", resource="log-groups", remember=None, operations=("get",)),
+        Kind("log", model="Log", resource="log-groups", remember=None, operations=()),
+    )
+    work_request_entity = "logworkrequest"
+    access = {
+        "list_services": ("inspect", "log-groups"),
+        "get_work_request": ("read", "log-groups"),
+        "list_work_requests": ("inspect", "log-groups"),
+        "list_work_request_errors": ("inspect", "log-groups"),
+        "list_work_request_logs": ("inspect", "log-groups"),
+    }
+
+    # log groups
+
+    async def create_log_group(self, call: Call) -> Reply:
+        """Create a log group; the work request names it."""
+        self._unique_group(call.body["compartmentId"], call.body["displayName"])
+        group = self.create("log_group", call, {"timeLastModified": self.clock.timestamp()}, state="CREATING")
+        request = self.work_request(call, "CREATE_LOG_GROUP", [("CREATED", "loggroup", group)])
+        self.transition(group, _TIME, "ACTIVE", request=request)
+        return self.accepted(request, 202, group)
+
+    def _unique_group(self, compartment: str, name: str, but: str | None = None) -> None:
+        for group in self.living("log_group", compartment=compartment):
+            if group.doc["displayName"] == name and group.id != but:
+                raise conflict(f"A log group of the name {name} already exists in this compartment")
+
+    async def list_log_groups(self, call: Call) -> Reply:
+        """The log groups of a compartment, or of all below it too."""
+        return self.list("log_group", call, in_subtree(self, call, "is_compartment_id_in_subtree"), dead=False)
+
+    async def update_log_group(self, call: Call) -> Reply:
+        """Change name, description and tags."""
+        group = self._group(call, "ACTIVE")
+        if "displayName" in call.body:
+            self._unique_group(str(group.compartment), call.body["displayName"], group.id)
+        group = self.apply(group, call, "displayName", "description", "freeformTags", "definedTags")
+        group = self.update(group, {"timeLastModified": self.clock.timestamp()})
+        request = self.work_request(call, "UPDATE_LOG_GROUP", [("UPDATED", "loggroup", group)])
+        self.transition(group, _TIME, "ACTIVE", via="UPDATING", request=request)
+        return self.accepted(request, 202, group)
+
+    async def delete_log_group(self, call: Call) -> Reply:
+        """Delete an empty log group."""
+        group = self._group(call, "ACTIVE", "FAILED")
+        if self.living("log", parent=group.id):
+            raise conflict(f"Log group {group.id} is not empty")
+        request = self.work_request(call, "DELETE_LOG_GROUP", [("DELETED", "loggroup", group)])
+        # The service has no state for what is deleted: it is not there any more.
+        self.transition(group, _TIME, "DELETED", via="DELETING", request=request)
+        return self.accepted(request, 202)
+
+    async def change_log_group_compartment(self, call: Call) -> Reply:
+        """Move a log group and its logs."""
+        group = self._group(call, "ACTIVE")
+        self._unique_group(call.body["compartmentId"], group.doc["displayName"], group.id)
+        self.move(group, call)
+        for log in self.living("log", parent=group.id):
+            self.update(log, {"compartmentId": call.body["compartmentId"]})
+        request = self.work_request(call, "MOVE_LOG_GROUP", [("UPDATED", "loggroup", group)])
+        self.transition(group, _TIME, "ACTIVE", via="UPDATING", request=request)
+        return self.accepted(request, 202, group)
+
+    def _group(self, call: Call, *states: str) -> Record:
+        return self._in(self.get("log_group", call.path["log_group_id"]), *states)
+
+    def _in(self, record: Record, *states: str) -> Record:
+        if states and record.state not in states:
+            raise incorrect_state(f"{record.id} is in state {record.state}, not {' or '.join(states)}")
+        return record
+
+    # logs
+
+    async def create_log(self, call: Call) -> Reply:
+        """Create a log in a group; of a service's resource, or a custom one."""
+        group = self._group(call, "ACTIVE")
+        body = call.body
+        self._unique_log(group, body["displayName"])
+        configuration = body.get("configuration")
+        if body["logType"] == "SERVICE":
+            if not configuration:
+                raise missing("configuration")
+            self._check_source(configuration["source"])
+        elif configuration and configuration.get("source"):
+            raise invalid("A CUSTOM log has no configuration.source")
+        enabled = body.get("isEnabled", True)
+        log = self.create(
+            "log", call,
+            {
+                "tenancyId": self._tenancy(),
+                "logGroupId": group.id,
+                "compartmentId": group.compartment,
+                "isEnabled": enabled,
+                "retentionDuration": _retention(body.get("retentionDuration", 30)),
+                "configuration": _configured(configuration, str(group.compartment)),
+                "timeLastModified": self.clock.timestamp(),
+            },
+            state="CREATING", compartment=group.compartment, parent=group.id,
+        )  # fmt: skip
+        request = self.work_request(call, "CREATE_LOG", [("CREATED", "log", log)])
+        self.transition(log, _TIME, "ACTIVE" if enabled else "INACTIVE", request=request)
+        return self.accepted(request, 202, log)
+
+    def _tenancy(self) -> str:
+        return self.region.ancestry(self._root())[-1]
+
+    def _root(self) -> str:
+        found = self.store.select("identity", "compartment")
+        return found[0].id
+
+    def _unique_log(self, group: Record, name: str, but: str | None = None) -> None:
+        for log in self.living("log", parent=group.id):
+            if log.doc["displayName"] == name and log.id != but:
+                raise conflict(f"A log of the name {name} already exists in this log group")
+
+    def _check_source(self, source: Document) -> None:
+        """Refuse a source that the region has not, or that has its log already."""
+        service, category, resource = source["service"], source["category"], source["resource"]
+        if service == _FLOW_LOGS:
+            if category not in _CATEGORIES:
+                raise invalid(f"configuration.source.category of {service} must be one of {', '.join(_CATEGORIES)}")
+            found = self.region.find(resource)
+            if found is None or found.dead:
+                raise related_not_found()
+            if found.kind != _CATEGORIES[category]:
+                raise invalid(f"configuration.source: {resource} is not a {_CATEGORIES[category]}")
+        elif service not in {entry["name"] for entry in _registry("")}:
+            raise invalid(f"configuration.source.service '{service}' is not known")
+        for log in self.living("log"):
+            old = (log.doc.get("configuration") or {}).get("source") or {}
+            if all(old.get(name) == source[name] for name in ("service", "category", "resource")):
+                raise conflict(f"Log {log.id} already logs category {category} of {resource}")
+
+    def _log(self, call: Call, *states: str) -> Record:
+        log = self.get("log", call.path["log_id"])
+        if log.parent != call.path["log_group_id"]:
+            raise not_found()
+        return self._in(log, *states)
+
+    async def get_log(self, call: Call) -> Reply:
+        """A log of a group."""
+        return self.show(self._log(call))
+
+    async def list_logs(self, call: Call) -> Reply:
+        """The logs of a group."""
+        group = self._group(call)
+
+        def source(name: str) -> Callable[[Record, Any], bool]:
+            return lambda log, value: (log.doc.get("configuration") or {}).get("source", {}).get(name) == value
+
+        filters = {"source_service": source("service"), "source_resource": source("resource")}
+        return self.list("log", call, filters, where=lambda log: log.parent == group.id, dead=False)
+
+    async def update_log(self, call: Call) -> Reply:
+        """Change name, tags, retention, archiving; switch a log on or off."""
+        log = self._log(call, "ACTIVE", "INACTIVE")
+        body = call.body
+        if "displayName" in body:
+            self._unique_log(self.get("log_group", log.parent), body["displayName"], log.id)
+        if "retentionDuration" in body:
+            _retention(body["retentionDuration"])
+        changes = {
+            name: body[name]
+            for name in ("displayName", "isEnabled", "freeformTags", "definedTags", "retentionDuration")
+            if name in body
+        }
+        if "configuration" in body:
+            old = log.doc.get("configuration") or {}
+            new = body["configuration"]
+            # Of the source only the parameters can change.
+            changes["configuration"] = old | new | {"source": old.get("source", {}) | new["source"]}
+        log = self.update(log, {**changes, "timeLastModified": self.clock.timestamp()})
+        request = self.work_request(call, "UPDATE_LOG", [("UPDATED", "log", log)])
+        state = "ACTIVE" if log.doc["isEnabled"] else "INACTIVE"
+        self.transition(log, _TIME, state, via="UPDATING", request=request)
+        return self.accepted(request, 202, log)
+
+    async def delete_log(self, call: Call) -> Reply:
+        """Delete a log."""
+        log = self._log(call, "ACTIVE", "INACTIVE", "FAILED")
+        request = self.work_request(call, "DELETE_LOG", [("DELETED", "log", log)])
+        self.transition(log, _TIME, "DELETED", via="DELETING", request=request)
+        return self.accepted(request, 202)
+
+    async def change_log_log_group(self, call: Call) -> Reply:
+        """Move a log to another group."""
+        log = self._log(call, "ACTIVE", "INACTIVE")
+        target = self.get("log_group", call.body.get("targetLogGroupId"), related=True)
+        self._unique_log(target, log.doc["displayName"], log.id)
+        log.parent = target.id
+        log = self.update(log, {"logGroupId": target.id, "compartmentId": target.compartment})
+        request = self.work_request(call, "MOVE_LOG", [("UPDATED", "log", log)])
+        self.transition(log, _TIME, log.state, via="UPDATING", request=request)
+        return self.accepted(request, 202, log)
+
+    async def list_services(self, call: Call) -> Reply:
+        """The services that can log, with their categories."""
+        return self.page(call, _registry(self._tenancy()))
+
+
+def _registry(tenancy: str) -> list[Document]:
+    def entry(name: str, resources: dict[str, list[str]]) -> Document:
+        return {
+            "id": name,
+            "name": name,
+            "namespace": f"oci_{name}",
+            "tenantId": tenancy,
+            "servicePrincipalName": name,
+            "endpoint": "https://logging.local-1.oci.okestack.test",
+            "resourceTypes": [
+                {"name": kind, "categories": [{"name": each, "displayName": each, "parameters": []} for each in categories]}
+                for kind, categories in resources.items()
+            ],
+        }
+
+    return [
+        entry(_FLOW_LOGS, {"vcn": ["vcn"], "subnet": ["all", "subnet"], "vnic": ["vnic"]}),
+        entry("loadbalancer", {"loadbalancer": ["access", "error"]}),
+        entry("oke-k8s-cp-prod", {"cluster": ["kube-controller-manager", "cloud-controller-manager", "kube-scheduler",
+                                              "kube-apiserver", "all-service-logs"]}),
+    ]  # fmt: skip
+
+
+def _retention(days: int) -> int:
+    if days not in (30, 60, 90, 120, 150, 180):
+        raise invalid(f"retentionDuration must be 30, 60, 90, 120, 150 or 180 days: {days}")
+    return days
+
+
+def _configured(configuration: Document | None, compartment: str) -> Document | None:
+    if configuration is None:
+        return None
+    return {"compartmentId": compartment, "archiving": {"isEnabled": False}} | configuration
+
+
+def in_subtree(service: Service, call: Call, parameter: str) -> dict[str, Callable[[Record, Any], bool]]:
+    """Filters of a list that can look below a compartment; `parameter` is the query's word for it."""
+    below = call.query.get(parameter) is True
+
+    def within(record: Record, compartment: str) -> bool:
+        if not below:
+            return record.compartment == compartment
+        return compartment in service.region.ancestry(record.compartment or "")
+
+    return {"compartment_id": within, parameter: lambda record, value: True}
+
+
+__all__ = ["Logging", "in_subtree"]

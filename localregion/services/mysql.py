@@ -1,0 +1,633 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The MySQL Database Service: documents by `mysql_model`, the server itself a MariaDB in a VNIC of the DB system's subnet.
+
+What MariaDB has no counterpart for is kept as the service shows it and no more: the MySQL version, the two secondaries of high availability (the
+address survives a failover there, so clients see no difference), HeatWave clusters. REST, console, read endpoints, own certificates,
+replicas, channels, point-in-time recovery and custom configurations answer 501.
+
+The administrator's password is kept, sealed, only until the server has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+from typing import TYPE_CHECKING, Any, cast
+
+from localregion.services import mysql_model as model
+from localregion.services.base import (
+    SECOND,
+    Call,
+    Document,
+    Kind,
+    Record,
+    Reply,
+    WorkRequest,
+    conflict,
+    incorrect_state,
+    invalid,
+    not_found,
+    not_implemented,
+)
+from localregion.services.schedule import DeletesLater
+from localregion.services.sealing import Sealer, sealer
+
+if TYPE_CHECKING:
+    from localregion.iam import Principal
+    from localregion.region import Region
+    from localregion.services.kms import Kms
+    from localregion.services.network import Network
+
+# Cloud minutes.
+_CREATE, _DELETE, _START, _STOP, _RESTART = 10.0, 3.0, 2.0, 2.0, 2.0
+_LIGHT_UPDATE, _UPDATE, _HEATWAVE, _BACKUP, _BACKUP_DELETE = 10 * SECOND, 4.0, 4.0, 2.0, 0.5
+
+_DB, _BK = "mysqldbsystem", "mysqlbackup"
+_SNAPSHOT = ["id", "displayName", "description", "compartmentId", "subnetId", "nsgIds", "availabilityDomain", "faultDomain", "shapeName", "mysqlVersion", "backupPolicy", "configurationId", "dataStorageSizeInGBs", "dataStorage", "hostnameLabel", "ipAddress", "port", "portX", "isHighlyAvailable", "endpoints", "maintenance", "deletionPolicy", "freeformTags", "definedTags", "crashRecovery", "databaseManagement", "secureConnections", "encryptData"]
+
+
+class Mysql(DeletesLater):
+    """DB systems, their backups and HeatWave clusters."""
+
+    package = "mysql"
+    kinds = (
+        Kind("db_system", model="DbSystem", resource="mysql-instances", entity=_DB),
+        Kind("backup", model="Backup", resource="mysql-backups", entity=_BK, label="mysqlbackup"),
+    )
+    work_request_entity = "mysqlworkrequest"
+    access = {
+        "list_shapes": ("inspect", "mysql-configurations"),
+        "list_versions": ("inspect", "mysql-configurations"),
+        "list_configurations": ("inspect", "mysql-configurations"),
+        "get_configuration": ("read", "mysql-configurations"),
+        "get_heat_wave_cluster": ("read", "mysql-heatwave"),
+        "get_work_request": ("read", "mysql-work-requests"),
+        "list_work_requests": ("inspect", "mysql-work-requests"),
+        "list_work_request_errors": ("inspect", "mysql-work-requests"),
+        "list_work_request_logs": ("inspect", "mysql-work-requests"),
+        **dict.fromkeys(("update_db_system", "start_db_system", "stop_db_system", "restart_db_system"), ("use", "mysql-instances")),
+        **{f"{verb}_heat_wave_cluster": ("manage", "mysql-heatwave") for verb in ("add", "delete", "update")},
+        **{f"{verb}_heat_wave_cluster": ("use", "mysql-heatwave") for verb in ("start", "stop", "restart")},
+        "create_backup": ("manage", "mysql-backups"),
+    }
+
+    def __init__(self, region: Region) -> None:
+        super().__init__(region)
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    @property
+    def _network(self) -> Network:
+        return cast("Network", self.region.services["network"])
+
+    @property
+    def _kms(self) -> Kms:
+        return cast("Kms", self.region.services["kms"])
+
+    @property
+    def _sealer(self) -> Sealer:
+        return sealer(self.region.settings.state)
+
+    def _lock(self, record_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(record_id, asyncio.Lock())
+
+    async def resume(self) -> None:
+        """Start the servers that ran, then take up what was under way."""
+        for system in self.living("db_system"):
+            if system.state in ("ACTIVE", "UPDATING") and system.doc.get("endpoints"):
+                self.region.tasks.spawn(self._ensure(system.id), f"mysql {system.id}")
+        await super().resume()
+
+    # DB systems
+
+    async def create_db_system(self, call: Call) -> Reply:
+        """Create a DB system; about ten minutes."""
+        body = call.body
+        restored = self._source(body)
+        doc = model.new(body, restored, self.clock.now())
+        self._check_network(doc)
+        self._check_key(call.principal, doc["encryptData"])
+        doc["rest"], doc["databaseConsole"] = {"configuration": "DISABLED"}, {"status": "DISABLED"}
+        now = self.clock.timestamp()
+        system = self.create("db_system", call, doc | {"timeUpdated": now}, state="CREATING")
+        private: Document = {"admin": body.get("adminUsername") or (restored or {}).get("adminUsername")}
+        if body.get("adminPassword"):
+            private["password"] = self._sealer.seal(body["adminPassword"].encode(), system.id)
+        if restored:
+            private["backup"] = body["source"]["backupId"]
+        system = self.update(system, {}, private=private)
+        request = self.work_request(call, "CREATE_DBSYSTEM", [("CREATED", _DB, system)])
+        self.region.tasks.spawn(self._begin(system.id), f"mysql {system.id}")
+        self.transition(system, _CREATE, "ACTIVE", also=self._created, request=request)
+        return self.show(system, request=request)
+
+    def _source(self, body: Document) -> Document | None:
+        """The document of the DB system that a backup named in the body was made of."""
+        source = body.get("source") or {"sourceType": "NONE"}
+        if source["sourceType"] == "NONE":
+            return None
+        if source["sourceType"] != "BACKUP":
+            raise not_implemented(f"DB systems from a source of type {source['sourceType']}")
+        backup = self.get("backup", source["backupId"], related=True)
+        if backup.state != "ACTIVE":
+            raise incorrect_state(f"Backup {backup.id} is in state {backup.state}, not ACTIVE")
+        snapshot: Document = backup.doc["dbSystemSnapshot"]
+        return snapshot
+
+    def _check_network(self, doc: Document, *, owner: str | None = None) -> None:
+        subnet = self._network.get("subnet", doc["subnetId"], related=True)
+        if subnet.state != "AVAILABLE":
+            raise incorrect_state(f"Subnet {subnet.id} is in state {subnet.state}, not AVAILABLE")
+        for group_id in doc["nsgIds"]:
+            group = self._network.get("network_security_group", group_id, related=True)
+            if group.doc["vcnId"] != subnet.doc["vcnId"]:
+                raise invalid(f"nsgIds: {group_id} is not of the VCN of the DB System's subnet")
+
+    def _check_key(self, principal: Principal, encryption: Document) -> None:
+        if encryption.get("keyGenerationType") == "BYOK":
+            self._kms.may_use(principal, encryption["keyId"])
+
+    async def _begin(self, system_id: str) -> None:
+        """Make the server while the DB system is still CREATING; what goes wrong shows when it is to be ACTIVE."""
+        with contextlib.suppress(Exception):
+            await self._ensure(system_id)
+
+    async def _created(self, system: Record, request: WorkRequest | None) -> Document:
+        changes = await self._ensure(system.id)
+        self._forget_password(system.id)
+        return changes
+
+    def _forget_password(self, system_id: str) -> None:
+        system = self.get("db_system", system_id)
+        system.private.pop("password", None)
+        self.store.save(system, etag=False)
+
+    async def _ensure(self, system_id: str) -> Document:
+        """Give the DB system its VNIC and its server; idempotent. The document's fields that follow from them."""
+        async with self._lock(system_id):
+            system = self.get("db_system", system_id)
+            vnic = await self._attach(system)
+            await self._start_server(system, vnic)
+            return self._addresses(system, vnic)
+
+    async def _attach(self, system: Record) -> Any:
+        doc = system.doc
+        return await self._network.attach_vnic(
+            subnet_id=doc["subnetId"],
+            display_name="mysql",  # not the DB system's name: that changes
+            owner_id=system.id,
+            nsg_ids=doc["nsgIds"],
+            hostname=doc.get("hostnameLabel"),
+            private_ip=doc.get("ipAddress"),
+        )
+
+    def _addresses(self, system: Record, vnic: Any) -> Document:
+        doc = system.doc
+        endpoint = {
+            "ipAddress": vnic.private_ip,
+            "ipAddressVersion": "IPV4",
+            "port": doc["port"],
+            "portX": doc["portX"],
+            "modes": ["READ", "WRITE"] if doc["databaseMode"] == "READ_WRITE" else ["READ"],
+            "status": "ACTIVE",
+            "resourceType": "DBSYSTEM",
+            "resourceId": system.id,
+        }
+        if doc.get("hostnameLabel") and vnic.fqdn:
+            endpoint["hostname"] = vnic.fqdn
+        return {"ipAddress": vnic.private_ip, "endpoints": [endpoint]}
+
+    async def list_db_systems(self, call: Call) -> Reply:
+        """The DB systems of a compartment."""
+        return self.list(
+            "db_system", call,
+            {
+                "db_system_id": lambda system, value: system.id == value,
+                "is_up_to_date": lambda system, value: (system.doc["mysqlVersion"] in _newest()) is value,
+            },
+        )  # fmt: skip
+
+    def _steady(self, call: Call, *states: str) -> Record:
+        """The DB system of a call in one of these states; else 409."""
+        system = self.get("db_system", call.path["db_system_id"])
+        if system.state not in states:
+            raise incorrect_state(f"DB System {system.id} is in state {system.state}, not {' or '.join(states)}")
+        return system
+
+    async def update_db_system(self, call: Call) -> Reply:
+        """Change a DB system: plain fields at once, the others when the work request is done."""
+        system = self._steady(call, "ACTIVE", "INACTIVE")
+        new = model.changed(system.doc, call.body)
+        if "adminUsername" in call.body and call.body["adminUsername"] != system.private.get("admin"):
+            raise not_implemented("another administrator for an existing DB system")
+        self._check_network(new)
+        if "encryptData" in call.body:
+            self._check_key(call.principal, new["encryptData"])
+        changes = {name: value for name, value in new.items() if system.doc.get(name) != value}
+        light = {name: value for name, value in changes.items() if name in model.LIGHT_FIELDS}
+        heavy = {name: value for name, value in changes.items() if name not in model.LIGHT_FIELDS}
+        if system.state == "INACTIVE" and ("adminPassword" in call.body or {"mysqlVersion"} & heavy.keys()):
+            raise incorrect_state(f"DB System {system.id} is INACTIVE: start it for this update")
+        private: Document = {"update": heavy, "before": system.state}
+        if "adminPassword" in call.body:
+            private["password"] = self._sealer.seal(call.body["adminPassword"].encode(), system.id)
+        system = self.update(system, light, private=private)
+        request = self.work_request(call, "UPDATE_DBSYSTEM", [("UPDATED", _DB, system)])
+        minutes = _UPDATE if heavy or "password" in private else _LIGHT_UPDATE
+        self.transition(
+            system, minutes, system.state, via="UPDATING", also=self._updated, request=request, failed=system.state
+        )
+        return self.accepted(request, 202, system)
+
+    async def _updated(self, system: Record, request: WorkRequest | None) -> Document:
+        """Carry out what an update asked for. Runs again after a restart, so each step looks first."""
+        heavy: Document = system.private.get("update") or {}
+        old = dict(system.doc)
+        moved = "subnetId" in heavy or ("ipAddress" in heavy and heavy["ipAddress"] != old.get("ipAddress"))
+        if moved and "ipAddress" not in heavy:
+            heavy["ipAddress"] = None
+        changes = dict(heavy)
+        system = self.update(system, heavy)
+        running = system.private.get("before") == "ACTIVE"
+        if moved or "hostnameLabel" in heavy:
+            async with self._lock(system.id):
+                await self._stop_server(system)
+                await self._network.detach_vnics(system.id)
+        elif running and {"port", "portX", "databaseMode", "accessMode", "shapeName"} & heavy.keys():
+            async with self._lock(system.id):
+                await self._stop_server(system)
+        if running:
+            changes |= await self._ensure(system.id)
+            await self._set_password(self.get("db_system", system.id))
+        elif heavy:
+            async with self._lock(system.id):
+                changes |= self._addresses(self.get("db_system", system.id), await self._attach(system))
+        self._forget_password(system.id)
+        fresh = self.get("db_system", system.id)
+        fresh.private.pop("update", None)
+        self.store.save(fresh, etag=False)
+        return changes
+
+    async def delete_db_system(self, call: Call) -> Reply:
+        """Delete a DB system, as its deletion policy allows."""
+        system = self._steady(call, "ACTIVE", "INACTIVE", "FAILED")
+        policy = system.doc["deletionPolicy"]
+        if policy["isDeleteProtected"]:
+            raise conflict(f"DB System {system.id} is protected against deletion by its deletionPolicy")
+        if policy["finalBackup"] == "REQUIRE_FINAL_BACKUP" and system.state != "ACTIVE":
+            raise incorrect_state("The deletionPolicy requires a final backup, which needs an ACTIVE DB System")
+        request = self.work_request(call, "DELETE_DBSYSTEM", [("DELETED", _DB, system)])
+        system = self.update(system, {}, private={"before": system.state})
+        self.transition(
+            system, _DELETE, "DELETED", via="DELETING", also=self._deleted, request=request
+        )  # fmt: skip
+        return self.accepted(request, 202)
+
+    async def _deleted(self, system: Record, request: WorkRequest | None) -> Document:
+        policy = system.doc["deletionPolicy"]
+        backups = [b for b in self.living("backup") if b.doc["dbSystemId"] == system.id]
+        if policy["finalBackup"] == "REQUIRE_FINAL_BACKUP" and not any(b.private.get("final") for b in backups):
+            backup = self._new_backup(
+                system, None, {"displayName": f"{system.doc['displayName']} - final backup"}, "AUTOMATIC"
+            )
+            self.update(backup, {}, private={"final": True})
+            await self._dump(system, backup)
+            self.update(self.get("backup", backup.id), {}, state="ACTIVE")
+        if policy["automaticBackupRetention"] == "DELETE":
+            for backup in backups:
+                if backup.doc["creationType"] == "AUTOMATIC" and not backup.private.get("final"):
+                    await self._backup_deleted(backup, None)
+                    self.retire(backup)
+        async with self._lock(system.id):
+            await self._destroy_server(system)
+            await self._network.detach_vnics(system.id)
+        self._forget_password(system.id)
+        if cluster := system.private.get("heatwave"):
+            cluster["lifecycleState"] = "DELETED"
+        return {"endpoints": [], "isHeatWaveClusterAttached": False, "heatWaveCluster": None}
+
+    async def start_db_system(self, call: Call) -> Reply:
+        """INACTIVE to ACTIVE."""
+        system = self._steady(call, "INACTIVE")
+        request = self.work_request(call, "START_DBSYSTEM", [("UPDATED", _DB, system)])
+        self.transition(system, _START, "ACTIVE", via="UPDATING", also=self._started, request=request, failed="INACTIVE")
+        return self.accepted(request, 202, system)
+
+    async def _started(self, system: Record, request: WorkRequest | None) -> Document:
+        return await self._ensure(system.id) | self._heatwave_shown(system, "ACTIVE", only_from="INACTIVE")
+
+    async def stop_db_system(self, call: Call) -> Reply:
+        """ACTIVE to INACTIVE; its HeatWave cluster stops with it."""
+        system = self._steady(call, "ACTIVE")
+        request = self.work_request(call, "STOP_DBSYSTEM", [("UPDATED", _DB, system)])
+        self.transition(system, _STOP, "INACTIVE", via="UPDATING", also=self._stopped, request=request, failed="ACTIVE")
+        return self.accepted(request, 202, system)
+
+    async def _stopped(self, system: Record, request: WorkRequest | None) -> Document:
+        async with self._lock(system.id):
+            await self._stop_server(system)
+        endpoints = [endpoint | {"status": "INACTIVE"} for endpoint in system.doc.get("endpoints", [])]
+        return {"endpoints": endpoints} | self._heatwave_shown(system, "INACTIVE", only_from="ACTIVE")
+
+    async def restart_db_system(self, call: Call) -> Reply:
+        """ACTIVE to ACTIVE, with a new server process."""
+        system = self._steady(call, "ACTIVE")
+        request = self.work_request(call, "RESTART_DBSYSTEM", [("UPDATED", _DB, system)])
+        self.transition(system, _RESTART, "ACTIVE", via="UPDATING", also=self._restarted, request=request)
+        return self.accepted(request, 202, system)
+
+    async def _restarted(self, system: Record, request: WorkRequest | None) -> Document:
+        async with self._lock(system.id):
+            await self._stop_server(system)
+        return await self._ensure(system.id)
+
+    # HeatWave: kept as a document; nothing accelerates queries here
+
+    def _cluster(self, system: Record) -> Document:
+        cluster: Document | None = system.private.get("heatwave")
+        if cluster is None:
+            raise not_found()
+        return cluster
+
+    def _heatwave_shown(self, system: Record, state: str, *, only_from: str | None = None) -> Document:
+        """Set the cluster's state; fields of the DB system's document that follow."""
+        fresh = self.get("db_system", system.id)
+        cluster = fresh.private.get("heatwave")
+        if cluster is None or cluster["lifecycleState"] == "DELETED":
+            return {}
+        if only_from and cluster["lifecycleState"] != only_from:
+            return {}
+        now = self.clock.timestamp()
+        cluster |= {"lifecycleState": state, "timeUpdated": now}
+        for node in cluster["clusterNodes"]:
+            node |= {"lifecycleState": state, "timeUpdated": now}
+        self.store.save(fresh, etag=False)
+        if state == "DELETED":
+            return {"isHeatWaveClusterAttached": False, "heatWaveCluster": None}
+        names = ("shapeName", "clusterSize", "isLakehouseEnabled", "lifecycleState", "timeCreated", "timeUpdated")
+        return {"isHeatWaveClusterAttached": True, "heatWaveCluster": {name: cluster[name] for name in names}}
+
+    def _nodes(self, count: int, old: list[Document]) -> list[Document]:
+        now = self.clock.timestamp()
+        fresh = [
+            {"nodeId": f"node-{number}", "lifecycleState": "CREATING", "timeCreated": now, "timeUpdated": now}
+            for number in range(len(old), count)
+        ]
+        return old[:count] + fresh
+
+    def _heatwave_step(self, call: Call, system: Record, kind: str, state: str, minutes: float) -> WorkRequest:
+        """The DB system is UPDATING while its HeatWave cluster changes to `state`."""
+        during = {"ADD": "CREATING", "DELETE": "DELETING"}.get(kind, "UPDATING")
+        shown = self._heatwave_shown(system, during)
+        system = self.update(self.get("db_system", system.id), shown, private={"heatwave_next": state})
+        request = self.work_request(call, f"{kind}_HEATWAVE_CLUSTER", [("UPDATED", _DB, system)])
+        self.transition(system, minutes, "ACTIVE", via="UPDATING", also=self._heatwave_done, request=request)
+        return request
+
+    async def _heatwave_done(self, system: Record, request: WorkRequest | None) -> Document:
+        return self._heatwave_shown(system, system.private["heatwave_next"])
+
+    async def get_heat_wave_cluster(self, call: Call) -> Reply:
+        """The HeatWave cluster of a DB system."""
+        system = self.get("db_system", call.path["db_system_id"])
+        return self.show(system, doc=self._cluster(system))
+
+    async def add_heat_wave_cluster(self, call: Call) -> Reply:
+        """Add a HeatWave cluster."""
+        system = self._steady(call, "ACTIVE")
+        if system.doc["isHeatWaveClusterAttached"]:
+            raise conflict(f"DB System {system.id} has a HeatWave cluster already")
+        body = call.body
+        model.heatwave(body["shapeName"], body["clusterSize"], system.doc)
+        now = self.clock.timestamp()
+        cluster = {
+            "dbSystemId": system.id,
+            "shapeName": body["shapeName"],
+            "clusterSize": body["clusterSize"],
+            "isLakehouseEnabled": bool(body.get("isLakehouseEnabled")),
+            "clusterNodes": self._nodes(body["clusterSize"], []),
+            "lifecycleState": "CREATING",
+            "timeCreated": now,
+            "timeUpdated": now,
+        }
+        system = self.update(system, {}, private={"heatwave": cluster})
+        request = self._heatwave_step(call, system, "ADD", "ACTIVE", _HEATWAVE)
+        return self.show(self.get("db_system", system.id), doc=self._cluster(self.get("db_system", system.id)), request=request)
+
+    def _attached(self, call: Call, *states: str) -> Record:
+        system = self._steady(call, "ACTIVE")
+        if not system.doc["isHeatWaveClusterAttached"]:
+            raise not_found()
+        state = self._cluster(system)["lifecycleState"]
+        if state not in states:
+            raise incorrect_state(f"The HeatWave cluster is in state {state}, not {' or '.join(states)}")
+        return system
+
+    async def update_heat_wave_cluster(self, call: Call) -> Reply:
+        """Change shape, size or Lakehouse of a HeatWave cluster."""
+        system = self._attached(call, "ACTIVE", "INACTIVE")
+        cluster = self._cluster(system)
+        state = cluster["lifecycleState"]
+        wanted = cluster | {
+            name: call.body[name] for name in ("shapeName", "clusterSize", "isLakehouseEnabled") if name in call.body
+        }
+        model.heatwave(wanted["shapeName"], wanted["clusterSize"], system.doc)
+        wanted["clusterNodes"] = self._nodes(wanted["clusterSize"], cluster["clusterNodes"])
+        system = self.update(system, {}, private={"heatwave": wanted})
+        request = self._heatwave_step(call, system, "UPDATE", state, _HEATWAVE)
+        return self.accepted(request, 202, system)
+
+    async def delete_heat_wave_cluster(self, call: Call) -> Reply:
+        """Remove the HeatWave cluster."""
+        system = self._attached(call, "ACTIVE", "INACTIVE")
+        return self.accepted(self._heatwave_step(call, system, "DELETE", "DELETED", _HEATWAVE / 2), 202, system)
+
+    async def start_heat_wave_cluster(self, call: Call) -> Reply:
+        """INACTIVE to ACTIVE."""
+        system = self._attached(call, "INACTIVE")
+        return self.accepted(self._heatwave_step(call, system, "START", "ACTIVE", _START), 202, system)
+
+    async def stop_heat_wave_cluster(self, call: Call) -> Reply:
+        """ACTIVE to INACTIVE."""
+        system = self._attached(call, "ACTIVE")
+        return self.accepted(self._heatwave_step(call, system, "STOP", "INACTIVE", _STOP), 202, system)
+
+    async def restart_heat_wave_cluster(self, call: Call) -> Reply:
+        """ACTIVE to ACTIVE."""
+        system = self._attached(call, "ACTIVE")
+        return self.accepted(self._heatwave_step(call, system, "RESTART", "ACTIVE", _RESTART), 202, system)
+
+    # backups
+
+    async def create_backup(self, call: Call) -> Reply:
+        """Back a DB system up."""
+        body = call.body
+        system = self.get("db_system", body["dbSystemId"], related=True)
+        if system.state != "ACTIVE":
+            raise incorrect_state(f"DB System {system.id} is in state {system.state}, not ACTIVE")
+        _retention(body)
+        backup = self._new_backup(system, call, {}, "MANUAL")
+        request = self.work_request(call, "CREATE_BACKUP", [("CREATED", _BK, backup), ("RELATED", _DB, system)])
+        self.transition(backup, _BACKUP, "ACTIVE", also=self._backed_up, request=request)
+        return self.show(backup, request=request)
+
+    def _new_backup(self, system: Record, call: Call | None, doc: Document, creation: str) -> Record:
+        body = call.body if call else {}
+        snapshot = {name: system.doc[name] for name in _SNAPSHOT if system.doc.get(name) is not None}
+        if admin := system.private.get("admin"):
+            snapshot["adminUsername"] = admin
+        now = self.clock.timestamp()
+        return self.create(
+            "backup", call,
+            {
+                "compartmentId": system.compartment,
+                "dbSystemId": system.id,
+                "dbSystemSnapshot": snapshot,
+                "creationType": creation,
+                "backupType": body.get("backupType") or "INCREMENTAL",
+                "retentionInDays": body.get("retentionInDays") or 365,
+                "softDelete": body.get("softDelete") or "DISABLED",
+                "lifecycleDetails": "",
+                "backupSizeInGBs": 1,
+                "dataStorageSizeInGBs": system.doc["dataStorageSizeInGBs"],
+                "mysqlVersion": system.doc["mysqlVersion"],
+                "shapeName": system.doc["shapeName"],
+                "timeUpdated": now,
+            } | doc,
+            state="CREATING", compartment=system.compartment,
+        )  # fmt: skip
+
+    async def _backed_up(self, backup: Record, request: WorkRequest | None) -> None:
+        await self._dump(self.get("db_system", backup.doc["dbSystemId"]), backup)
+
+    async def list_backups(self, call: Call) -> Reply:
+        """The backups of a compartment."""
+        return self.list("backup", call, {"backup_id": lambda backup, value: backup.id == value})
+
+    def _backup_in(self, call: Call, *states: str) -> Record:
+        backup = self.get("backup", call.path["backup_id"])
+        if backup.state not in states:
+            raise incorrect_state(f"Backup {backup.id} is in state {backup.state}, not {' or '.join(states)}")
+        return backup
+
+    async def update_backup(self, call: Call) -> Reply:
+        """Change names, tags and retention of a backup."""
+        backup = self._backup_in(call, "ACTIVE")
+        _retention(call.body)
+        fields = ("displayName", "description", "softDelete", "retentionInDays", "freeformTags", "definedTags")
+        return self.show(self.apply(backup, call, *fields))
+
+    async def change_backup_compartment(self, call: Call) -> Reply:
+        """Move a backup."""
+        return self.move(self._backup_in(call, "ACTIVE"), call)
+
+    async def delete_backup(self, call: Call) -> Reply:
+        """Delete a backup; with soft delete in seven days."""
+        backup = self._backup_in(call, "ACTIVE", "INACTIVE", "FAILED")
+        request = self.work_request(call, "DELETE_BACKUP", [("DELETED", _BK, backup)])
+        if backup.doc["softDelete"] == "ENABLED" and backup.state == "ACTIVE":
+            when = self.clock.now() + dt.timedelta(days=7)
+            self.update(backup, {}, state="DELETE_SCHEDULED", private={"delete_at": when.timestamp()})
+            request.finish()
+        else:
+            self.transition(
+                backup, _BACKUP_DELETE, "DELETED", via="DELETING", also=self._backup_deleted, request=request
+            )  # fmt: skip
+        return self.accepted(request)
+
+    async def cancel_backup_deletion(self, call: Call) -> Reply:
+        """Keep a backup that soft delete holds."""
+        backup = self._backup_in(call, "DELETE_SCHEDULED")
+        return self.accepted(record=self.update(backup, {}, state="ACTIVE", private={"delete_at": None}))
+
+    async def expire(self, record: Record) -> None:
+        """The seven days of a deleted backup are over."""
+        await self._delete_dump(record)
+        self.retire(record)
+
+    async def _backup_deleted(self, backup: Record, request: WorkRequest | None) -> None:
+        await self._delete_dump(backup)
+
+    # catalogues
+
+    async def list_shapes(self, call: Call) -> Reply:
+        """Shapes of DB systems and HeatWave clusters."""
+        shapes = [
+            {"name": name, "cpuCoreCount": cpus, "memorySizeInGBs": memory, "isSupportedFor": ["DBSYSTEM"]}
+            for name, (cpus, memory) in model.SHAPES.items()
+        ] + [
+            {"name": name, "cpuCoreCount": cpus, "memorySizeInGBs": memory, "isSupportedFor": ["HEATWAVECLUSTER"]}
+            for name, (cpus, memory, _) in model.HEATWAVE_SHAPES.items()
+        ]
+        if wanted := call.query.get("is_supported_for"):
+            shapes = [shape for shape in shapes if set(wanted) & set(cast("list[str]", shape["isSupportedFor"]))]
+        if name := call.query.get("name"):
+            shapes = [shape for shape in shapes if shape["name"] == name]
+        return self.page(call, shapes)
+
+    async def list_versions(self, call: Call) -> Reply:
+        """MySQL versions by family."""
+        return self.page(
+            call,
+            [
+                {
+                    "versionFamily": family,
+                    "versions": [{"version": version, "description": f"MySQL {version}"} for version in reversed(all_of)],
+                }
+                for family, all_of in model.VERSIONS.items()
+            ],
+        )
+
+    async def list_configurations(self, call: Call) -> Reply:
+        """The default configurations of the shapes."""
+        query = call.query
+        if not self.region.compartment_exists(query["compartment_id"]):
+            raise not_found()
+        found = list(model.configurations().values())
+        for name, field in (("configuration_id", "id"), ("lifecycle_state", "lifecycleState"), ("display_name", "displayName"),
+                            ("shape_name", "shapeName")):  # fmt: skip
+            if name in query:
+                found = [doc for doc in found if doc[field] == query[name]]
+        if "type" in query:
+            found = [doc for doc in found if doc["type"] in query["type"]]
+        return self.page(call, sorted(found, key=lambda doc: (doc["shapeName"], doc["displayName"])))
+
+    async def get_configuration(self, call: Call) -> Reply:
+        """A configuration."""
+        found = model.configurations().get(call.path["configuration_id"])
+        if found is None:
+            raise not_found()
+        return Reply(200, found)
+
+    # the server: MariaDB
+
+    async def _start_server(self, system: Record, vnic: Any) -> None:
+        """Let the server run in the VNIC's namespace and answer; makes it from nothing the first time."""
+
+    async def _stop_server(self, system: Record) -> None:
+        """Stop the server; its data stay."""
+
+    async def _destroy_server(self, system: Record) -> None:
+        """Stop the server and delete its data."""
+
+    async def _set_password(self, system: Record) -> None:
+        """Give the administrator the password that an update brought, if it did."""
+
+    async def _dump(self, system: Record, backup: Record) -> None:
+        """Write the data of a DB system into a backup's file."""
+
+    async def _delete_dump(self, backup: Record) -> None:
+        """Delete a backup's file."""
+
+
+def _newest() -> set[str]:
+    return {all_of[-1] for all_of in model.VERSIONS.values()}
+
+
+def _retention(body: Document) -> None:
+    days = body.get("retentionInDays")
+    if days is not None and not 1 <= days <= 36500:
+        raise invalid(f"retentionInDays must be between 1 and 36500: {days}")
+
+
+__all__ = ["Mysql"]

@@ -1,0 +1,477 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Vault service: secrets, their versions and stages.
+
+Rules of stages, deletion and what excludes what in an update are those of the SDK's models. A name that is taken answers 400
+InvalidParameter, also while its secret is pending deletion (seen in public reports: external-secrets issue 6771).
+
+Contents are encrypted with the secret's own key of the vault, whose material is sealed with the region's root key. They are never part
+of a document, a log line or an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import datetime as dt
+import re
+from typing import TYPE_CHECKING, cast
+
+from localregion.services import generation
+from localregion.services.base import (
+    SECOND,
+    Call,
+    Document,
+    Kind,
+    Record,
+    Reply,
+    Service,
+    WorkRequest,
+    incorrect_state,
+    invalid,
+    limit_exceeded,
+    missing,
+    not_found,
+    not_implemented,
+)
+from localregion.services.schedule import DeletesLater, parse_time
+from localregion.services.sealing import Sealer, sealer
+
+if TYPE_CHECKING:
+    from localregion.services.kms import Kms
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,255}\Z")
+_DAYS = re.compile(r"P(\d{1,4})D\Z")
+_MOST_CONTENT = 25 * 1024
+_MOST_VERSIONS = 30
+_ONE_OF = ("secretContent", "currentVersionNumber", "secretRules")
+
+
+class Vault(DeletesLater):
+    """Secrets."""
+
+    package = "vault"
+    kinds = (
+        Kind("secret", model="Secret", resource="secrets", entity="vaultsecret", name_field="secretName"),
+        Kind("secret_version", model="SecretVersion", resource="secret-versions", name_field="name", operations=()),
+    )
+    access = {
+        "list_secret_versions": ("inspect", "secret-versions"),
+        "get_secret_version": ("read", "secret-versions"),
+        "update_secret": ("use", "secrets"),
+        "rotate_secret": ("use", "secrets"),
+    }
+
+    @property
+    def _kms(self) -> Kms:
+        return cast("Kms", self.region.services["kms"])
+
+    @property
+    def _sealer(self) -> Sealer:
+        return sealer(self.region.settings.state)
+
+    # secrets
+
+    async def create_secret(self, call: Call) -> Reply:
+        """Create a secret with given or generated content; a few seconds."""
+        body = call.body
+        vault = self._kms.get("vault", body["vaultId"])
+        if vault.state != "ACTIVE":
+            raise incorrect_state(f"Vault {vault.id} is in state {vault.state}, not ACTIVE")
+        key = self._kms.get("key", body["keyId"])
+        self.authorize(call, "use", "keys", key.compartment, target_key_id=key.id, target_vault_id=vault.id)
+        if key.parent != vault.id:
+            raise invalid(f"keyId: key {key.id} is not in vault {vault.id}")
+        if key.doc["keyShape"]["algorithm"] != "AES":
+            raise invalid("keyId: secrets can only be encrypted with a symmetric (AES) key")
+        if key.state != "ENABLED":
+            raise incorrect_state(f"Key {key.id} is in state {key.state}, not ENABLED")
+        name = body["secretName"]
+        if not _NAME.match(name):
+            raise invalid("secretName: valid characters are letters, numbers, hyphens, underscores and periods (1 to 255)")
+        if any(other.doc["secretName"] == name for other in self.living("secret", parent=vault.id)):
+            raise invalid(f"secretName: a secret of the name {name} already exists in this vault")
+        if body.get("replicationConfig"):
+            raise not_implemented("replication of secrets")
+        rules, rotation = _rules(self, body.get("secretRules") or []), _rotation(body.get("rotationConfig"))
+        automatic = bool(body.get("enableAutoGeneration"))
+        context = body.get("secretGenerationContext")
+        content = await self._content(body, automatic, context)
+        given = body.get("secretContent") or {}
+        if given.get("stage") == "PENDING":
+            raise invalid("secretContent.stage of a new secret must be CURRENT")
+        version_name = _version_name(given.get("name"))
+        secret = self.create(
+            "secret", call,
+            {
+                "currentVersionNumber": 1,
+                "secretRules": rules,
+                "isAutoGenerationEnabled": automatic,
+                "rotationConfig": rotation,
+                "rotationStatus": "SCHEDULED" if rotation and rotation.get("isScheduledRotationEnabled") else "NOT_ENABLED",
+                "isReplica": False,
+                "metadata": body.get("metadata") or {},
+            },
+            state="CREATING", parent=vault.id,
+        )  # fmt: skip
+        self._add_version(secret, content, version_name, ["CURRENT", "LATEST"], automatic)
+        self.transition(secret, 5 * SECOND, "ACTIVE")
+        return self.show(secret)
+
+    async def _content(self, body: Document, automatic: bool, context: Document | None) -> bytes:
+        """The content that a request gives, or that is to be generated."""
+        given = body.get("secretContent")
+        if automatic:
+            if given:
+                raise invalid("secretContent cannot be given when enableAutoGeneration is true")
+            if not context:
+                raise missing("secretGenerationContext")
+            try:
+                generation.check(context)
+            except generation.GenerationError as error:
+                raise invalid(f"secretGenerationContext: {error}") from None
+            return await asyncio.to_thread(generation.generate, context)
+        if context:
+            raise invalid("secretGenerationContext requires enableAutoGeneration")
+        if not given:
+            raise missing("secretContent")
+        text = given.get("content")
+        if not text:
+            raise missing("secretContent.content")
+        try:
+            content = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            raise invalid("secretContent.content is not base64") from None
+        if not content:
+            raise invalid("secretContent.content is empty")
+        if len(content) > _MOST_CONTENT:
+            raise invalid(f"secretContent.content must not be longer than {_MOST_CONTENT} bytes")
+        return content
+
+    def _add_version(
+        self, secret: Record, content: bytes, name: str | None, stages: list[str], automatic: bool
+    ) -> Record:
+        """A new version, its stages not yet taken from others."""
+        number = secret.private.get("last_version", 0) + 1
+        version = self.create(
+            "secret_version", None,
+            {"secretId": secret.id, "versionNumber": number, "contentType": "BASE64", "stages": stages, "name": name,
+             "isContentAutoGenerated": automatic},
+            state="ACTIVE", compartment=secret.compartment, parent=secret.id,
+        )  # fmt: skip
+        if name is None:
+            version.doc.pop("name", None)
+        self.update(
+            version, {},
+            private={
+                "content": self._kms.seal_with(secret.doc["keyId"], content, version.id),
+                "digest": self._sealer.digest(content, secret.id),
+            },
+        )  # fmt: skip
+        self.update(secret, self._expiry(secret, version), private={"last_version": number})
+        return version
+
+    def _expiry(self, secret: Record, version: Record) -> Document:
+        """When the version expires by the secret's rule; noted on the version, given for the secret."""
+        expiry = None
+        for rule in secret.doc.get("secretRules") or []:
+            if rule["ruleType"] != "SECRET_EXPIRY_RULE":
+                continue
+            moments = []
+            if interval := rule.get("secretVersionExpiryInterval"):
+                made = parse_time(version.doc["timeCreated"], "timeCreated")
+                moments.append(made + dt.timedelta(days=_days(interval)))
+            if absolute := rule.get("timeOfAbsoluteExpiry"):
+                moments.append(parse_time(absolute, "timeOfAbsoluteExpiry"))
+            expiry = self.clock.timestamp(min(moments)) if moments else None
+        self.update(version, {"timeOfCurrentVersionExpiry": expiry})
+        return {"timeOfCurrentVersionExpiry": expiry}
+
+    async def list_secrets(self, call: Call) -> Reply:
+        """The secrets of a compartment."""
+        return self.list("secret", call, {"name": lambda secret, value: secret.doc["secretName"] == value})
+
+    async def update_secret(self, call: Call) -> Reply:
+        """Change a secret: description, tags, rules, the current version, or its content (which makes a new version)."""
+        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
+        body = call.body
+        given = [name for name in _ONE_OF if name in body]
+        if len(given) > 1:
+            raise invalid(f"{' and '.join(given)} cannot be updated at the same time")
+        if body.get("replicationConfig"):
+            raise not_implemented("replication of secrets")
+        changes = {
+            name: body[name] for name in ("description", "freeformTags", "definedTags", "metadata") if name in body
+        }
+        if "rotationConfig" in body:
+            rotation = _rotation(body["rotationConfig"])
+            scheduled = bool(rotation and rotation.get("isScheduledRotationEnabled"))
+            changes |= {"rotationConfig": rotation, "rotationStatus": "SCHEDULED" if scheduled else "NOT_ENABLED"}
+        if "secretRules" in body:
+            changes["secretRules"] = _rules(self, body["secretRules"])
+        content = await self._new_content(secret, body, changes)
+        # Everything is checked: only now is anything changed.
+        if content is not None:
+            details = body.get("secretContent") or {}
+            self._check_version_limit(secret)
+            name = _version_name(details.get("name"))
+            if name and any(version.doc.get("name") == name for version in self.versions(secret)):
+                raise invalid(f"secretContent.name: a version of the name {name} already exists in this secret")
+            self._check_reuse(secret, content)
+        elif "currentVersionNumber" in body:
+            wanted = self._numbered(secret, body["currentVersionNumber"], related=True)
+            if wanted.doc.get("timeOfDeletion"):
+                raise incorrect_state(f"Version {body['currentVersionNumber']} is scheduled for deletion")
+        secret = self.update(secret, changes)
+        if content is not None:
+            automatic = bool(secret.doc.get("isAutoGenerationEnabled"))
+            version = self._add_version(secret, content, name, [], automatic)
+            self._stage(secret, version, "PENDING" if details.get("stage") == "PENDING" else "CURRENT", newest=True)
+        elif "currentVersionNumber" in body:
+            self._stage(secret, wanted, "CURRENT")
+        if "secretRules" in body:
+            current = self._numbered(secret, secret.doc["currentVersionNumber"])
+            secret = self.update(secret, self._expiry(secret, current))
+        self.transition(secret, 2 * SECOND, "ACTIVE", via="UPDATING")
+        return self.show(secret)
+
+    async def _new_content(self, secret: Record, body: Document, changes: Document) -> bytes | None:
+        """The content of a new version, None if the request makes none; how it is generated goes to `changes`."""
+        automatic = body.get("enableAutoGeneration", secret.doc.get("isAutoGenerationEnabled", False))
+        context = body.get("secretGenerationContext")
+        if automatic:
+            if "secretContent" in body:
+                raise invalid("secretContent cannot be given for a secret whose content is generated")
+            if "enableAutoGeneration" not in body and context is None:
+                return None
+            if "currentVersionNumber" in body or "secretRules" in body:
+                raise invalid("New content, currentVersionNumber and secretRules cannot be updated at the same time")
+            context = context or secret.doc.get("secretGenerationContext")
+            content = await self._content({}, True, context)
+            changes |= {"isAutoGenerationEnabled": True, "secretGenerationContext": context}
+            return content
+        if context:
+            raise invalid("secretGenerationContext requires enableAutoGeneration")
+        if "enableAutoGeneration" in body:
+            changes |= {"isAutoGenerationEnabled": False, "secretGenerationContext": None}
+        return await self._content(body, False, None) if "secretContent" in body else None
+
+    def _check_version_limit(self, secret: Record) -> None:
+        active = [version for version in self.versions(secret) if not version.doc.get("timeOfDeletion")]
+        if len(active) >= _MOST_VERSIONS:
+            raise limit_exceeded(f"A secret has at most {_MOST_VERSIONS} versions that are not scheduled for deletion")
+
+    def _check_reuse(self, secret: Record, content: bytes) -> None:
+        rule = next(
+            (rule for rule in secret.doc.get("secretRules") or [] if rule["ruleType"] == "SECRET_REUSE_RULE"), None
+        )
+        if rule is None:
+            return
+        versions = self.store.select(self.name, "secret_version", parent=secret.id, dead=None)
+        if not rule.get("isEnforcedOnDeletedSecretVersions"):
+            versions = [version for version in versions if not version.dead and not version.doc.get("timeOfDeletion")]
+        digest = self._sealer.digest(content, secret.id)
+        if any(version.private["digest"] == digest for version in versions):
+            raise invalid("The secret's reuse rule forbids content that another version has or had")
+
+    def _stage(self, secret: Record, chosen: Record, stage: str, *, newest: bool = False) -> None:
+        """Give `chosen` the stage CURRENT or PENDING, and the others what follows from it."""
+        for version in self.versions(secret):
+            old = set(version.doc["stages"])
+            if version.id == chosen.id:
+                stages = {stage} | ({"LATEST"} if newest or "LATEST" in old else set())
+                if stage == "PENDING" and "CURRENT" in old:
+                    stages |= {"CURRENT"}
+            else:
+                stages = old - ({"LATEST"} if newest else set())
+                if stage == "CURRENT" and "CURRENT" in stages:
+                    stages = (stages - {"CURRENT"}) | {"PREVIOUS"}
+                elif stage == "CURRENT":
+                    stages -= {"PREVIOUS"}
+                elif stage == "PENDING":
+                    stages -= {"PENDING"}
+                if not stages & {"CURRENT", "PENDING", "PREVIOUS"}:
+                    stages |= {"DEPRECATED"}
+            ordered = [name for name in ("CURRENT", "PENDING", "LATEST", "PREVIOUS", "DEPRECATED") if name in stages]
+            if ordered != version.doc["stages"]:
+                self.update(version, {"stages": ordered})
+        if stage == "CURRENT":
+            expiry = {"timeOfCurrentVersionExpiry": chosen.doc.get("timeOfCurrentVersionExpiry")}
+            self.update(secret, {"currentVersionNumber": chosen.doc["versionNumber"], **expiry})
+
+    async def change_secret_compartment(self, call: Call) -> Reply:
+        """Move a secret and its versions."""
+        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
+        reply = self.move(secret, call)
+        for version in self.versions(secret):
+            version.compartment = call.body["compartmentId"]
+            self.store.save(version, etag=False)
+        return reply
+
+    async def rotate_secret(self, call: Call) -> Reply:
+        """Rotation drives a target system, of which the region has neither (Autonomous Database, Functions)."""
+        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
+        if not secret.doc.get("rotationConfig"):
+            raise invalid("The secret has no rotationConfig with a target system to rotate")
+        raise not_implemented("the rotation of a secret in an Autonomous Database or by a Function")
+
+    async def schedule_secret_deletion(self, call: Call) -> Reply:
+        """Let a secret be deleted in 1 to 30 days. Its name stays taken, its content is not readable."""
+        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE", "FAILED")
+        when = self.deletion_time(call.body.get("timeOfDeletion"), 1)
+        secret = self.schedule(secret, when)
+        self.transition(secret, 2 * SECOND, "PENDING_DELETION", via="SCHEDULING_DELETION")
+        return self.accepted(record=secret)
+
+    async def expire(self, record: Record) -> None:
+        """Contents are erased with a secret or a version."""
+        if record.kind == "secret_version":
+            self._erase(record)
+            return
+        for version in self.versions(record):
+            self._erase(version)
+        self.retire(record)
+
+    def _erase(self, version: Record) -> None:
+        """Forget a version's content; its digest stays for the reuse rule, as long as the secret does."""
+        version.private.pop("content", None)
+        version.dead = True
+        self.store.save(version)
+
+    async def cancel_secret_deletion(self, call: Call) -> Reply:
+        """Keep a secret."""
+        secret = self._in(self.get("secret", call.path["secret_id"]), "PENDING_DELETION")
+        self.transition(secret, 2 * SECOND, "ACTIVE", via="CANCELLING_DELETION", also=self._kept)
+        return self.accepted(record=secret)
+
+    async def _kept(self, secret: Record, request: WorkRequest | None) -> Document:
+        self.update(secret, {}, private={"delete_at": None})
+        return {"timeOfDeletion": None}
+
+    # versions
+
+    def versions(self, secret: Record) -> list[Record]:
+        """The versions that are not deleted, oldest first."""
+        return self.living("secret_version", parent=secret.id)
+
+    def _numbered(self, secret: Record, number: int, *, related: bool = False) -> Record:
+        for version in self.versions(secret):
+            if version.doc["versionNumber"] == number:
+                return version
+        raise invalid(f"currentVersionNumber: the secret has no version {number}") if related else not_found()
+
+    def _version_of(self, call: Call) -> Record:
+        secret = self.get("secret", call.path["secret_id"])
+        number = call.path["secret_version_number"]
+        if not number.isdecimal():
+            raise invalid("secretVersionNumber must be an integer")
+        return self._numbered(secret, int(number))
+
+    async def get_secret_version(self, call: Call) -> Reply:
+        """A version (never its content: that is the secrets service's)."""
+        return self.show(self._version_of(call))
+
+    async def list_secret_versions(self, call: Call) -> Reply:
+        """The versions of a secret, the newest first."""
+        secret = self.get("secret", call.path["secret_id"])
+        docs = [
+            version.doc | {"timeOfExpiry": version.doc.get("timeOfCurrentVersionExpiry")}
+            for version in sort_versions(self.versions(secret), call)
+        ]
+        return self.page(call, docs)
+
+    async def schedule_secret_version_deletion(self, call: Call) -> Reply:
+        """Let a DEPRECATED version be deleted in 1 to 30 days."""
+        self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
+        version = self._version_of(call)
+        if version.doc["stages"] != ["DEPRECATED"]:
+            raise incorrect_state("Only secret versions marked DEPRECATED can be scheduled for deletion")
+        if version.doc.get("timeOfDeletion"):
+            raise incorrect_state("The secret version is already scheduled for deletion")
+        when = self.deletion_time(call.body.get("timeOfDeletion"), 1)
+        return self.accepted(record=self.schedule(version, when))
+
+    async def cancel_secret_version_deletion(self, call: Call) -> Reply:
+        """Keep a version."""
+        version = self._version_of(call)
+        if not version.doc.get("timeOfDeletion"):
+            raise incorrect_state("The secret version is not scheduled for deletion")
+        return self.accepted(record=self.schedule(version, None))
+
+    # for the secrets service
+
+    def read(self, secret: Record, version: Record) -> bytes:
+        """The content of a version; 409 when it is expired and blocked, or its key is not ENABLED."""
+        rules = secret.doc.get("secretRules") or []
+        blocked = any(rule.get("isSecretContentRetrievalBlockedOnExpiry") for rule in rules)
+        expiry = version.doc.get("timeOfCurrentVersionExpiry")
+        if blocked and expiry and parse_time(expiry, "expiry") <= self.clock.now():
+            raise incorrect_state("The secret version has expired and its rule blocks retrieval")
+        return self._kms.open_with(secret.doc["keyId"], version.private["content"], version.id)
+
+    def _in(self, record: Record, *states: str) -> Record:
+        if record.state not in states:
+            raise incorrect_state(f"Secret {record.id} is in state {record.state}, not {' or '.join(states)}")
+        return record
+
+    def target_variables(self, record: Record) -> dict[str, str]:
+        """Variables of policies, of a secret or of the secret that a version belongs to."""
+        secret = record if record.kind == "secret" else self.store.find(record.parent or "") or record
+        return {
+            "target.secret.id": secret.id,
+            "target.secret.name": str(secret.doc.get("secretName", "")),
+            "target.vault.id": str(secret.doc.get("vaultId", "")),
+            "target.key.id": str(secret.doc.get("keyId", "")),
+        }
+
+
+def sort_versions(versions: list[Record], call: Call) -> list[Record]:
+    """Versions by number: descending unless the call says otherwise."""
+    ascending = call.query.get("sort_order") == "ASC"
+    return sorted(versions, key=lambda version: int(version.doc["versionNumber"]), reverse=not ascending)
+
+
+def _version_name(name: str | None) -> str | None:
+    if name is not None and not _NAME.match(name):
+        raise invalid("secretContent.name: valid characters are letters, numbers, hyphens, underscores and periods")
+    return name
+
+
+def _days(interval: str) -> int:
+    match = _DAYS.match(interval)
+    if not match:
+        raise invalid(f"'{interval}' is not an ISO 8601 interval in days, like P30D")
+    return int(match[1])
+
+
+def _rules(service: Service, rules: list[Document]) -> list[Document]:
+    kinds = [rule["ruleType"] for rule in rules]
+    if len(kinds) != len(set(kinds)):
+        raise invalid("secretRules holds at most one rule of each type")
+    now = service.clock.now()
+    for rule in rules:
+        if rule["ruleType"] != "SECRET_EXPIRY_RULE":
+            continue
+        interval, absolute = rule.get("secretVersionExpiryInterval"), rule.get("timeOfAbsoluteExpiry")
+        if not interval and not absolute:
+            raise invalid("A secret expiry rule needs secretVersionExpiryInterval or timeOfAbsoluteExpiry")
+        if interval and not 1 <= _days(interval) <= 90:
+            raise invalid(f"secretVersionExpiryInterval must be between P1D and P90D: {interval}")
+        if absolute:
+            ahead = parse_time(absolute, "timeOfAbsoluteExpiry") - now
+            if not dt.timedelta(days=1, minutes=-1) <= ahead <= dt.timedelta(days=365, minutes=1):
+                raise invalid("timeOfAbsoluteExpiry must be between 1 and 365 days from now")
+    return rules
+
+
+def _rotation(config: Document | None) -> Document | None:
+    if not config:
+        return None
+    if config.get("isScheduledRotationEnabled") and not config.get("rotationInterval"):
+        raise missing("rotationConfig.rotationInterval")
+    if (interval := config.get("rotationInterval")) and not 1 <= _days(interval) <= 360:
+        raise invalid(f"rotationConfig.rotationInterval must be between P1D and P360D: {interval}")
+    return config
+
+
+__all__ = ["Vault", "sort_versions"]
