@@ -99,7 +99,7 @@ def option_of(field: Field) -> dict[str, Any]:
 
 
 def _looks_secret(name: str) -> bool:
-    return any(word in name for word in ("secret", "password", "token", "key"))
+    return any(word in name for word in ("secret", "pass", "token", "key"))
 
 
 class ResourceTask:
@@ -135,7 +135,7 @@ class ResourceTask:
 
     def wish(self, params: Document) -> Wish:
         """The options of a task as what it asks for; an option not given is not managed."""
-        names = {f.name for f in self.type.all_fields}
+        declared = given(params, self.argument_spec())
         days = params.get("deletion_days")
         bounds = self.type.deletion.days
         if days is not None and bounds and not bounds[0] <= days <= bounds[1]:
@@ -143,7 +143,7 @@ class ResourceTask:
         return Wish(
             state=params.get("state") or "present",
             id=params.get("id"),
-            fields={n: given(params[n]) for n in names if params.get(n) is not None},
+            fields={f.name: declared[f.name] for f in self.type.all_fields if f.name in declared},
             extra={n: params.get(n) for n in self.type.extra_options},
             purge_tags=bool(params.get("purge_tags")),
             allow_replace=bool(params.get("allow_replace")),
@@ -154,13 +154,21 @@ class ResourceTask:
         )
 
 
-def given(value: Any) -> Any:
-    """Without the nulls that an argument spec fills in for suboptions not given."""
-    if isinstance(value, Mapping):
-        return {k: given(v) for k, v in value.items() if v is not None}
-    if isinstance(value, list):
-        return [given(v) for v in value]
-    return value
+def given(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> Document:
+    """Options without the nulls that an argument spec fills in. In a dict without suboptions a null is the user's own
+    (a tag that is to go) and stays."""
+    made: Document = {}
+    for name, value in values.items():
+        options = spec.get(name, {}).get("options")
+        if value is None:
+            continue
+        if options and isinstance(value, list):
+            made[name] = [given(v, options) if isinstance(v, Mapping) else v for v in value]
+        elif options and isinstance(value, Mapping):
+            made[name] = given(value, options)
+        else:
+            made[name] = value
+    return made
 
 
 def diff_of(label: str, plan: Plan) -> Document:

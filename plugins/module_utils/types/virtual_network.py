@@ -77,7 +77,7 @@ class VirtualNetwork:
         return spec
 
     def execute(self, params: Document, context: Context) -> Document:
-        declared = given(params)
+        declared = given(params, self.argument_spec())
         if declared.get("state") == "absent":
             return self._absent(declared, context)
         nodes = _nodes(declared)
