@@ -17,7 +17,7 @@ from .objects import key_of
 MESH_AND_NETWORK_GROUPS = (
     "istio.io",
     "linkerd.io",
-    "servicemesh.oracle.com",
+    "servicemesh.oci.oracle.com",
     "consul.hashicorp.com",
     "kuma.io",
     "cilium.io",

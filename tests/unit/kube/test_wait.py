@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ready means, kind by kind, and the loop that waits for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN
+from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.kube.wait import (
+    Target,
+    Waiter,
+    condition,
+    duration,
+    predicate_for,
+)
+
+
+def live(spec: dict[str, Any] | None = None, generation: int = 2, **status: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "x", "generation": generation}, "spec": spec or {}, "status": status}
+
+
+def row(kind: str, status: str = "True", **more: Any) -> list[dict[str, Any]]:
+    return [{"type": kind, "status": status, **more}]
+
+
+DONE = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}
+TWO = {"replicas": 2}
+SET = {"currentRevision": "a", "updateRevision": "a", "observedGeneration": 2}
+BALANCER = {"type": "LoadBalancer"}
+TABLE: list[tuple[str, str, dict[str, Any], str, str]] = [
+    ("apps/v1", "Deployment", live(TWO, **DONE), "ready", "2 of 2 available"),
+    ("apps/v1", "Deployment", live(TWO), "waiting", "not yet seen"),
+    ("apps/v1", "Deployment", live(TWO, **{**DONE, "observedGeneration": 1}), "waiting", "not yet seen"),
+    ("apps/v1", "Deployment", live(TWO, **{**DONE, "updatedReplicas": 1}), "waiting", "1 of 2 replicas updated"),
+    ("apps/v1", "Deployment", live(TWO, **{**DONE, "replicas": 3}), "waiting", "1 old replicas"),
+    ("apps/v1", "Deployment", live(TWO, **{**DONE, "availableReplicas": 1}), "waiting", "1 of 2 available"),
+    ("apps/v1", "Deployment", live({"replicas": 0}, observedGeneration=2), "ready", "0 of 0"),
+    (
+        "apps/v1",
+        "Deployment",
+        live(TWO, observedGeneration=2, conditions=row("Progressing", "False", reason="ProgressDeadlineExceeded")),
+        "failed",
+        "ProgressDeadlineExceeded",
+    ),
+    ("apps/v1", "StatefulSet", live(TWO, **SET, readyReplicas=2, updatedReplicas=2), "ready", "2 of 2 ready"),
+    ("apps/v1", "StatefulSet", live(TWO, **SET, readyReplicas=1), "waiting", "1 of 2 ready"),
+    (
+        "apps/v1",
+        "StatefulSet",
+        live(TWO, **{**SET, "updateRevision": "b"}, readyReplicas=2, updatedReplicas=1),
+        "waiting",
+        "1 of 2 replicas updated",
+    ),
+    ("apps/v1", "DaemonSet", live(**{"observedGeneration": 2, "desiredNumberScheduled": 1}), "waiting", "0 of 1"),
+    ("batch/v1", "Job", live(conditions=row("Complete")), "ready", "complete"),
+    ("batch/v1", "Job", live(active=1), "waiting", "1 active"),
+    ("batch/v1", "Job", live(), "waiting", "not started"),
+    ("batch/v1", "Job", live(conditions=row("Failed", reason="Deadline", message="late")), "failed", "Deadline: late"),
+    ("v1", "Pod", live(phase="Running", conditions=row("Ready")), "ready", "Ready"),
+    ("v1", "Pod", live(phase="Succeeded"), "ready", "Succeeded"),
+    ("v1", "Pod", live(phase="Failed", reason="Evicted"), "failed", "Evicted"),
+    (
+        "v1",
+        "Pod",
+        live(
+            phase="Pending",
+            containerStatuses=[{"name": "a", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no"}}}],
+        ),
+        "waiting",
+        "a: ImagePullBackOff no",
+    ),
+    ("v1", "Pod", live(phase="Pending", conditions=row("PodScheduled", "False", message="full")), "waiting", "full"),
+    ("v1", "Service", live(BALANCER, loadBalancer={"ingress": [{"ip": "1.2.3.4"}]}), "ready", "1.2.3.4"),
+    ("v1", "Service", live(BALANCER), "waiting", "no address yet"),
+    ("v1", "Service", live({"type": "ClusterIP"}), "ready", "there"),
+    ("networking.k8s.io/v1", "Ingress", live(loadBalancer={"ingress": [{"hostname": "h"}]}), "ready", "h"),
+    ("networking.k8s.io/v1", "Ingress", live(), "waiting", "no address yet"),
+    ("v1", "PersistentVolumeClaim", live(phase="Bound"), "ready", "Bound"),
+    ("v1", "PersistentVolumeClaim", live(phase="Pending"), "waiting", "Pending"),
+    ("v1", "PersistentVolumeClaim", live(phase="Lost"), "failed", "Lost"),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", live(conditions=row("Established")), "ready", "True"),
+    (
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        live(conditions=row("NamesAccepted", "False", message="taken")),
+        "failed",
+        "taken",
+    ),
+    ("v1", "Namespace", live(phase="Active"), "ready", "Active"),
+    ("v1", "Namespace", live(phase="Terminating"), "waiting", "Terminating"),
+    ("apiregistration.k8s.io/v1", "APIService", live(conditions=row("Available")), "ready", "True"),
+]
+
+
+@pytest.mark.parametrize(("api_version", "kind", "state", "meaning", "text"), TABLE)
+def test_predicates(api_version: str, kind: str, state: dict[str, Any], meaning: str, text: str) -> None:
+    predicate = predicate_for(api_version, kind)
+    assert predicate is not None
+    status = predicate(state)
+    assert (status.ready, status.failed) == (meaning == "ready", meaning == "failed")
+    assert text in status.text
+
+
+def test_kinds_of_other_groups_are_not_taken_for_known_ones() -> None:
+    assert predicate_for("serving.knative.dev/v1", "Service") is None
+    assert predicate_for("v1", "ConfigMap") is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "state", "ready"),
+    [
+        (["Ready"], live(conditions=row("Ready")), True),
+        (["Ready"], live(conditions=row("Ready", "False", reason="R", message="m")), False),
+        (["Ready=False"], live(conditions=row("Ready", "False")), True),
+        (["Ready"], live(conditions=row("Ready", observedGeneration=1)), False),
+        (["Ready"], live(), False),
+        (["Ready", "Synced"], live(conditions=row("Ready")), False),
+    ],
+)
+def test_conditions(wanted: list[str], state: dict[str, Any], ready: bool) -> None:
+    predicate = predicate_for("example.com/v1", "Thing", wanted)
+    assert predicate is not None and predicate(state).ready is ready
+
+
+class Story:
+    """A client that shows one state after another, the last one for ever."""
+
+    def __init__(self, *states: dict[str, Any] | None) -> None:
+        self.states = list(states)
+        self.looks = 0
+
+    def get(self, *_: Any) -> dict[str, Any] | None:
+        self.looks += 1
+        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+
+    def list(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
+        return []
+
+    def resource(self, api_version: str, kind: str) -> Any:
+        return WELL_KNOWN[(api_version, kind)]
+
+
+def waiter(story: Story, timeout: float = 60.0) -> tuple[Waiter, list[str], list[float]]:
+    lines: list[str] = []
+    pauses: list[float] = []
+    made = Waiter(story, lines.append, timeout=timeout, sleep=pauses.append)  # type: ignore[arg-type]
+    return made, lines, pauses
+
+
+def target() -> Target:
+    return Target(WELL_KNOWN[("v1", "Pod")], "shop", "x", condition("Ready"))
+
+
+def test_the_loop_looks_soon_again_after_a_change_and_then_more_and_more_rarely() -> None:
+    waiting = live(conditions=row("Ready", "False"))
+    made, lines, pauses = waiter(Story(None, *[waiting] * 9, live(conditions=row("Ready"))))
+    made.ready([target()])
+    assert pauses == [0.2, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0, 10.0]
+    assert lines == ["Pod shop/x: not there yet 0s", "Pod shop/x: Ready=False 0s", "Pod shop/x: Ready=True 0s"]
+
+
+def test_what_is_ready_at_once_is_not_talked_about() -> None:
+    made, lines, pauses = waiter(Story(live(conditions=row("Ready"))))
+    made.ready([target()])
+    assert (lines, pauses) == ([], [])
+
+
+def test_a_time_out_says_the_last_state() -> None:
+    made, _lines, _pauses = waiter(Story(live(conditions=row("Ready", "False", reason="NoLuck"))), timeout=0)
+    with pytest.raises(KubeError, match=r"not ready within 0s: Pod shop/x: Ready=False \(NoLuck\)"):
+        made.ready([target()])
+
+
+def test_gone() -> None:
+    held = {"metadata": {"finalizers": ["keep"]}}
+    made, lines, _pauses = waiter(Story(held, held, None))
+    made.gone([target()])
+    assert lines == ["Pod shop/x: being deleted, held by keep 0s", "Pod shop/x: gone 0s"]
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (59.9, "59s"), (150, "2m30s"), (3900, "1h05m")])
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
