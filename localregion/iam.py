@@ -1,7 +1,8 @@
 """The policy language: parsed, and evaluated for users and workloads.
 
-Source: https://docs.oracle.com/en-us/iaas/Content/Identity/policysyntax/policy-syntax.htm and conditions.htm. What a statement does
-not allow is forbidden. A condition on a variable that the request does not have does not hold. Comparisons of text ignore case.
+Source: https://docs.oracle.com/en-us/iaas/Content/Identity/policysyntax/policy-syntax.htm and conditions.htm. What no
+statement allows is forbidden. A condition on a variable that the request does not have does not hold. Comparisons of text
+ignore case.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ FAMILIES: Mapping[str, frozenset[str]] = {
         ),
         "logging-family": "log-groups log-content unified-configuration",
         "instance-family": (
-            "instances instance-images instance-console-connection console-histories volume-attachments app-catalog-listing"
-            " instance-configurations instance-pools cluster-networks"
+            "instances instance-images instance-console-connection console-histories volume-attachments"
+            " app-catalog-listing instance-configurations instance-pools cluster-networks"
         ),
         "compute-container-family": "compute-containers compute-container-instances",
         "volume-family": "volumes volume-attachments volume-backups boot-volume-backups backup-policies volume-groups",
@@ -48,25 +49,18 @@ FAMILIES: Mapping[str, frozenset[str]] = {
 }
 
 SINGLE_TYPES = frozenset(
-    "all-resources compartments users groups dynamic-groups policies tenancies tag-namespaces tag-defaults domains"
-    " identity-providers network-sources authentication-policies credentials vaults keys key-delegate load-balancers"
-    " network-load-balancers repos resource-availability limits quotas objectstorage-namespaces network-security-group"
-    " dns-zones dns-records dns dns-resolvers leaf-certificates leaf-certificate-family certificate-authorities"
-    " certificate-authority-family metrics alarms ons-topics ons-subscriptions ons-family cloudevents-rules audit-events"
-    " functions-family fn-app fn-function fn-invocation bastion bastion-session bastion-family tagnamespaces"
-    " serviceconnectors orm-stacks orm-jobs orm-family waas-family waf-family web-app-firewall usage-report"
-    " cluster-request-header app-catalog-listing generative-ai-family autonomous-database-family database-family"
-    " streams stream-family inspect-family security-zone cloud-guard-family".split()
+    ["all-resources", "compartments", "users", "groups", "dynamic-groups", "policies", "tenancies", "tag-namespaces", "tag-defaults", "domains", "identity-providers", "network-sources", "authentication-policies", "credentials", "vaults", "keys", "key-delegate", "load-balancers", "network-load-balancers", "repos", "resource-availability", "limits", "quotas", "objectstorage-namespaces", "network-security-group", "dns-zones", "dns-records", "dns", "dns-resolvers", "leaf-certificates", "leaf-certificate-family", "certificate-authorities", "certificate-authority-family", "metrics", "alarms", "ons-topics", "ons-subscriptions", "ons-family", "cloudevents-rules", "audit-events", "functions-family", "fn-app", "fn-function", "fn-invocation", "bastion", "bastion-session", "bastion-family", "tagnamespaces", "serviceconnectors", "orm-stacks", "orm-jobs", "orm-family", "waas-family", "waf-family", "web-app-firewall", "usage-report", "cluster-request-header", "app-catalog-listing", "generative-ai-family", "autonomous-database-family", "database-family", "streams", "stream-family", "inspect-family", "security-zone", "cloud-guard-family"]
 )
-RESOURCE_TYPES = SINGLE_TYPES | frozenset(FAMILIES) | frozenset(member for family in FAMILIES.values() for member in family)
+RESOURCE_TYPES = SINGLE_TYPES.union(FAMILIES, *FAMILIES.values())
 
 
 @dataclass(frozen=True)
 class Principal:
     """Who calls.
 
-    ``type`` is the principal's type as conditions name it: user, workload, cluster, virtualnode, service. ``variables`` are those it
-    brings for conditions (`request.principal.namespace`, ...); ``groups`` the names and OCIDs of a user's groups.
+    ``type`` is the principal's type as conditions name it: user, workload, cluster, virtualnode, service. ``variables``
+    are those it brings for conditions (`request.principal.namespace`, ...); ``groups`` the names and OCIDs of a user's
+    groups, in lower case.
     """
 
     type: str
@@ -104,7 +98,7 @@ Condition = Callable[[Mapping[str, str]], bool]
 
 @dataclass(frozen=True)
 class Statement:
-    """An `allow` statement, parsed. Statements of other kinds (define, endorse, admit) are known but allow nothing here.
+    """A statement, parsed. Statements of other kinds than `allow` (define, endorse, admit) allow nothing here.
 
     ``location`` is ("tenancy", ""), ("compartment", "a:b") or ("id", an OCID).
     """

@@ -226,7 +226,7 @@ class Region:
             return operation, None, in_path
         for operation, service, in_path in candidates if len(candidates) > 1 else []:
             record = self.store.find(next(reversed(in_path.values()))) if in_path else None
-            if service and record and record.service == service.name:
+            if service and record and service.knows(record):
                 return operation, service, in_path
         return candidates[0]
 

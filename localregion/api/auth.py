@@ -1,7 +1,8 @@
 """Who calls: signatures of requests (draft-cavage, RSA-SHA256) by API keys and by session tokens.
 
-Source: https://docs.oracle.com/en-us/iaas/Content/API/Concepts/signingrequests.htm. A `keyId` is `<tenancy>/<user>/<fingerprint>`, or
-`ST$<jwt>`: a token of the region that names its holder and carries the public key the holder signs with.
+Source: https://docs.oracle.com/en-us/iaas/Content/API/Concepts/signingrequests.htm. A `keyId` is
+`<tenancy>/<user>/<fingerprint>`, or `ST$<jwt>`: a token of the region that names its holder and carries the public key the
+holder signs with.
 """
 
 from __future__ import annotations
@@ -170,13 +171,13 @@ class Tokens:
             self._key = loaded
         else:
             made = new_key("rsa")
-            assert isinstance(made, rsa.RSAPrivateKey)  # noqa: S101
+            assert isinstance(made, rsa.RSAPrivateKey)
             self._key = made
             if path:
                 write_private(path, key_pem(made))
 
     def issue(self, principal: Principal, public_key: str, seconds: int = 3600) -> str:
-        """A token (the JWT, without `ST$`) for a principal that signs with the key of this public half (PEM, or its base64 DER)."""
+        """A token (the JWT, without `ST$`) for who signs with the key of this public half (PEM, or the base64 of its DER)."""
         key = load_public_key(_as_pem(public_key))
         now = int(time.time())
         numbers = key.public_numbers()

@@ -265,11 +265,12 @@ def _read_operation(package: str, client: str, base: str, function: ast.Function
     types = {name: kind for kind, name in _PARAMETER.findall(ast.get_docstring(function) or "")}
     body_type = re.sub(r"oci\.\w+\.models\.", "", types.get(body_name, "object")) if body_name else None
 
+    def needed(kind: str, python: str) -> bool:
+        return kind == "path_params" or python in required
+
     def parameters(kind: str) -> tuple[Parameter, ...]:
         return tuple(
-            Parameter(
-                python, wire, kind == "path_params" or python in required, enums.get(python, ()), types.get(python, "str")
-            )
+            Parameter(python, wire, needed(kind, python), enums.get(python, ()), types.get(python, "str"))
             for wire, python in dicts.get(kind, {}).items()
             if python
         )
@@ -341,7 +342,8 @@ def _read_model(node: ast.ClassDef) -> Model:
     wires: dict[str, str] = {}
     required: set[str] = set()
     enums: dict[str, tuple[str, ...]] = {}
-    discriminator, subtypes = None, {}
+    discriminator: str | None = None
+    subtypes: dict[str, str] = {}
     for item in node.body:
         if not isinstance(item, ast.FunctionDef):
             continue
@@ -379,7 +381,8 @@ def _model_maps(init: ast.FunctionDef) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _subtypes(function: ast.FunctionDef) -> tuple[str | None, dict[str, str]]:
-    discriminator, subtypes = None, {}
+    discriminator: str | None = None
+    subtypes: dict[str, str] = {}
     for node in ast.walk(function):
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             discriminator = str(node.slice.value)

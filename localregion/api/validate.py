@@ -74,7 +74,8 @@ def reply(schema: Schema, package: str, type_name: str, value: Any, *, strict: b
         try:
             _Checker(schema, package).value(type_name, shown, "")
         except ServiceError as error:
-            raise ServiceError(500, "InternalError", f"The answer breaks {package}.{type_name}: {error.message}") from error
+            message = f"The answer breaks {package}.{type_name}: {error.message}"
+            raise ServiceError(500, "InternalError", message) from error
     return shown
 
 

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import builtins
 import hashlib
 import json
 import logging
@@ -278,6 +279,10 @@ class Service:
         """A declared kind."""
         return self._kinds[name]
 
+    def knows(self, record: Record) -> bool:
+        """Whether a record is this service's (asked where services share a path)."""
+        return record.service == self.name
+
     def kind_of(self, record: Record) -> Kind:
         """The kind of a record."""
         return self._kinds[record.kind]
@@ -334,7 +339,7 @@ class Service:
             raise related_not_found() if related else not_found()
         return record
 
-    def living(self, kind: str, *, compartment: str | None = None, parent: str | None = None) -> list[Record]:
+    def living(self, kind: str, *, compartment: str | None = None, parent: str | None = None) -> builtins.list[Record]:
         """The records of a kind that are not deleted, oldest first."""
         return self.store.select(self.name, kind, compartment=compartment, parent=parent)
 
@@ -516,7 +521,7 @@ class Service:
 
     def _filters(
         self, kind: Kind, call: Call, own: Mapping[str, Callable[[Record, Any], bool]]
-    ) -> list[Callable[[Record], bool]]:
+    ) -> builtins.list[Callable[[Record], bool]]:
         by_python = {f.name: wire for wire, f in self._model(kind).fields.items()}
         tests: list[Callable[[Record], bool]] = []
         for name, value in call.query.items():
@@ -531,7 +536,7 @@ class Service:
                 raise not_implemented(f"the parameter {name} of {call.operation.full_name}")
         return tests
 
-    def _sorted(self, kind: Kind, call: Call, records: Sequence[Record]) -> list[Record]:
+    def _sorted(self, kind: Kind, call: Call, records: Sequence[Record]) -> builtins.list[Record]:
         by_name = call.query.get("sort_by", "").replace("_", "").upper() in ("DISPLAYNAME", "NAME")
         descending = call.query.get("sort_order", "ASC" if by_name else "DESC") == "DESC"
         key: Callable[[Record], Any] = (lambda record: record.name.lower()) if by_name else (lambda record: record.seq)
@@ -625,9 +630,13 @@ class Service:
         """The wire form of a work request; a service whose form differs overrides this."""
         return record.doc
 
+    def get_any_work_request(self, record_id: str) -> Record:
+        """A work request of this service. Raises 404."""
+        return self.get(_WORK_REQUEST, record_id)
+
     async def get_work_request(self, call: Call) -> Reply:
         """A work request by its id."""
-        record = self.get(_WORK_REQUEST, call.path["work_request_id"])
+        record = self.get_any_work_request(call.path["work_request_id"])
         return self.show(record, doc=self.work_request_doc(record))
 
     async def list_work_requests(self, call: Call) -> Reply:
@@ -649,12 +658,12 @@ class Service:
 
     async def list_work_request_errors(self, call: Call) -> Reply:
         """The errors of a work request, the newest first."""
-        record = self.get(_WORK_REQUEST, call.path["work_request_id"])
+        record = self.get_any_work_request(call.path["work_request_id"])
         return self.page(call, reversed(record.private["errors"]))
 
     async def list_work_request_logs(self, call: Call) -> Reply:
         """The log of a work request, the newest first."""
-        record = self.get(_WORK_REQUEST, call.path["work_request_id"])
+        record = self.get_any_work_request(call.path["work_request_id"])
         return self.page(call, reversed(record.private["logs"]))
 
     # small things
@@ -681,7 +690,7 @@ def _current_task() -> asyncio.Task[Any] | None:
         return None
 
 
-def _values(value: Any) -> list[Any]:
+def _values(value: Any) -> builtins.list[Any]:
     return value if isinstance(value, list) else [value]
 
 
