@@ -79,9 +79,10 @@ PROGRAMS: tuple[Program, ...] = (
     Program("etcd", "go.etcd.io/etcd/server/v3", fits=r"etcd Version: 3\.[6-9]"),
     Program("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", fits=_KUBERNETES),
     Program("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", fits=_KUBERNETES),
+    # A cluster waits for what follows, so the controller finds helm once its cluster is ACTIVE.
+    Program("helm", "helm.sh/helm/v3/cmd/helm", ("version", "--short"), r"v3\.1[4-9]"),
     Program("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy", fits=_KUBERNETES),
     Program("coredns", "github.com/coredns/coredns", fits=r"CoreDNS-1\.1[1-9]"),
-    Program("helm", "helm.sh/helm/v3/cmd/helm", ("version", "--short"), r"v3\.1[4-9]"),
     Program("external-secrets", "github.com/external-secrets/external-secrets"),
     Program("traefik", "github.com/traefik/traefik/v3/cmd/traefik", ("version",), r"Version:\s+3\."),
 )
