@@ -493,13 +493,12 @@ class Kms(DeletesLater):
     def _usable(self, key_id: str, *, call: Call | None = None, principal: Principal | None = None) -> Record:
         key = self.get("key", key_id)
         if call is not None:
-            self.authorize(call, "use", "keys", key.compartment, **_targets(key))
+            self.authorize(call, "use", "keys", key.compartment, self.target_variables(key))
             wanted = call.path.get("vault_key")
             if wanted and not (key.parent or "").endswith(f".{wanted}"):
                 raise not_found()
         elif principal is not None:
-            variables = {name.replace("_", "."): value for name, value in _targets(key).items()}
-            if not self.region.iam.allows(principal, "use", "keys", key.compartment, variables):
+            if not self.region.iam.allows(principal, "use", "keys", key.compartment, self.target_variables(key)):
                 raise not_found()
         return self._in(key, "ENABLED")
 
@@ -560,12 +559,8 @@ class Kms(DeletesLater):
         """Variables of policies: a key names its vault too."""
         variables = dict(super().target_variables(record))
         if record.kind == "key":
-            variables |= {name.replace("_", "."): value for name, value in _targets(record).items()}
+            variables["target.vault.id"] = record.parent or ""
         return variables
-
-
-def _targets(key: Record) -> dict[str, str]:
-    return {"target_key_id": key.id, "target_vault_id": key.parent or ""}
 
 
 def _shape(shape: Document) -> Document:

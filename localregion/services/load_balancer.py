@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
+from localregion.parts.haproxy import Haproxy, HaproxyError
 from localregion.services import load_balancer_model as model
 from localregion.services.base import (
     SECOND,
@@ -22,6 +23,7 @@ from localregion.services.base import (
     Record,
     Reply,
     Service,
+    ServiceError,
     WorkRequest,
     conflict,
     incorrect_state,
@@ -34,7 +36,7 @@ from localregion.services.sealing import Sealer, sealer
 if TYPE_CHECKING:
     from localregion.region import Region
     from localregion.services.base import Handler
-    from localregion.services.network import Network
+    from localregion.services.network import Network, Vnic
 
 _CREATE_MINUTES = 0.75
 _DELETE_MINUTES = 0.25
@@ -59,6 +61,8 @@ class LoadBalancer(Service):
     def __init__(self, region: Region) -> None:
         super().__init__(region)
         self._locks: dict[str, asyncio.Lock] = {}
+        self._proxies: dict[str, Haproxy] = {}
+        self._exposed: dict[str, set[int]] = {}
 
     @property
     def _network(self) -> Network:
@@ -77,7 +81,14 @@ class LoadBalancer(Service):
         if body.get("reservedIps"):
             raise not_implemented("load balancers with a reserved public IP")
         self._check_network(doc)
-        balancer = self.create("load_balancer", call, doc, state="CREATING")
+        doc["id"] = self.kind("load_balancer").ocid()
+        # The address is taken at once: a full subnet is refused, and the subnet is in use from now on.
+        await self._attach(doc["id"], doc)
+        try:
+            balancer = self.create("load_balancer", call, doc, state="CREATING")
+        except ServiceError:
+            await self._detach(doc["id"])
+            raise
         self._drop_secrets(balancer, keys)
         request = self._request_for(call, "CreateLoadBalancer", balancer)
         self.transition(balancer, _CREATE_MINUTES, "ACTIVE", also=self._provision, request=request)
@@ -89,41 +100,35 @@ class LoadBalancer(Service):
         self.update(balancer, {}, private={"keys": balancer.private.get("keys", {}) | sealed})
 
     def _check_network(self, doc: Document) -> None:
-        subnets = [self._network.get("subnet", subnet, related=True) for subnet in doc["subnetIds"]]
-        if len(subnets) != 1:
+        if len(doc["subnetIds"]) != 1:
             raise invalid(
-                "subnetIds must hold one subnet (a public load balancer in two availability domains needs a region that has them)"
+                "subnetIds must hold one subnet: a public load balancer takes two in a region of several availability domains"
             )
-        subnet = subnets[0].doc
-        if subnets[0].state != "AVAILABLE":
-            raise incorrect_state(f"Subnet {subnet['id']} is in state {subnets[0].state}, not AVAILABLE")
-        if not doc["isPrivate"] and subnet.get("prohibitPublicIpOnVnic"):
-            raise invalid(f"subnetIds: subnet {subnet['id']} is private; a public load balancer needs a public one")
-        self._check_groups(doc, subnet)
-
-    def _check_groups(self, doc: Document, subnet: Document) -> None:
-        for group_id in doc["networkSecurityGroupIds"]:
-            group = self._network.get("network_security_group", group_id, related=True)
-            if group.doc["vcnId"] != subnet["vcnId"]:
-                raise invalid(f"networkSecurityGroupIds: {group_id} is not of the VCN of the load balancer's subnet")
+        self._network.check_placement(
+            doc["subnetIds"][0], doc["networkSecurityGroupIds"], public=not doc["isPrivate"]
+        )  # fmt: skip
 
     async def _provision(self, balancer: Record, request: WorkRequest | None) -> Document:
         """Give the load balancer its address and start serving; also after a restart, so all of it can run twice."""
         private = balancer.doc["isPrivate"]
-        vnic = await self._attach(balancer)
+        vnic = await self._attach(balancer.id, balancer.doc)
         address = vnic.private_ip if private else vnic.public_ip
         changes = {"ipAddresses": [{"ipAddress": address, "isPublic": not private}]}
         await self._serve(self.update(balancer, changes))
         return changes
 
-    async def _attach(self, balancer: Record) -> Any:
+    async def _attach(self, balancer_id: str, doc: Document) -> Vnic:
         return await self._network.attach_vnic(
-            subnet_id=balancer.doc["subnetIds"][0],
+            subnet_id=doc["subnetIds"][0],
             display_name="load-balancer",
-            owner_id=balancer.id,
-            nsg_ids=balancer.doc["networkSecurityGroupIds"],
-            public=not balancer.doc["isPrivate"],
+            owner_id=balancer_id,
+            nsg_ids=doc["networkSecurityGroupIds"],
+            public=not doc["isPrivate"],
         )
+
+    async def _detach(self, balancer_id: str) -> None:
+        for vnic in self._network.vnics_of(balancer_id):
+            await self._network.detach_vnic(vnic.id)
 
     async def delete_load_balancer(self, call: Call) -> Reply:
         """Delete a load balancer with all its parts."""
@@ -141,14 +146,14 @@ class LoadBalancer(Service):
     async def _remove(self, balancer: Record, request: WorkRequest | None) -> None:
         async with self._lock(balancer.id):
             await self._end(balancer)
-            await self._network.detach_vnics(balancer.id)
+            await self._detach(balancer.id)
             self.update(balancer, {}, private={"keys": {}})
 
     async def resume(self) -> None:
         """Serve again what was served, then take up what was under way."""
         for balancer in self.living("load_balancer"):
             if balancer.state == "ACTIVE":
-                await self._attach(balancer)
+                await self._attach(balancer.id, balancer.doc)
                 await self._serve(balancer)
         await super().resume()
 
@@ -184,7 +189,7 @@ class LoadBalancer(Service):
         trial = copy.deepcopy(balancer.doc)
         model.apply(operation, trial, body, call.path)
         if operation == "update_network_security_groups":
-            self._check_groups(trial, self._network.get("subnet", trial["subnetIds"][0]).doc)
+            self._network.check_placement(trial["subnetIds"][0], trial["networkSecurityGroupIds"])
         request = self._request_for(call, model.CHANGES[operation][0], balancer)
         change = {"operation": operation, "body": body, "path": call.path, "keys": sealed, "balancer": balancer.id}
         self.update(request.record, {}, private={"change": change})
@@ -210,7 +215,8 @@ class LoadBalancer(Service):
                 )  # fmt: skip
                 self.update(record, {}, private={"applied": True})
             if change["operation"] == "update_network_security_groups":
-                await self._attach(balancer)
+                for vnic in self._network.vnics_of(balancer.id):
+                    await self._network.set_vnic_groups(vnic.id, balancer.doc["networkSecurityGroupIds"])
             await self._serve(balancer)
 
     def _lock(self, balancer_id: str) -> asyncio.Lock:
@@ -383,15 +389,51 @@ class LoadBalancer(Service):
 
     # HAProxy
 
+    def _proxy(self, balancer: Record) -> Haproxy:
+        if balancer.id not in self._proxies:
+            vnic = self._network.vnics_of(balancer.id)[0]
+            folder = self.region.settings.state / "load-balancers" / balancer.id.rsplit(".", 1)[-1][-16:]
+            self._proxies[balancer.id] = Haproxy(folder, netns=vnic.netns, address=vnic.private_ip)
+        return self._proxies[balancer.id]
+
     async def _serve(self, balancer: Record) -> None:
         """Let HAProxy serve the load balancer as its document says, and the host relay its public address."""
+        vnic = self._network.vnics_of(balancer.id)[0]
+        if not self.region.settings.pure:
+            keys = {name: self.certificate_key(balancer, name) for name in balancer.private.get("keys", {})}
+            try:
+                await self._proxy(balancer).apply(balancer.doc, keys)
+            except HaproxyError as error:
+                raise ServiceError(500, "InternalError", str(error)) from error
+        if vnic.public_ip is None:
+            return
+        wanted = {each["port"] for each in balancer.doc["listeners"].values()}
+        exposed = self._exposed.setdefault(balancer.id, set())
+        for port in sorted(exposed - wanted):
+            await self.region.fabric.unexpose(vnic.public_ip, port)
+        for port in sorted(wanted - exposed):
+            await self.region.fabric.expose(vnic.public_ip, port, vnic.private_ip, port)
+        self._exposed[balancer.id] = wanted
 
     async def _end(self, balancer: Record) -> None:
         """End HAProxy and the relays of a load balancer."""
+        for vnic in self._network.vnics_of(balancer.id):
+            if vnic.public_ip is not None:
+                await self.region.fabric.unexpose(vnic.public_ip)
+        self._exposed.pop(balancer.id, None)
+        if not self.region.settings.pure and self._network.vnics_of(balancer.id):
+            await self._proxy(balancer).destroy()
+        self._proxies.pop(balancer.id, None)
+
+    async def stop(self) -> None:
+        """End the proxies; the documents stay."""
+        await asyncio.gather(*(proxy.stop() for proxy in self._proxies.values()))
 
     async def _health(self, balancer: Record) -> dict[str, dict[str, str]]:
-        """Backend set and backend to OK, CRITICAL or UNKNOWN, as HAProxy sees them."""
-        return {}
+        """Backend set and backend to OK, WARNING, CRITICAL or UNKNOWN, as HAProxy sees them."""
+        if balancer.id not in self._proxies:
+            return {}
+        return await self._proxies[balancer.id].health()
 
     def certificate_key(self, balancer: Record, name: str) -> bytes:
         """The private key (PEM) of a certificate. 404 when the certificate has none."""

@@ -146,7 +146,7 @@ def ssl(details: Doc | None, *, listener: bool) -> Doc | None:
         raise not_implemented("certificates of the Certificates service on load balancers")
     if listener and not details.get("certificateName"):
         raise missing("sslConfiguration.certificateName")
-    made = {
+    made: Doc = {
         "protocols": ["TLSv1.2"],
         "cipherSuiteName": CIPHER_SUITES[0] if listener else "oci-wider-compatible-ssl-cipher-suite-v1",
         "serverOrderPreference": "ENABLED" if listener else "DISABLED",

@@ -194,7 +194,7 @@ class Logging(Service):
             self._unique_log(self.get("log_group", log.parent), body["displayName"], log.id)
         if "retentionDuration" in body:
             _retention(body["retentionDuration"])
-        changes = {
+        changes: Document = {
             name: body[name]
             for name in ("displayName", "isEnabled", "freeformTags", "definedTags", "retentionDuration")
             if name in body

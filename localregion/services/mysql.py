@@ -13,8 +13,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-from typing import TYPE_CHECKING, Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
+from localregion.parts.mysql import MysqlError, MysqlServer
+from localregion.pki import Authority
 from localregion.services import mysql_model as model
 from localregion.services.base import (
     SECOND,
@@ -23,6 +26,7 @@ from localregion.services.base import (
     Kind,
     Record,
     Reply,
+    ServiceError,
     WorkRequest,
     conflict,
     incorrect_state,
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
     from localregion.iam import Principal
     from localregion.region import Region
     from localregion.services.kms import Kms
-    from localregion.services.network import Network
+    from localregion.services.network import Network, Vnic
 
 # Cloud minutes.
 _CREATE, _DELETE, _START, _STOP, _RESTART = 10.0, 3.0, 2.0, 2.0, 2.0
@@ -75,6 +79,7 @@ class Mysql(DeletesLater):
     def __init__(self, region: Region) -> None:
         super().__init__(region)
         self._locks: dict[str, asyncio.Lock] = {}
+        self._servers: dict[str, MysqlServer] = {}
 
     @property
     def _network(self) -> Network:
@@ -105,11 +110,18 @@ class Mysql(DeletesLater):
         body = call.body
         restored = self._source(body)
         doc = model.new(body, restored, self.clock.now())
+        if restored and not body.get("adminPassword"):
+            raise not_implemented("a DB system from a backup without a new administrator's name and password")
         self._check_network(doc)
         self._check_key(call.principal, doc["encryptData"])
-        doc["rest"], doc["databaseConsole"] = {"configuration": "DISABLED"}, {"status": "DISABLED"}
-        now = self.clock.timestamp()
-        system = self.create("db_system", call, doc | {"timeUpdated": now}, state="CREATING")
+        doc |= {"id": self.kind("db_system").ocid(), "timeUpdated": self.clock.timestamp()}
+        # The address is taken at once: a taken one, or a full subnet, is refused, and the subnet is in use from now on.
+        await self._attach(str(doc["id"]), doc)
+        try:
+            system = self.create("db_system", call, doc, state="CREATING")
+        except ServiceError:
+            await self._detach(str(doc["id"]))
+            raise
         private: Document = {"admin": body.get("adminUsername") or (restored or {}).get("adminUsername")}
         if body.get("adminPassword"):
             private["password"] = self._sealer.seal(body["adminPassword"].encode(), system.id)
@@ -134,14 +146,12 @@ class Mysql(DeletesLater):
         snapshot: Document = backup.doc["dbSystemSnapshot"]
         return snapshot
 
-    def _check_network(self, doc: Document, *, owner: str | None = None) -> None:
-        subnet = self._network.get("subnet", doc["subnetId"], related=True)
-        if subnet.state != "AVAILABLE":
-            raise incorrect_state(f"Subnet {subnet.id} is in state {subnet.state}, not AVAILABLE")
-        for group_id in doc["nsgIds"]:
-            group = self._network.get("network_security_group", group_id, related=True)
-            if group.doc["vcnId"] != subnet.doc["vcnId"]:
-                raise invalid(f"nsgIds: {group_id} is not of the VCN of the DB System's subnet")
+    def _check_network(self, doc: Document, *, owner: str = "") -> None:
+        subnet = self._network.check_placement(doc["subnetId"], doc["nsgIds"])
+        label = doc.get("hostnameLabel")
+        for vnic in self._network.living("vnic", parent=subnet.id):
+            if label and vnic.doc.get("hostnameLabel") == label and vnic.private["owner"] != owner:
+                raise invalid(f"hostnameLabel '{label}' is in use in subnet {subnet.id}")
 
     def _check_key(self, principal: Principal, encryption: Document) -> None:
         if encryption.get("keyGenerationType") == "BYOK":
@@ -166,22 +176,25 @@ class Mysql(DeletesLater):
         """Give the DB system its VNIC and its server; idempotent. The document's fields that follow from them."""
         async with self._lock(system_id):
             system = self.get("db_system", system_id)
-            vnic = await self._attach(system)
+            vnic = await self._attach(system.id, system.doc)
             await self._start_server(system, vnic)
             return self._addresses(system, vnic)
 
-    async def _attach(self, system: Record) -> Any:
-        doc = system.doc
+    async def _attach(self, system_id: str, doc: Document) -> Vnic:
         return await self._network.attach_vnic(
             subnet_id=doc["subnetId"],
             display_name="mysql",  # not the DB system's name: that changes
-            owner_id=system.id,
+            owner_id=system_id,
             nsg_ids=doc["nsgIds"],
             hostname=doc.get("hostnameLabel"),
             private_ip=doc.get("ipAddress"),
         )
 
-    def _addresses(self, system: Record, vnic: Any) -> Document:
+    async def _detach(self, system_id: str) -> None:
+        for vnic in self._network.vnics_of(system_id):
+            await self._network.detach_vnic(vnic.id)
+
+    def _addresses(self, system: Record, vnic: Vnic) -> Document:
         doc = system.doc
         endpoint = {
             "ipAddress": vnic.private_ip,
@@ -220,7 +233,7 @@ class Mysql(DeletesLater):
         new = model.changed(system.doc, call.body)
         if "adminUsername" in call.body and call.body["adminUsername"] != system.private.get("admin"):
             raise not_implemented("another administrator for an existing DB system")
-        self._check_network(new)
+        self._check_network(new, owner=system.id)
         if "encryptData" in call.body:
             self._check_key(call.principal, new["encryptData"])
         changes = {name: value for name, value in new.items() if system.doc.get(name) != value}
@@ -252,16 +265,19 @@ class Mysql(DeletesLater):
         if moved or "hostnameLabel" in heavy:
             async with self._lock(system.id):
                 await self._stop_server(system)
-                await self._network.detach_vnics(system.id)
-        elif running and {"port", "portX", "databaseMode", "accessMode", "shapeName"} & heavy.keys():
+                await self._detach(system.id)
+        elif running and {"port", "portX", "databaseMode", "shapeName", "crashRecovery"} & heavy.keys():
             async with self._lock(system.id):
                 await self._stop_server(system)
+        if "nsgIds" in heavy:
+            for vnic in self._network.vnics_of(system.id):
+                await self._network.set_vnic_groups(vnic.id, heavy["nsgIds"])
         if running:
             changes |= await self._ensure(system.id)
             await self._set_password(self.get("db_system", system.id))
         elif heavy:
             async with self._lock(system.id):
-                changes |= self._addresses(self.get("db_system", system.id), await self._attach(system))
+                changes |= self._addresses(system, await self._attach(system.id, system.doc))
         self._forget_password(system.id)
         fresh = self.get("db_system", system.id)
         fresh.private.pop("update", None)
@@ -300,7 +316,7 @@ class Mysql(DeletesLater):
                     self.retire(backup)
         async with self._lock(system.id):
             await self._destroy_server(system)
-            await self._network.detach_vnics(system.id)
+            await self._detach(system.id)
         self._forget_password(system.id)
         if cluster := system.private.get("heatwave"):
             cluster["lifecycleState"] = "DELETED"
@@ -601,23 +617,77 @@ class Mysql(DeletesLater):
 
     # the server: MariaDB
 
-    async def _start_server(self, system: Record, vnic: Any) -> None:
+    def _server(self, system: Record) -> MysqlServer:
+        if system.id not in self._servers:
+            state = self.region.settings.state
+            authority = Authority.load_or_create(state, "Local region")
+            self._servers[system.id] = MysqlServer(state / "mysql" / system.id.rsplit(".", 1)[-1][-16:], authority=authority)
+        return self._servers[system.id]
+
+    async def _start_server(self, system: Record, vnic: Vnic) -> None:
         """Let the server run in the VNIC's namespace and answer; makes it from nothing the first time."""
+        if self.region.settings.pure:
+            return
+        doc, private = system.doc, system.private
+        password = self._sealer.open(private["password"], system.id).decode() if "password" in private else None
+        backup = self.store.find(private.get("backup", ""))
+        try:
+            await self._server(system).start(
+                netns=vnic.netns,
+                address=vnic.private_ip,
+                names=(vnic.fqdn,) if vnic.fqdn else (),
+                port=doc["port"],
+                admin=private.get("admin"),
+                password=password,
+                configuration=_variables(doc),
+                restore=self._dump_path(backup) if backup else None,
+            )
+        except MysqlError as error:
+            raise ServiceError(500, "InternalError", f"The server of the DB System does not start: {error}") from error
 
     async def _stop_server(self, system: Record) -> None:
         """Stop the server; its data stay."""
+        if not self.region.settings.pure:
+            await self._server(system).stop()
 
     async def _destroy_server(self, system: Record) -> None:
         """Stop the server and delete its data."""
+        if not self.region.settings.pure:
+            await self._server(system).destroy()
+            self._servers.pop(system.id, None)
+
+    async def stop(self) -> None:
+        """End the servers; their data stay."""
+        await asyncio.gather(*(server.stop() for server in self._servers.values()))
 
     async def _set_password(self, system: Record) -> None:
         """Give the administrator the password that an update brought, if it did."""
+        if self.region.settings.pure or "password" not in system.private:
+            return
+        password = self._sealer.open(system.private["password"], system.id).decode()
+        await self._server(system).set_admin(system.private["admin"], password)
+
+    def _dump_path(self, backup: Record) -> Path:
+        return self.region.settings.state / "mysql" / "backups" / f"{backup.id.rsplit('.', 1)[-1]}.sql"
 
     async def _dump(self, system: Record, backup: Record) -> None:
         """Write the data of a DB system into a backup's file."""
+        if not self.region.settings.pure:
+            await self._server(system).dump(self._dump_path(backup))
 
     async def _delete_dump(self, backup: Record) -> None:
         """Delete a backup's file."""
+        self._dump_path(backup).unlink(missing_ok=True)
+
+
+def _variables(doc: Document) -> dict[str, str]:
+    """The document's modes as variables of the server."""
+    variables = {}
+    if doc["databaseMode"] == "READ_ONLY":
+        variables["read_only"] = "ON"
+    if doc["crashRecovery"] == "DISABLED":
+        variables["innodb_doublewrite"] = "OFF"
+    return variables
 
 
 def _newest() -> set[str]:

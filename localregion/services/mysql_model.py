@@ -258,7 +258,6 @@ def configurations() -> dict[str, Doc]:
                 "variables": {
                     "innodbBufferPoolSize": memory * 1024**3 // 2,
                     "maxConnections": 500 * max(1, memory // 16),
-                    "requireSecureTransport": True,
                 },
                 "freeformTags": {},
                 "definedTags": {},
@@ -278,6 +277,8 @@ def unsupported(body: Doc) -> None:
         raise not_implemented("DB systems with IPv6")
     if body.get("telemetryConfiguration"):
         raise not_implemented("telemetry of DB systems")
+    if body.get("accessMode") == "RESTRICTED":
+        raise not_implemented("the access mode RESTRICTED of DB systems")
     if (body.get("secureConnections") or {}).get("certificateGenerationType") == "BYOC":
         raise not_implemented("own certificates (BYOC) of DB systems")
 

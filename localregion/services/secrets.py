@@ -89,7 +89,7 @@ class Secrets(Service):
 
 def _shown(version: Record) -> Document:
     doc = version.doc
-    shown = {name: doc[name] for name in ("secretId", "timeCreated", "versionNumber", "stages") if name in doc}
+    shown: Document = {name: doc[name] for name in ("secretId", "timeCreated", "versionNumber", "stages") if name in doc}
     for name, field in (("versionName", "name"), ("timeOfDeletion", "timeOfDeletion"),
                         ("timeOfExpiry", "timeOfCurrentVersionExpiry")):  # fmt: skip
         if doc.get(field) is not None:

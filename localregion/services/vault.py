@@ -79,7 +79,7 @@ class Vault(DeletesLater):
         if vault.state != "ACTIVE":
             raise incorrect_state(f"Vault {vault.id} is in state {vault.state}, not ACTIVE")
         key = self._kms.get("key", body["keyId"])
-        self.authorize(call, "use", "keys", key.compartment, target_key_id=key.id, target_vault_id=vault.id)
+        self.authorize(call, "use", "keys", key.compartment, self._kms.target_variables(key))
         if key.parent != vault.id:
             raise invalid(f"keyId: key {key.id} is not in vault {vault.id}")
         if key.doc["keyShape"]["algorithm"] != "AES":
@@ -200,7 +200,7 @@ class Vault(DeletesLater):
             raise invalid(f"{' and '.join(given)} cannot be updated at the same time")
         if body.get("replicationConfig"):
             raise not_implemented("replication of secrets")
-        changes = {
+        changes: Document = {
             name: body[name] for name in ("description", "freeformTags", "definedTags", "metadata") if name in body
         }
         if "rotationConfig" in body:

@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Vaults, keys and cryptography, through the SDK's own clients."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import stat
+from collections.abc import Iterator
+from typing import Any
+
+import oci
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from oci.key_management import KmsCryptoClient, KmsManagementClient, KmsVaultClient, models
+
+from localregion.iam import resource_principal
+from localregion.testing import Region
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
+    with Region.started(tmp_path_factory.mktemp("region")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def vaults(region: Region) -> Any:
+    return region.client(KmsVaultClient)
+
+
+def make_vault(region: Region, name: str = "site", kind: str = "DEFAULT") -> Any:
+    vaults = region.client(KmsVaultClient)
+    made = vaults.create_vault(
+        models.CreateVaultDetails(compartment_id=region.compartment_id, display_name=name, vault_type=kind)
+    ).data
+    region.settle()
+    return vaults.get_vault(made.id).data
+
+
+def management(region: Region, vault: Any) -> Any:
+    return region.client(KmsManagementClient, endpoint=vault.management_endpoint)
+
+
+def make_key(region: Region, vault: Any, name: str = "key", **shape: Any) -> Any:
+    keys = management(region, vault)
+    made = keys.create_key(
+        models.CreateKeyDetails(
+            compartment_id=region.compartment_id,
+            display_name=name,
+            key_shape=models.KeyShape(**(shape or {"algorithm": "AES", "length": 32})),
+        )
+    ).data
+    region.settle()
+    return keys.get_key(made.id).data
+
+
+def refused(status: int, code: str) -> Any:
+    """The service error that a call must end with."""
+    return pytest.raises(oci.exceptions.ServiceError, check=lambda error: (error.status, error.code) == (status, code))
+
+
+def days(count: float) -> dt.datetime:
+    return dt.datetime.now(dt.UTC) + dt.timedelta(days=count)
+
+
+def test_a_vault_is_creating_then_active(region: Region, vaults: Any) -> None:
+    with Region.started(region.settings.state / "slow", minute=3600.0) as slow:
+        made = slow.client(KmsVaultClient).create_vault(
+            models.CreateVaultDetails(compartment_id=slow.compartment_id, display_name="slow", vault_type="DEFAULT")
+        )
+        assert made.data.lifecycle_state == "CREATING"
+        assert made.headers["etag"]
+        with refused(409, "IncorrectState"):
+            make_key_now(slow, made.data)
+    vault = make_vault(region)
+    assert vault.lifecycle_state == "ACTIVE"
+    assert vault.management_endpoint.startswith(region.endpoint)
+    assert [each.id for each in vaults.list_vaults(region.compartment_id).data].count(vault.id) == 1
+
+
+def make_key_now(region: Region, vault: Any) -> None:
+    management(region, vault).create_key(
+        models.CreateKeyDetails(
+            compartment_id=region.compartment_id, display_name="k", key_shape=models.KeyShape(algorithm="AES", length=32)
+        )
+    )
+
+
+def test_two_vaults_of_one_name_are_two_vaults(region: Region) -> None:
+    assert make_vault(region, "twin").id != make_vault(region, "twin").id
+
+
+def test_a_vaults_endpoint_has_its_own_keys_only(region: Region) -> None:
+    one, other = make_vault(region, "one"), make_vault(region, "other")
+    key = make_key(region, one, "mine")
+    assert [k.id for k in management(region, one).list_keys(region.compartment_id).data] == [key.id]
+    assert management(region, other).list_keys(region.compartment_id).data == []
+    with refused(404, "NotAuthorizedOrNotFound"):
+        management(region, other).get_key(key.id)
+    with refused(404, "NotAuthorizedOrNotFound"):  # the region's plain address is no vault's endpoint
+        region.client(KmsManagementClient).list_keys(region.compartment_id)
+
+
+def test_list_keys_filters(region: Region) -> None:
+    vault = make_vault(region, "filters")
+    aes = make_key(region, vault, "aes")
+    rsa_key = make_key(region, vault, "rsa", algorithm="RSA", length=256)
+    listed = management(region, vault).list_keys(region.compartment_id, algorithm="RSA").data
+    assert [(key.id, key.algorithm) for key in listed] == [(rsa_key.id, "RSA")]
+    assert [key.id for key in management(region, vault).list_keys(region.compartment_id, length=32).data] == [aes.id]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"algorithm": "AES", "length": 31},
+        {"algorithm": "RSA", "length": 32},
+        {"algorithm": "ECDSA", "length": 32, "curve_id": "NIST_P384"},
+        {"algorithm": "AES", "length": 32, "curve_id": "NIST_P256"},
+    ],
+)
+def test_an_impossible_shape_is_refused(region: Region, shape: dict[str, Any]) -> None:
+    vault = make_vault(region, "shapes")
+    with refused(400, "InvalidParameter"):
+        make_key(region, vault, **shape)
+
+
+def test_vault_deletion_is_scheduled_and_takes_its_keys_along(region: Region, vaults: Any) -> None:
+    vault = make_vault(region, "doomed")
+    key = make_key(region, vault)
+    for wrong in (6, 31):
+        with refused(400, "InvalidParameter"):
+            vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails(time_of_deletion=days(wrong)))
+    shown = vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails(time_of_deletion=days(7))).data
+    assert shown.lifecycle_state == "SCHEDULING_DELETION"
+    region.settle()
+    assert vaults.get_vault(vault.id).data.lifecycle_state == "PENDING_DELETION"
+    assert vaults.get_vault(vault.id).data.time_of_deletion
+    pending = management(region, vault).get_key(key.id).data
+    assert (pending.lifecycle_state, bool(pending.time_of_deletion)) == ("PENDING_DELETION", True)
+    with refused(409, "IncorrectState"):
+        vaults.update_vault(vault.id, models.UpdateVaultDetails(display_name="new"))
+    with refused(409, "IncorrectState"):
+        management(region, vault).cancel_key_deletion(key.id)
+    vaults.cancel_vault_deletion(vault.id)
+    region.settle()
+    kept = vaults.get_vault(vault.id).data
+    assert (kept.lifecycle_state, kept.time_of_deletion) == ("ACTIVE", None)
+    assert management(region, vault).get_key(key.id).data.lifecycle_state == "ENABLED"
+
+
+def test_a_vault_whose_day_has_come_is_deleted_with_its_keys(region: Region, vaults: Any) -> None:
+    vault = make_vault(region, "gone")
+    key = make_key(region, vault)
+    vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails())
+    region.settle()
+    service = region.inner.services["kms"]
+
+    async def a_month_later() -> None:
+        record = service.get("vault", vault.id)
+        service.update(record, {}, private={"delete_at": 1.0})
+        await service.delete_due()  # type: ignore[attr-defined]
+
+    region.run(a_month_later())
+    assert vaults.get_vault(vault.id).data.lifecycle_state == "DELETED"
+    assert management(region, vault).get_key(key.id).data.lifecycle_state == "DELETED"
+    with refused(404, "NotAuthorizedOrNotFound"):
+        vaults.cancel_vault_deletion(vault.id)
+
+
+def test_keys_are_disabled_enabled_and_scheduled_for_deletion(region: Region) -> None:
+    vault = make_vault(region, "states")
+    key, keys = make_key(region, vault), management(region, vault)
+    with refused(409, "IncorrectState"):
+        keys.enable_key(key.id)
+    assert keys.disable_key(key.id).data.lifecycle_state == "DISABLING"
+    region.settle()
+    assert keys.get_key(key.id).data.lifecycle_state == "DISABLED"
+    keys.schedule_key_deletion(key.id, models.ScheduleKeyDeletionDetails(time_of_deletion=days(8)))
+    region.settle()
+    assert keys.get_key(key.id).data.lifecycle_state == "PENDING_DELETION"
+    keys.cancel_key_deletion(key.id)
+    region.settle()
+    assert keys.get_key(key.id).data.lifecycle_state == "DISABLED"  # as it was before
+    keys.enable_key(key.id)
+    region.settle()
+    assert keys.get_key(key.id).data.lifecycle_state == "ENABLED"
+
+
+def test_update_key_and_if_match(region: Region) -> None:
+    vault = make_vault(region, "etags")
+    key, keys = make_key(region, vault), management(region, vault)
+    etag = keys.get_key(key.id).headers["etag"]
+    changed = keys.update_key(key.id, models.UpdateKeyDetails(display_name="b", freeform_tags={"a": "1"}), if_match=etag)
+    assert (changed.data.display_name, changed.data.freeform_tags) == ("b", {"a": "1"})
+    with refused(412, "NoEtagMatch"):
+        keys.update_key(key.id, models.UpdateKeyDetails(display_name="c"), if_match=etag)
+
+
+def test_automatic_rotation_is_for_private_vaults(region: Region) -> None:
+    details = models.UpdateKeyDetails(
+        is_auto_rotation_enabled=True, auto_key_rotation_details=models.AutoKeyRotationDetails(rotation_interval_in_days=90)
+    )
+    shared = make_vault(region, "shared")
+    with refused(400, "InvalidParameter"):
+        management(region, shared).update_key(make_key(region, shared).id, details)
+    private = make_vault(region, "private", "VIRTUAL_PRIVATE")
+    key = management(region, private).update_key(make_key(region, private).id, details).data
+    assert key.auto_key_rotation_details.time_of_next_rotation > dt.datetime.now(dt.UTC)
+
+
+def crypto(region: Region, vault: Any) -> Any:
+    return region.client(KmsCryptoClient, endpoint=vault.crypto_endpoint)
+
+
+def text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def test_encrypt_and_decrypt(region: Region) -> None:
+    vault = make_vault(region, "crypto")
+    key, client = make_key(region, vault), crypto(region, vault)
+    sealed = client.encrypt(models.EncryptDataDetails(key_id=key.id, plaintext=text(b"hello"), associated_data={"a": "b"}))
+    assert sealed.data.key_version_id == key.current_key_version
+    assert b"hello" not in base64.b64decode(sealed.data.ciphertext)
+    opened = client.decrypt(
+        models.DecryptDataDetails(key_id=key.id, ciphertext=sealed.data.ciphertext, associated_data={"a": "b"})
+    ).data
+    assert base64.b64decode(opened.plaintext) == b"hello"
+    with refused(400, "InvalidParameter"):
+        client.decrypt(models.DecryptDataDetails(key_id=key.id, ciphertext=sealed.data.ciphertext))
+    with refused(400, "InvalidParameter"):
+        client.encrypt(models.EncryptDataDetails(key_id=key.id, plaintext=text(b"x" * 5000)))
+
+
+def test_old_ciphertexts_open_after_a_rotation(region: Region) -> None:
+    vault = make_vault(region, "rotation")
+    key, client, keys = make_key(region, vault), crypto(region, vault), management(region, vault)
+    sealed = client.encrypt(models.EncryptDataDetails(key_id=key.id, plaintext=text(b"old"))).data
+    version = keys.create_key_version(key.id).data
+    region.settle()
+    assert keys.get_key(key.id).data.current_key_version == version.id
+    assert [v.id for v in keys.list_key_versions(key.id).data] == [version.id, key.current_key_version]
+    newer = client.encrypt(models.EncryptDataDetails(key_id=key.id, plaintext=text(b"new"))).data
+    assert newer.key_version_id == version.id
+    opened = client.decrypt(models.DecryptDataDetails(key_id=key.id, ciphertext=sealed.ciphertext)).data
+    assert (base64.b64decode(opened.plaintext), opened.key_version_id) == (b"old", key.current_key_version)
+    with refused(409, "IncorrectState"):
+        keys.schedule_key_version_deletion(key.id, version.id, models.ScheduleKeyVersionDeletionDetails())
+    keys.schedule_key_version_deletion(key.id, key.current_key_version, models.ScheduleKeyVersionDeletionDetails())
+    region.settle()
+    assert keys.get_key_version(key.id, key.current_key_version).data.lifecycle_state == "PENDING_DELETION"
+    with refused(409, "IncorrectState"):
+        client.decrypt(models.DecryptDataDetails(key_id=key.id, ciphertext=sealed.ciphertext))
+    keys.cancel_key_version_deletion(key.id, key.current_key_version)
+    region.settle()
+    client.decrypt(models.DecryptDataDetails(key_id=key.id, ciphertext=sealed.ciphertext))
+
+
+def test_a_disabled_key_neither_encrypts_nor_decrypts(region: Region) -> None:
+    vault = make_vault(region, "disabled")
+    key, client = make_key(region, vault), crypto(region, vault)
+    sealed = client.encrypt(models.EncryptDataDetails(key_id=key.id, plaintext=text(b"x"))).data
+    management(region, vault).disable_key(key.id)
+    region.settle()
+    with refused(409, "IncorrectState"):
+        client.encrypt(models.EncryptDataDetails(key_id=key.id, plaintext=text(b"x")))
+    with refused(409, "IncorrectState"):
+        client.decrypt(models.DecryptDataDetails(key_id=key.id, ciphertext=sealed.ciphertext))
+
+
+def test_a_data_key_is_the_callers_and_opens_with_the_vaults(region: Region) -> None:
+    vault = make_vault(region, "dek")
+    key, client = make_key(region, vault), crypto(region, vault)
+    made = client.generate_data_encryption_key(
+        models.GenerateKeyDetails(
+            key_id=key.id, include_plaintext_key=True, key_shape=models.KeyShape(algorithm="AES", length=32)
+        )
+    ).data
+    assert len(base64.b64decode(made.plaintext)) == 32
+    opened = client.decrypt(models.DecryptDataDetails(key_id=key.id, ciphertext=made.ciphertext)).data
+    assert (opened.plaintext, opened.plaintext_checksum) == (made.plaintext, made.plaintext_checksum)
+
+
+def test_rsa_keys_show_a_public_key_that_fits(region: Region) -> None:
+    vault = make_vault(region, "rsa")
+    key = make_key(region, vault, algorithm="RSA", length=256)
+    version = management(region, vault).get_key_version(key.id, key.current_key_version).data
+    public = serialization.load_pem_public_key(version.public_key.encode())
+    assert isinstance(public, rsa.RSAPublicKey)
+    client = crypto(region, vault)
+    sealed = client.encrypt(
+        models.EncryptDataDetails(key_id=key.id, plaintext=text(b"r"), encryption_algorithm="RSA_OAEP_SHA_256")
+    ).data
+    opened = client.decrypt(
+        models.DecryptDataDetails(key_id=key.id, ciphertext=sealed.ciphertext, encryption_algorithm="RSA_OAEP_SHA_256")
+    ).data
+    assert base64.b64decode(opened.plaintext) == b"r"
+    assert public.encrypt(b"r", padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None))
+    with refused(400, "InvalidParameter"):
+        client.encrypt(models.EncryptDataDetails(key_id=key.id, plaintext=text(b"r")))
+
+
+def test_key_material_is_not_in_the_store_in_clear(region: Region) -> None:
+    vault = make_vault(region, "rest")
+    key = make_key(region, vault)
+    kms = region.inner.services["kms"]
+    record = region.inner.store.find(key.current_key_version)
+    assert record is not None
+    material = kms._material(record)  # type: ignore[attr-defined]
+    assert len(material) == 32
+    kept = (region.settings.state / "region.sqlite").read_bytes()
+    kept += (region.settings.state / "region.sqlite-wal").read_bytes()
+    assert record.private["material"].encode() in kept
+    for form in (material, base64.b64encode(material), material.hex().encode()):
+        assert form not in kept
+    assert stat.S_IMODE((region.settings.state / "root.key").stat().st_mode) == 0o600
+
+
+def test_what_is_not_there_answers_501_by_name(region: Region, vaults: Any) -> None:
+    vault = make_vault(region, "unimplemented")
+    with refused(501, "NotImplemented"):
+        vaults.backup_vault(vault.id)
+    with refused(501, "NotImplemented"):
+        management(region, vault).get_wrapping_key()
+
+
+def test_a_principal_needs_a_grant_to_use_a_key(region: Region) -> None:
+    vault = make_vault(region, "grants")
+    key = make_key(region, vault)
+    kms = region.inner.services["kms"]
+    cluster = resource_principal("cluster", "ocid1.cluster.oc1..one", region.compartment_id)
+
+    async def use() -> bytes:
+        return kms.decrypt_as(cluster, key.id, kms.encrypt_as(cluster, key.id, b"etcd"))  # type: ignore[attr-defined, no-any-return]
+
+    with pytest.raises(Exception, match="NotAuthorizedOrNotFound"):
+        region.run(use())
+    identity = region.client(oci.identity.IdentityClient)
+    identity.create_policy(
+        oci.identity.models.CreatePolicyDetails(
+            compartment_id=region.compartment_id, name="use-key", description="d",
+            statements=[
+                "Allow any-user to use keys in compartment okestack where all"
+                f" {{request.principal.type='cluster', target.key.id='{key.id}'}}"
+            ],
+        )
+    )  # fmt: skip
+    region.settle()
+    assert region.run(use()) == b"etcd"
+
+
+def test_a_region_stopped_and_started_goes_on(tmp_path: Any) -> None:
+    with Region.started(tmp_path) as first:
+        vault = make_vault(first)
+        key = make_key(first, vault)
+        sealed = crypto(first, vault).encrypt(models.EncryptDataDetails(key_id=key.id, plaintext=text(b"kept"))).data
+    with Region.started(tmp_path) as second:
+        again = second.client(KmsVaultClient).get_vault(vault.id).data
+        assert again.management_endpoint.startswith(second.endpoint)  # which has another port now
+        opened = crypto(second, again).decrypt(models.DecryptDataDetails(key_id=key.id, ciphertext=sealed.ciphertext))
+        assert base64.b64decode(opened.data.plaintext) == b"kept"
+
+
+def test_retry_token_makes_one_vault(region: Region, vaults: Any) -> None:
+    details = models.CreateVaultDetails(compartment_id=region.compartment_id, display_name="once", vault_type="DEFAULT")
+    made = {vaults.create_vault(details, opc_retry_token="token-1").data.id for _ in range(2)}
+    assert len(made) == 1
+
+
+def test_the_call_log_holds_no_plaintext(region: Region) -> None:
+    vault = make_vault(region, "quiet")
+    key = make_key(region, vault)
+    crypto(region, vault).encrypt(models.EncryptDataDetails(key_id=key.id, plaintext=text(b"very-quiet-words")))
+    log = (region.settings.logs_dir / "api.jsonl").read_text()
+    assert json.loads(log.splitlines()[-1])["operation"] == "key_management.encrypt"
+    assert text(b"very-quiet-words") not in log
+
+
