@@ -62,10 +62,12 @@ class VirtualNetwork:
         spec["purge_tags"] = {"type": "bool", "default": False}
         skip = ("compartment_id", "vcn_id")
         spec["vcn"] = {"type": "dict", "required": True, "options": _item_options(VCN, skip)}
+        del spec["vcn"]["options"]["cidr_blocks"]["required"]  # not to remove it
         for option, type_ in PARTS.items():
             spec[option] = {"type": "list", "elements": "dict", "options": _item_options(type_, skip)}
         rules = spec["network_security_groups"]["options"]["security_rules"]
         rules["options"] = {**rules["options"], **{k: dict(v) for k, v in _SHORTHANDS.items()}}
+        rules["options"]["protocol"] = {"type": "str"}  # ports of the shorthands imply it
         spec["default_security_list"] = {
             "type": "dict",
             "options": {
