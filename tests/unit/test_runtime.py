@@ -1,0 +1,30 @@
+"""meta/runtime.yml, the modules' files and the tasks behind them name the same things."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.okestack.oci.plugins.module_utils import registry
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def runtime() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
+    return loaded
+
+
+def test_every_module_is_in_the_group_and_behind_the_door(runtime: dict[str, Any]) -> None:
+    assert MODULES
+    assert runtime["action_groups"]["all"] == MODULES
+    assert runtime["plugin_routing"]["action"] == {name: {"redirect": "okestack.oci.door"} for name in MODULES}
+
+
+def test_every_module_has_a_task_and_every_task_a_module() -> None:
+    assert [name for name in MODULES if registry.task(name) is None] == []
+    assert sorted(set(registry.types()) - set(MODULES)) == []
