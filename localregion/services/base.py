@@ -99,7 +99,7 @@ class Kind:
         """`vcns`, `policies`."""
         if self.plural:
             return self.plural
-        return self.name[:-1] + "ies" if self.name.endswith("y") and not self.name.endswith("ey") else self.name + "s"
+        return self.name[:-1] + "ies" if self.name[-1] == "y" and self.name[-2] not in "aeiou" else self.name + "s"
 
 
 @dataclass
