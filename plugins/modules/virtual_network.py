@@ -1,0 +1,1084 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: virtual_network
+short_description: Keep a virtual cloud network with all its parts
+description:
+  - Makes, changes and removes a VCN with gateways, route tables, security lists, network security groups and subnets
+    in one task.
+  - Parts refer to each other by name, where the service wants an OCID. What does not depend on each other is done
+    side by side.
+  - All is planned, and every problem told with its path, before anything is written.
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  compartment_id:
+    description:
+      - OCID of the compartment that holds the network and all its parts.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) makes the network, or changes what differs. Parts that are not declared are left alone.
+      - V(absent) removes the VCN of that name and everything in it that carries all tags of O(freeform_tags), what
+        uses others first.
+    type: str
+    choices: [present, absent]
+    default: present
+  vcn:
+    description:
+      - The VCN itself. O(vcn.cidr_blocks) is needed to make it.
+    type: dict
+    required: true
+    suboptions:
+      display_name:
+        description:
+          - Its name, by which it is found.
+        type: str
+        required: true
+      cidr_blocks:
+        description:
+          - The IPv4 address ranges, as CIDR blocks without host bits that do not overlap. Changed in place.
+        type: list
+        elements: str
+      dns_label:
+        description:
+          - Its label in the names of hosts. Another label takes a new VCN.
+        type: str
+      is_zpr_only:
+        description:
+          - Whether Zero Trust Packet Routing alone decides which traffic passes.
+        type: bool
+      security_attributes:
+        description:
+          - Security attributes for Zero Trust Packet Routing.
+        type: dict
+      freeform_tags:
+        description:
+          - Tags of this part, beside those of O(freeform_tags).
+        type: dict
+      defined_tags:
+        description:
+          - Tags of namespaces of this part, instead of O(defined_tags).
+        type: dict
+  internet_gateways:
+    description:
+      - Internet gateways. A VCN has at most one.
+    type: list
+    elements: dict
+    suboptions:
+      display_name:
+        description:
+          - Its name, by which it is found and by which other parts name it.
+        type: str
+        required: true
+      is_enabled:
+        description:
+          - Whether it lets traffic through. V(true) if not given when it is made.
+        type: bool
+      route_table_id:
+        description:
+          - Name or OCID of a route table for traffic that comes in through the gateway. Usually none.
+        type: str
+      freeform_tags:
+        description:
+          - Tags of this part, beside those of O(freeform_tags).
+        type: dict
+      defined_tags:
+        description:
+          - Tags of namespaces of this part, instead of O(defined_tags).
+        type: dict
+  nat_gateways:
+    description:
+      - NAT gateways.
+    type: list
+    elements: dict
+    suboptions:
+      display_name:
+        description:
+          - Its name, by which it is found and by which other parts name it.
+        type: str
+        required: true
+      block_traffic:
+        description:
+          - Whether it lets nothing through.
+        type: bool
+      public_ip_id:
+        description:
+          - OCID of a reserved public IP for it. Another one takes a new gateway.
+        type: str
+      route_table_id:
+        description:
+          - Name or OCID of a route table for traffic that comes in through the gateway. Usually none.
+        type: str
+      freeform_tags:
+        description:
+          - Tags of this part, beside those of O(freeform_tags).
+        type: dict
+      defined_tags:
+        description:
+          - Tags of namespaces of this part, instead of O(defined_tags).
+        type: dict
+  service_gateways:
+    description:
+      - Service gateways.
+    type: list
+    elements: dict
+    suboptions:
+      display_name:
+        description:
+          - Its name, by which it is found and by which other parts name it.
+        type: str
+        required: true
+      services:
+        description:
+          - The services it opens; the list given is the list that stands.
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          service_id:
+            description:
+              - OCID of the service, or V(all) for all of Oracle's services in the region.
+            type: str
+            required: true
+      block_traffic:
+        description:
+          - Whether it lets nothing through.
+        type: bool
+      route_table_id:
+        description:
+          - Name or OCID of a route table for traffic that comes in through the gateway. Usually none.
+        type: str
+      freeform_tags:
+        description:
+          - Tags of this part, beside those of O(freeform_tags).
+        type: dict
+      defined_tags:
+        description:
+          - Tags of namespaces of this part, instead of O(defined_tags).
+        type: dict
+  route_tables:
+    description:
+      - Route tables. Their rules are the rules that stand.
+    type: list
+    elements: dict
+    suboptions:
+      display_name:
+        description:
+          - Its name, by which it is found and by which other parts name it.
+        type: str
+        required: true
+      route_rules:
+        description:
+          - The rules, in any order. An empty list removes all; none if not given when it is made.
+        type: list
+        elements: dict
+        suboptions:
+          destination:
+            description:
+              - A CIDR block, or the CIDR label of a service; V(all) is that of all of Oracle's services.
+            type: str
+            required: true
+          destination_type:
+            description:
+              - What O(route_tables[].route_rules[].destination) is. V(CIDR_BLOCK) if not given.
+            type: str
+            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK]
+          network_entity_id:
+            description:
+              - Name of a gateway of this declaration, or the OCID of one.
+            type: str
+            required: true
+          description:
+            description:
+              - What the rule is good for.
+            type: str
+      freeform_tags:
+        description:
+          - Tags of this part, beside those of O(freeform_tags).
+        type: dict
+      defined_tags:
+        description:
+          - Tags of namespaces of this part, instead of O(defined_tags).
+        type: dict
+  security_lists:
+    description:
+      - Security lists. Their rules are the rules that stand.
+    type: list
+    elements: dict
+    suboptions:
+      display_name:
+        description:
+          - Its name, by which it is found and by which other parts name it.
+        type: str
+        required: true
+      ingress_security_rules:
+        description:
+          - The rules for packets that come in, in any order. The list given is the list that stands; an empty list
+            removes all.
+          - Changed in place, all together. None if not given when it is made.
+        type: list
+        elements: dict
+        suboptions:
+          protocol:
+            description:
+              - The protocol, V(all) or its number, V(1) for ICMP, V(6) for TCP, V(17) for UDP, V(58) for ICMPv6.
+            type: str
+            required: true
+          is_stateless:
+            description:
+              - Whether answers need a rule of their own. V(false) if not given.
+            type: bool
+          tcp_options:
+            description:
+              - The TCP ports, for O(security_lists[].ingress_security_rules[].protocol='6') only. All ports if not
+                given.
+            type: dict
+            suboptions:
+              destination_port_range:
+                description:
+                  - The ports that packets go to. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+              source_port_range:
+                description:
+                  - The ports that packets come from. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+          udp_options:
+            description:
+              - The UDP ports, for O(security_lists[].ingress_security_rules[].protocol='17') only. All ports if not
+                given.
+            type: dict
+            suboptions:
+              destination_port_range:
+                description:
+                  - The ports that packets go to. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+              source_port_range:
+                description:
+                  - The ports that packets come from. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+          icmp_options:
+            description:
+              - The kind of ICMP message, for O(security_lists[].ingress_security_rules[].protocol='1') and
+                O(security_lists[].ingress_security_rules[].protocol='58') only. All kinds if not given.
+            type: dict
+            suboptions:
+              type:
+                description:
+                  - The ICMP type, for example 3 for "destination unreachable".
+                type: int
+                required: true
+              code:
+                description:
+                  - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet
+                    size. All codes if not given.
+                type: int
+          description:
+            description:
+              - What the rule is good for.
+            type: str
+          source:
+            description:
+              - Whom packets come from, a CIDR block, the CIDR label of a service.
+            type: str
+            required: true
+          source_type:
+            description:
+              - What O(security_lists[].ingress_security_rules[].source) is. V(CIDR_BLOCK) if not given.
+            type: str
+            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK]
+      egress_security_rules:
+        description:
+          - The rules for packets that go out, in any order. The list given is the list that stands; an empty list
+            removes all.
+          - Changed in place, all together. None if not given when it is made.
+        type: list
+        elements: dict
+        suboptions:
+          protocol:
+            description:
+              - The protocol, V(all) or its number, V(1) for ICMP, V(6) for TCP, V(17) for UDP, V(58) for ICMPv6.
+            type: str
+            required: true
+          is_stateless:
+            description:
+              - Whether answers need a rule of their own. V(false) if not given.
+            type: bool
+          tcp_options:
+            description:
+              - The TCP ports, for O(security_lists[].egress_security_rules[].protocol='6') only. All ports if not
+                given.
+            type: dict
+            suboptions:
+              destination_port_range:
+                description:
+                  - The ports that packets go to. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+              source_port_range:
+                description:
+                  - The ports that packets come from. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+          udp_options:
+            description:
+              - The UDP ports, for O(security_lists[].egress_security_rules[].protocol='17') only. All ports if not
+                given.
+            type: dict
+            suboptions:
+              destination_port_range:
+                description:
+                  - The ports that packets go to. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+              source_port_range:
+                description:
+                  - The ports that packets come from. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+          icmp_options:
+            description:
+              - The kind of ICMP message, for O(security_lists[].egress_security_rules[].protocol='1') and
+                O(security_lists[].egress_security_rules[].protocol='58') only. All kinds if not given.
+            type: dict
+            suboptions:
+              type:
+                description:
+                  - The ICMP type, for example 3 for "destination unreachable".
+                type: int
+                required: true
+              code:
+                description:
+                  - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet
+                    size. All codes if not given.
+                type: int
+          description:
+            description:
+              - What the rule is good for.
+            type: str
+          destination:
+            description:
+              - Whom packets go to, a CIDR block, the CIDR label of a service.
+            type: str
+            required: true
+          destination_type:
+            description:
+              - What O(security_lists[].egress_security_rules[].destination) is. V(CIDR_BLOCK) if not given.
+            type: str
+            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK]
+      freeform_tags:
+        description:
+          - Tags of this part, beside those of O(freeform_tags).
+        type: dict
+      defined_tags:
+        description:
+          - Tags of namespaces of this part, instead of O(defined_tags).
+        type: dict
+  default_security_list:
+    description:
+      - The security list that comes with the VCN. Where security groups are to decide give it two empty lists.
+    type: dict
+    suboptions:
+      ingress_security_rules:
+        description:
+          - The rules for packets that come in, in any order. The list given is the list that stands; an empty list
+            removes all.
+          - Changed in place, all together. None if not given when it is made.
+        type: list
+        elements: dict
+        suboptions:
+          protocol:
+            description:
+              - The protocol, V(all) or its number, V(1) for ICMP, V(6) for TCP, V(17) for UDP, V(58) for ICMPv6.
+            type: str
+            required: true
+          is_stateless:
+            description:
+              - Whether answers need a rule of their own. V(false) if not given.
+            type: bool
+          tcp_options:
+            description:
+              - The TCP ports, for O(default_security_list.ingress_security_rules[].protocol='6') only. All ports if
+                not given.
+            type: dict
+            suboptions:
+              destination_port_range:
+                description:
+                  - The ports that packets go to. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+              source_port_range:
+                description:
+                  - The ports that packets come from. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+          udp_options:
+            description:
+              - The UDP ports, for O(default_security_list.ingress_security_rules[].protocol='17') only. All ports if
+                not given.
+            type: dict
+            suboptions:
+              destination_port_range:
+                description:
+                  - The ports that packets go to. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+              source_port_range:
+                description:
+                  - The ports that packets come from. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+          icmp_options:
+            description:
+              - The kind of ICMP message, for O(default_security_list.ingress_security_rules[].protocol='1') and
+                O(default_security_list.ingress_security_rules[].protocol='58') only. All kinds if not given.
+            type: dict
+            suboptions:
+              type:
+                description:
+                  - The ICMP type, for example 3 for "destination unreachable".
+                type: int
+                required: true
+              code:
+                description:
+                  - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet
+                    size. All codes if not given.
+                type: int
+          description:
+            description:
+              - What the rule is good for.
+            type: str
+          source:
+            description:
+              - Whom packets come from, a CIDR block, the CIDR label of a service.
+            type: str
+            required: true
+          source_type:
+            description:
+              - What O(default_security_list.ingress_security_rules[].source) is. V(CIDR_BLOCK) if not given.
+            type: str
+            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK]
+      egress_security_rules:
+        description:
+          - The rules for packets that go out, in any order. The list given is the list that stands; an empty list
+            removes all.
+          - Changed in place, all together. None if not given when it is made.
+        type: list
+        elements: dict
+        suboptions:
+          protocol:
+            description:
+              - The protocol, V(all) or its number, V(1) for ICMP, V(6) for TCP, V(17) for UDP, V(58) for ICMPv6.
+            type: str
+            required: true
+          is_stateless:
+            description:
+              - Whether answers need a rule of their own. V(false) if not given.
+            type: bool
+          tcp_options:
+            description:
+              - The TCP ports, for O(default_security_list.egress_security_rules[].protocol='6') only. All ports if
+                not given.
+            type: dict
+            suboptions:
+              destination_port_range:
+                description:
+                  - The ports that packets go to. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+              source_port_range:
+                description:
+                  - The ports that packets come from. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+          udp_options:
+            description:
+              - The UDP ports, for O(default_security_list.egress_security_rules[].protocol='17') only. All ports if
+                not given.
+            type: dict
+            suboptions:
+              destination_port_range:
+                description:
+                  - The ports that packets go to. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+              source_port_range:
+                description:
+                  - The ports that packets come from. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+          icmp_options:
+            description:
+              - The kind of ICMP message, for O(default_security_list.egress_security_rules[].protocol='1') and
+                O(default_security_list.egress_security_rules[].protocol='58') only. All kinds if not given.
+            type: dict
+            suboptions:
+              type:
+                description:
+                  - The ICMP type, for example 3 for "destination unreachable".
+                type: int
+                required: true
+              code:
+                description:
+                  - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet
+                    size. All codes if not given.
+                type: int
+          description:
+            description:
+              - What the rule is good for.
+            type: str
+          destination:
+            description:
+              - Whom packets go to, a CIDR block, the CIDR label of a service.
+            type: str
+            required: true
+          destination_type:
+            description:
+              - What O(default_security_list.egress_security_rules[].destination) is. V(CIDR_BLOCK) if not given.
+            type: str
+            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK]
+  network_security_groups:
+    description:
+      - Network security groups with their rules. Groups may name each other.
+    type: list
+    elements: dict
+    suboptions:
+      display_name:
+        description:
+          - Its name, by which it is found and by which other parts name it.
+        type: str
+        required: true
+      security_rules:
+        description:
+          - Its rules, in any order. The list given is the list that stands; an empty list removes all. Rules are not
+            looked at if it is not given.
+        type: list
+        elements: dict
+        suboptions:
+          direction:
+            description:
+              - Whether the rule is for packets that come in, V(INGRESS), or go out, V(EGRESS).
+            type: str
+            choices: [INGRESS, EGRESS]
+            required: true
+          protocol:
+            description:
+              - The protocol, needed without O(network_security_groups[].security_rules[].tcp_ports) and
+                O(network_security_groups[].security_rules[].udp_ports). V(all) or its number, V(1) for ICMP, V(6) for
+                TCP, V(17) for UDP, V(58) for ICMPv6.
+            type: str
+          is_stateless:
+            description:
+              - Whether answers need a rule of their own. V(false) if not given.
+            type: bool
+          tcp_options:
+            description:
+              - The TCP ports, for O(network_security_groups[].security_rules[].protocol='6') only. All ports if not
+                given.
+            type: dict
+            suboptions:
+              destination_port_range:
+                description:
+                  - The ports that packets go to. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+              source_port_range:
+                description:
+                  - The ports that packets come from. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+          udp_options:
+            description:
+              - The UDP ports, for O(network_security_groups[].security_rules[].protocol='17') only. All ports if not
+                given.
+            type: dict
+            suboptions:
+              destination_port_range:
+                description:
+                  - The ports that packets go to. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+              source_port_range:
+                description:
+                  - The ports that packets come from. All if not given.
+                type: dict
+                suboptions:
+                  min:
+                    description:
+                      - The lowest port, from 1 to 65535.
+                    type: int
+                    required: true
+                  max:
+                    description:
+                      - The highest port, the same as the lowest for one port.
+                    type: int
+                    required: true
+          icmp_options:
+            description:
+              - The kind of ICMP message, for O(network_security_groups[].security_rules[].protocol='1') and
+                O(network_security_groups[].security_rules[].protocol='58') only. All kinds if not given.
+            type: dict
+            suboptions:
+              type:
+                description:
+                  - The ICMP type, for example 3 for "destination unreachable".
+                type: int
+                required: true
+              code:
+                description:
+                  - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet
+                    size. All codes if not given.
+                type: int
+          description:
+            description:
+              - What the rule is good for.
+            type: str
+          source:
+            description:
+              - Whom packets come from, a CIDR block, the CIDR label of a service, or the OCID of a network security
+                group of the same VCN.
+            type: str
+          source_type:
+            description:
+              - What O(network_security_groups[].security_rules[].source) is.
+            type: str
+            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK, NETWORK_SECURITY_GROUP]
+          destination:
+            description:
+              - Whom packets go to, a CIDR block, the CIDR label of a service, or the OCID of a network security group
+                of the same VCN.
+            type: str
+          destination_type:
+            description:
+              - What O(network_security_groups[].security_rules[].destination) is.
+            type: str
+            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK, NETWORK_SECURITY_GROUP]
+          sources:
+            description:
+              - Several sources, which make a rule each, instead of
+                O(network_security_groups[].security_rules[].source). V(CIDR_BLOCK) is their type if none is given.
+            type: list
+            elements: str
+          destinations:
+            description:
+              - Several destinations, which make a rule each, instead of
+                O(network_security_groups[].security_rules[].destination). V(CIDR_BLOCK) is their type if none is
+                given.
+            type: list
+            elements: str
+          tcp_ports:
+            description:
+              - TCP ports and ranges that packets go to, as text, for example V(443) or V(30000-32767). Each makes a
+                rule.
+            type: list
+            elements: str
+          udp_ports:
+            description:
+              - UDP ports and ranges that packets go to. Each makes a rule.
+            type: list
+            elements: str
+      freeform_tags:
+        description:
+          - Tags of this part, beside those of O(freeform_tags).
+        type: dict
+      defined_tags:
+        description:
+          - Tags of namespaces of this part, instead of O(defined_tags).
+        type: dict
+  subnets:
+    description:
+      - Subnets. Each must lie within O(vcn.cidr_blocks) and not overlap another.
+    type: list
+    elements: dict
+    suboptions:
+      display_name:
+        description:
+          - Its name, by which it is found and by which other parts name it.
+        type: str
+        required: true
+      cidr_block:
+        description:
+          - The IPv4 address range, as a CIDR block.
+        type: str
+        required: true
+      availability_domain:
+        description:
+          - The availability domain of a subnet that is to lie in one only. Another one takes a new subnet.
+        type: str
+      dns_label:
+        description:
+          - Its label in the names of hosts. Another label takes a new subnet.
+        type: str
+      dhcp_options_id:
+        description:
+          - OCID of the DHCP options.
+        type: str
+      route_table_id:
+        description:
+          - Name or OCID of the route table. Without it the VCN's default counts.
+        type: str
+      security_list_ids:
+        description:
+          - Names or OCIDs of the security lists. Without it the VCN's default counts.
+        type: list
+        elements: str
+      prohibit_internet_ingress:
+        description:
+          - Whether nothing from the internet may reach it. Another value takes a new subnet.
+        type: bool
+      prohibit_public_ip_on_vnic:
+        description:
+          - Whether it is private. Another value takes a new subnet.
+        type: bool
+      freeform_tags:
+        description:
+          - Tags of this part, beside those of O(freeform_tags).
+        type: dict
+      defined_tags:
+        description:
+          - Tags of namespaces of this part, instead of O(defined_tags).
+        type: dict
+  allow_replace:
+    description:
+      - Whether a part may be deleted and made anew for a change that the service cannot make in place.
+    type: bool
+    default: false
+  wait:
+    description:
+      - Whether to wait until all parts can be used, or are gone.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How long to wait for one part, in seconds. 1200 if not given.
+    type: int
+  wait_interval:
+    description:
+      - The longest pause between two looks at a part, in seconds.
+    type: float
+    default: 10.0
+extends_documentation_fragment:
+  - okestack.oci.tags
+  - okestack.oci.connection
+  - okestack.oci.attributes
+seealso:
+  - module: okestack.oci.vcn
+  - module: okestack.oci.network_security_group
+"""
+
+EXAMPLES = r"""
+- name: A network with a public and a private subnet
+  okestack.oci.virtual_network:
+    compartment_id: "{{ compartment_id }}"
+    freeform_tags:
+      okestack-deployment: shop
+    vcn:
+      display_name: shop
+      cidr_blocks: [10.0.0.0/16]
+      dns_label: shop
+    default_security_list:
+      ingress_security_rules: []
+      egress_security_rules: []
+    internet_gateways:
+      - display_name: internet
+    nat_gateways:
+      - display_name: nat
+    service_gateways:
+      - display_name: services
+        services:
+          - service_id: all
+    route_tables:
+      - display_name: public
+        route_rules:
+          - {destination: 0.0.0.0/0, network_entity_id: internet}
+      - display_name: private
+        route_rules:
+          - {destination: 0.0.0.0/0, network_entity_id: nat}
+          - {destination: all, destination_type: SERVICE_CIDR_BLOCK, network_entity_id: services}
+    network_security_groups:
+      - display_name: web
+        security_rules:
+          - {direction: INGRESS, sources: [0.0.0.0/0], tcp_ports: ["80", "443"], description: clients}
+          - {direction: EGRESS, destinations: [app], destination_type: NETWORK_SECURITY_GROUP, tcp_ports: [30000-32767]}
+      - display_name: app
+        security_rules:
+          - {direction: INGRESS, sources: [web], source_type: NETWORK_SECURITY_GROUP, tcp_ports: [30000-32767]}
+    subnets:
+      - display_name: web
+        cidr_block: 10.0.1.0/24
+        route_table_id: public
+      - display_name: app
+        cidr_block: 10.0.2.0/24
+        route_table_id: private
+        prohibit_public_ip_on_vnic: true
+
+- name: Remove the network and what carries the deployment's tag in it
+  okestack.oci.virtual_network:
+    compartment_id: "{{ compartment_id }}"
+    freeform_tags:
+      okestack-deployment: shop
+    vcn:
+      display_name: shop
+    state: absent
+"""
+
+RETURN = r"""
+virtual_network:
+  description: The network as it is, or would be in check mode. V(null) with O(state=absent).
+  returned: success
+  type: dict
+  contains:
+    vcn:
+      description: The VCN, as RV(okestack.oci.vcn#module:vcn).
+      type: dict
+    internet_gateways:
+      description: The internet gateways of the declaration, by name.
+      type: dict
+    nat_gateways:
+      description: The NAT gateways of the declaration, by name.
+      type: dict
+    service_gateways:
+      description: The service gateways of the declaration, by name.
+      type: dict
+    route_tables:
+      description: The route tables of the declaration, by name.
+      type: dict
+    security_lists:
+      description: The security lists of the declaration, by name.
+      type: dict
+    network_security_groups:
+      description: The network security groups of the declaration, by name.
+      type: dict
+    subnets:
+      description: The subnets of the declaration, by name.
+      type: dict
+diff:
+  description: What changes, and nothing else, by part.
+  returned: when something changes
+  type: dict
+  contains:
+    before:
+      description: For each part the fields that change, as they were.
+      type: dict
+    after:
+      description: The same fields as they are now, or would be in check mode.
+      type: dict
+    before_header:
+      description: What it is about.
+      type: str
+    after_header:
+      description: How many parts are made, changed or removed.
+      type: str
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.virtual_network import VirtualNetwork
+
+
+def main() -> None:
+    run_module(VirtualNetwork())
+
+
+if __name__ == "__main__":
+    main()
