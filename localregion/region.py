@@ -59,6 +59,8 @@ class Region:
     def __init__(self, settings: Settings, fabric: Any) -> None:
         self.settings = settings
         self.fabric = fabric
+        self.podman: Any = None
+        """The region's containers (localregion.parts.podman.PodmanService); None in a pure region."""
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.logs_dir.mkdir(parents=True, exist_ok=True)
         self.schema = Schema.load(settings.cache)

@@ -46,8 +46,8 @@ class Settings:
     """Settings of one local region.
 
     ``minute`` is the length of a cloud minute in seconds: 1.0 as a rule, 0 in unit tests (nothing waits, nothing that
-    ended is forgotten). ``pure`` leaves out fabric and parts: the API alone, for unit tests. ``strict_replies`` checks what the
-    services answer against the SDK's models, so that a mistake of a service fails a test instead of a client.
+    ended is forgotten). ``pure`` leaves out fabric and parts: the API alone, for unit tests. ``strict_replies`` checks
+    what the services answer against the SDK's models, so that a mistake of a service fails a test instead of a client.
     """
 
     name: str = "local"
@@ -61,8 +61,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls, name: str = "local", **overrides: object) -> Settings:
-        """The settings of the region called `name`; OKESTACK_STATE, OKESTACK_CACHE, OKESTACK_NETWORK, OKESTACK_PORT and OKESTACK_MINUTE
-        (seconds) of the environment apply."""
+        """The settings of the region called `name`.
+
+        OKESTACK_STATE, OKESTACK_CACHE, OKESTACK_NETWORK, OKESTACK_PORT and OKESTACK_MINUTE (seconds) apply.
+        """
         values: dict[str, object] = {"name": name, "state": _state_dir(name)}
         if network := os.environ.get("OKESTACK_NETWORK"):
             values["host_network"] = network
@@ -118,5 +120,5 @@ class Settings:
 
     @property
     def control_socket(self) -> Path:
-        """Socket of the admin API."""
-        return self.state / "control.sock"
+        """Socket of the admin API; in /run, since a socket's path may have 107 characters only."""
+        return Path("/run") / f"{self.prefix}.sock"

@@ -1,0 +1,7 @@
+"""`python -m localregion`."""
+
+import sys
+
+from localregion.cli import main
+
+sys.exit(main())

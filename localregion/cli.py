@@ -1,0 +1,341 @@
+"""`localregion up|down|status|reset|logs`: the local region from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from localregion import settings as names
+from localregion.settings import Settings
+
+_TEXT = """Oracle Cloud's API on this machine, with real parts behind it.
+
+  up      start the region in the background (again: nothing happens)
+  status  what runs, and which resources there are
+  logs    the calls that the API answered (-f: as they come; --daemon: the daemon's own log)
+  down    stop it; resources and data stay for the next up
+  reset   stop it and forget everything
+"""
+
+
+class Problem(Exception):
+    """What went wrong, for the user: one message with what to do."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line. Gives the exit code."""
+    options = _parser().parse_args(arguments)
+    settings = Settings.from_environment(options.name)
+    try:
+        code = options.run(settings, options)
+    except Problem as problem:
+        print(f"localregion: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return int(code or 0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="localregion", description=_TEXT, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--name", default=os.environ.get("OKESTACK_REGION", "local"), help="which region (local)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(run=run)
+        return made
+
+    command("up", up, "start the region in the background")
+    command("down", down, "stop the region; its state stays")
+    command("status", status, "what runs").add_argument("--json", action="store_true", help="as JSON")
+    command("reset", reset, "stop the region and forget all its state")
+    logs_ = command("logs", logs, "the calls that the API answered")
+    logs_.add_argument("-f", "--follow", action="store_true", help="go on as they come")
+    logs_.add_argument("-n", "--lines", type=int, default=50, help="how many of the last lines (50)")
+    logs_.add_argument("--daemon", action="store_true", help="the daemon's own log instead")
+    command("run", lambda settings, _: _daemon().run(settings), "be the region, in the foreground")
+    fault = command("fault", faults, "make chosen calls fail, be slow or get no answer")
+    fault.add_argument("operation", nargs="?", help="pattern, as core.create_*; without: list those in force")
+    fault.add_argument("--status", type=int, help="answer with this HTTP status")
+    fault.add_argument("--code", help="and this error code")
+    fault.add_argument("--delay", type=float, help="wait so many seconds")
+    fault.add_argument("--drop", choices=("before", "after"), help="cut the connection before or after it takes effect")
+    fault.add_argument("--times", type=int, help="how many calls suffer (1; 0: all)")
+    fault.add_argument("--skip", type=int, help="how many pass before")
+    fault.add_argument("--hidden", type=float, help="new resources are not seen for so many seconds")
+    fault.add_argument("--clear", action="store_true", help="no faults any more")
+    programs = command("programs", _programs, "the programs that no package ships")
+    from localregion.parts import programs as module
+
+    module.add_arguments(programs)
+    return parser
+
+
+# commands
+
+
+def up(settings: Settings, _: argparse.Namespace) -> int:
+    """Start the region, unless it runs, and print where it is."""
+    began = time.monotonic()
+    if (found := _status(settings)) is not None:
+        print(f"The region {settings.name} is up already.")
+        _show_up(settings, found, None)
+        return 0
+    _preflight(settings)
+    _spawn(settings)
+    _show_up(settings, _wait_up(settings), time.monotonic() - began)
+    return 0
+
+
+def down(settings: Settings, _: argparse.Namespace) -> int:
+    """Stop the region and remove what it made on the machine."""
+    stopped = _stop(settings)
+    print(f"The region {settings.name} is down." if stopped else f"The region {settings.name} was not running.")
+    if (settings.state / "region.sqlite").exists():
+        print(f"Its resources and data are kept in {settings.state}; `localregion up` brings them back.")
+    return 0
+
+
+def reset(settings: Settings, _: argparse.Namespace) -> int:
+    """Stop the region and remove its state."""
+    _stop(settings)
+    if settings.state.exists():
+        if not (settings.state / "daemon.lock").exists():
+            raise Problem(f"{settings.state} is not the state of a region; nothing is removed.")
+        shutil.rmtree(settings.state)
+    print(f"The region {settings.name} is down and its state is gone ({settings.state}).")
+    return 0
+
+
+def status(settings: Settings, options: argparse.Namespace) -> int:
+    """Print what runs; the exit code is 3 when nothing does."""
+    found = _status(settings)
+    if options.json:
+        print(json.dumps(found, indent=2))
+    elif found is None:
+        print(f"The region {settings.name} is not running.")
+    else:
+        print(f"The region {settings.name} is up for {_duration(found['uptime'])}.")
+        _show_up(settings, found, None)
+        _show_resources(found["resources"])
+    return 0 if found else 3
+
+
+def logs(settings: Settings, options: argparse.Namespace) -> int:
+    """Print the call log, or the daemon's."""
+    path = settings.logs_dir / ("daemon.log" if options.daemon else "api.jsonl")
+    if not path.exists():
+        raise Problem(f"there is no log yet ({path}).")
+    for line in _tail(path, options.lines, follow=options.follow):
+        print(line if options.daemon else _call_line(line), flush=True)
+    return 0
+
+
+def faults(settings: Settings, options: argparse.Namespace) -> int:
+    """Set, list or clear faults."""
+    if options.clear:
+        _control(settings, "DELETE", "/faults")
+    values = {
+        name: getattr(options, name)
+        for name in ("operation", "status", "code", "delay", "drop", "times", "skip", "hidden")
+        if getattr(options, name) is not None
+    }
+    if values.get("times") == 0:
+        values["times"] = None
+    if values:
+        answer = _control(settings, "POST", "/faults", values)
+        if "error" in answer:
+            raise Problem(answer["error"])
+    print(json.dumps(_control(settings, "GET", "/faults"), indent=2))
+    return 0
+
+
+def _programs(settings: Settings, options: argparse.Namespace) -> int:
+    from localregion.parts import programs
+
+    options.cache = settings.cache
+    return programs.main(options)
+
+
+# the daemon
+
+
+def _daemon() -> Any:
+    return importlib.import_module("localregion.daemon")
+
+
+def _preflight(settings: Settings) -> None:
+    """Raises Problem when this machine cannot run the region, before anything starts."""
+    if importlib.util.find_spec("localregion.system") is not None:
+        system = importlib.import_module("localregion.system")
+        problems = list(system.problems(settings))
+        if problems:
+            raise Problem("this machine cannot run the region yet:\n" + "\n".join(f"  - {text}" for text in problems))
+
+
+def _spawn(settings: Settings) -> None:
+    settings.logs_dir.mkdir(parents=True, exist_ok=True)
+    settings.state.chmod(0o700)
+    with (settings.logs_dir / "daemon.log").open("a") as output:
+        subprocess.Popen(
+            [sys.executable, "-m", "localregion", "--name", settings.name, "run"],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/",
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
+        )  # fmt: skip
+
+
+def _wait_up(settings: Settings, timeout: float = 90.0) -> dict[str, Any]:
+    """Wait until the API answers. Raises Problem with the end of the daemon's log."""
+    daemon = _daemon()
+    limit, seen = time.monotonic() + timeout, False
+    while time.monotonic() < limit:
+        if _answers(settings) and (found := _status(settings)):
+            return found
+        running = daemon.daemon_pid(settings) is not None
+        if seen and not running:
+            break
+        seen = seen or running
+        time.sleep(0.05)
+    end = "\n".join(f"    {line}" for line in _last_lines(daemon.log_path(settings), 12))
+    _stop(settings)
+    raise Problem(f"the region did not start. The end of {daemon.log_path(settings)}:\n{end}")
+
+
+def _answers(settings: Settings) -> bool:
+    """Whether the API answers (an unsigned request gets a 401)."""
+    try:
+        return httpx.get(f"{settings.endpoint}/20160918/regions", timeout=5, trust_env=False).status_code == 401
+    except httpx.HTTPError:
+        return False
+
+
+def _stop(settings: Settings, timeout: float = 90.0) -> bool:
+    """Stop the daemon, by force if need be, and remove what it left on the machine. Whether one ran."""
+    daemon = _daemon()
+    pid = daemon.daemon_pid(settings)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        limit = time.monotonic() + timeout
+        while daemon.daemon_pid(settings) is not None:
+            if time.monotonic() > limit:
+                print("The daemon does not stop; it is killed.", file=sys.stderr)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                limit = time.monotonic() + 10
+            time.sleep(0.05)
+    asyncio.run(daemon.clean_up(settings))
+    return pid is not None
+
+
+def _control(settings: Settings, method: str, path: str, body: Any = None) -> Any:
+    """A call of the admin API. Raises Problem when no region runs."""
+    try:
+        transport = httpx.HTTPTransport(uds=str(settings.control_socket))
+        with httpx.Client(transport=transport, base_url="http://region", timeout=10) as client:
+            return client.request(method, path, json=body).json()
+    except (httpx.HTTPError, OSError):
+        raise Problem(f"the region {settings.name} is not running: `localregion up` starts it.") from None
+
+
+def _status(settings: Settings) -> dict[str, Any] | None:
+    if not settings.control_socket.exists():
+        return None
+    try:
+        found: dict[str, Any] = _control(settings, "GET", "/status")
+    except Problem:
+        return None
+    return found if found["state"] == str(settings.state) else None
+
+
+# what is printed
+
+
+def _bold(text: str) -> str:
+    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text
+
+
+def _show_up(settings: Settings, found: dict[str, Any], seconds: float | None) -> None:
+    if seconds is not None:
+        print(_bold(f"Region {names.REGION} is up") + f" ({seconds:.1f} s)")
+    config = settings.operator_dir / "config"
+    rows = {
+        "API": settings.endpoint,
+        "OCI config": f"{config} (profile DEFAULT)",
+        "compartment": names.COMPARTMENT_ID,
+        "registry": f"{settings.registry_address} (lcl.ocir.{names.REALM_DOMAIN})",
+        "state": str(settings.state),
+        "programs": found.get("programs") or "ready",
+    }
+    for name, value in rows.items():
+        print(f"  {name:<12} {value}")
+    if seconds is not None:
+        print("\n  Try it with the OCI CLI:")
+        print(f"  oci --config-file {config} --endpoint {settings.endpoint} \\")
+        print(f"      network vcn list --compartment-id {names.COMPARTMENT_ID}")
+
+
+def _show_resources(resources: dict[str, dict[str, int]]) -> None:
+    if not resources:
+        return
+    print()
+    for kind in sorted(resources):
+        states = ", ".join(f"{count} {state}" for state, count in sorted(resources[kind].items()))
+        print(f"  {kind.replace('_', ' '):<24} {states}")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+
+
+def _call_line(line: str) -> str:
+    try:
+        call = json.loads(line)
+    except ValueError:
+        return line
+    who = call["principal"].rpartition(".")[2][:24]
+    text = f"{call['time'][11:23]} {call['status'] or 'drop':>4} {call['ms']:>8.1f} ms  {call['operation']:<52} {who}"
+    return text + (f"  {call['code']} {call['reason']}".rstrip() if call["code"] else "")
+
+
+def _last_lines(path: Path, count: int) -> list[str]:
+    return path.read_text(errors="replace").splitlines()[-count:] if path.exists() else []
+
+
+def _tail(path: Path, count: int, *, follow: bool) -> Iterator[str]:
+    yield from _last_lines(path, count)
+    if not follow:
+        return
+    with path.open(errors="replace") as file:
+        file.seek(0, os.SEEK_END)
+        pending = ""
+        while True:
+            pending += file.readline()
+            if pending.endswith("\n"):
+                yield pending[:-1]
+                pending = ""
+            elif not pending:
+                time.sleep(0.2)

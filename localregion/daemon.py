@@ -1,0 +1,200 @@
+"""The daemon: the region's one process, with its parts as children.
+
+`run` is what `localregion run` does, in the foreground; `localregion up` starts that in the background. A killed daemon
+takes its children with it, and `clean_up` removes what else it left (namespaces, containers, mounts): the next start and
+`localregion down` both call it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from localregion import settings as names
+from localregion.api.app import Api
+from localregion.api.control import control_app
+from localregion.api.server import Server, listen, make_server
+from localregion.fabric import Fabric
+from localregion.operator_files import write_operator
+from localregion.parts import programs
+from localregion.parts.podman import PodmanService
+from localregion.pki import Authority
+from localregion.region import Region
+from localregion.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SERVICE_NAMES = tuple(
+    f"*.{zone}"
+    for base in (f"{names.REGION}.{names.REALM_DOMAIN}", f"{names.REGION}.oci.{names.REALM_DOMAIN}")
+    for zone in (base, f"kms.{base}", f"vaults.{base}")
+)
+"""DNS names of the services inside the VCNs, which their certificate holds."""
+
+
+class AlreadyRunning(RuntimeError):
+    """Another daemon serves this state."""
+
+
+def make_podman(settings: Settings) -> PodmanService:
+    """The region's containers."""
+    registries = {f"{names.REGION_KEY.lower()}.ocir.{names.REALM_DOMAIN}": settings.registry_address}
+    return PodmanService(settings.name, settings.state / "containers", registries)
+
+
+def make_fabric(settings: Settings) -> Fabric:
+    """The region's network."""
+    return Fabric(settings.name, settings.state / "fabric", coredns=lambda: programs.path("coredns"))
+
+
+async def clean_up(settings: Settings) -> None:
+    """Remove from the machine what a daemon that is no more may have left; the state stays."""
+    await make_podman(settings).clean()
+    await make_fabric(settings).destroy()
+    settings.control_socket.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(settings: Settings) -> Iterator[None]:
+    """Hold the region's lock, with our process id in it. Raises AlreadyRunning."""
+    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (settings.state / "daemon.lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyRunning(f"a daemon already serves {settings.state}") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+        file.truncate(0)
+
+
+def daemon_pid(settings: Settings) -> int | None:
+    """The process id of the daemon that holds the lock, if one does."""
+    path = settings.state / "daemon.lock"
+    if not path.exists():
+        return None
+    with path.open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            text = file.read().strip()
+            return int(text) if text else None
+    return None
+
+
+class Daemon:
+    """The region and what serves it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.stopping = asyncio.Event()
+        self.programs = programs.Programs(settings.cache)
+        programs.use(self.programs)
+        self.podman = make_podman(settings)
+        self.region = Region(settings, make_fabric(settings))
+        self.region.podman = self.podman
+        self._serving: list[tuple[Server, asyncio.Task[Any]]] = []
+
+    async def run(self) -> None:
+        """Start, serve until told to stop, stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        # Addresses first: one that is taken is told before anything is made.
+        sockets = [listen(address, self.settings.port) for address in self._addresses()]
+        try:
+            await self._start(sockets)
+            log.info("the region answers at %s", self.settings.endpoint)
+            await self.stopping.wait()
+        finally:
+            await self._stop()
+
+    def _addresses(self) -> tuple[str, str]:
+        return self.settings.api_address, self.settings.other_api_address
+
+    async def _start(self, sockets: list[socket.socket]) -> None:
+        region = self.region
+        self._serve(control_app(region, self.stopping.set, self._more), [self._control()])
+        self.programs.start()
+        await self.podman.start()
+        await region.fabric.start()
+        await region.start()
+        write_operator(self.settings, region.services["identity"])  # type: ignore[arg-type]
+        await self._serve_inside()
+        self._serve(Api(region), sockets)
+
+    async def _serve_inside(self) -> None:
+        """The same API inside the VCNs, by TLS on the services' address."""
+        authority = Authority.load_or_create(self.settings.state, f"okestack {self.settings.name} region")
+        leaf = authority.issue(
+            self.settings.state / "tls", "services", common_name="services", names=[*SERVICE_NAMES, names.SERVICE_ADDRESS]
+        )
+        sock = await self.region.fabric.serve_in(self.region.fabric.root, names.SERVICE_ADDRESS, 443)
+        self._serve(Api(self.region), [sock], tls=(str(leaf.certificate), str(leaf.key)))
+
+    def _control(self) -> socket.socket:
+        path = self.settings.control_socket
+        path.unlink(missing_ok=True)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        mask = os.umask(0o177)
+        try:
+            sock.bind(str(path))
+        finally:
+            os.umask(mask)
+        sock.listen(16)
+        sock.setblocking(False)
+        return sock
+
+    def _serve(self, application: Any, sockets: list[socket.socket], *, tls: tuple[str, str] | None = None) -> None:
+        server = make_server(application, tls=tls)
+        self._serving.append((server, asyncio.create_task(server.serve(sockets=sockets))))
+
+    def _more(self) -> dict[str, Any]:
+        return {"pid": os.getpid(), "programs": self.programs.progress()}
+
+    async def _stop(self) -> None:
+        log.info("stopping")
+        for server, _ in self._serving:
+            server.should_exit = True
+        await asyncio.gather(*(task for _, task in self._serving), return_exceptions=True)
+        for end in (self.region.stop, self.programs.stop, self.podman.stop):
+            try:
+                await end()
+            except Exception:
+                log.exception("stopping: %s", getattr(end, "__qualname__", end))
+        self.settings.control_socket.unlink(missing_ok=True)
+        log.info("stopped")
+
+
+def run(settings: Settings) -> int:
+    """Be the daemon. Gives the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("httpx", "httpcore", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        with locked(settings):
+            asyncio.run(_run(settings))
+    except (AlreadyRunning, OSError) as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+async def _run(settings: Settings) -> None:
+    await clean_up(settings)
+    await Daemon(settings).run()
+
+
+def log_path(settings: Settings) -> Path:
+    """Where a daemon in the background writes its log."""
+    return settings.logs_dir / "daemon.log"
