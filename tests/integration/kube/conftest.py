@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import time
 import uuid
@@ -20,23 +18,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Cl
 from ansible_collections.okestack.oci.plugins.module_utils.kube.config import read_kubeconfig
 from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import KubeError
 
-ADDRESS = "127.84.0.1"
-TOKEN = "token-of-the-tests"
-
-
-def program(name: str) -> str:
-    """Path of a program of the region's: PATH, else its cache."""
-    cache = Path(os.environ.get("OKESTACK_CACHE", "~/.cache/okestack")).expanduser() / "programs" / "current"
-    found = shutil.which(name) or shutil.which(name, path=str(cache))
-    if not found:
-        pytest.skip(f"{name} is not built yet (localregion programs build)")
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((ADDRESS, 0))
-        return int(probe.getsockname()[1])
+from tests.integration.kube.control_plane import ADDRESS, TOKEN, free_port, program
 
 
 @pytest.fixture(scope="session")

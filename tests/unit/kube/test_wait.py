@@ -25,10 +25,10 @@ def row(kind: str, status: str = "True", **more: Any) -> list[dict[str, Any]]:
     return [{"type": kind, "status": status, **more}]
 
 
-DONE = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}
-TWO = {"replicas": 2}
-SET = {"currentRevision": "a", "updateRevision": "a", "observedGeneration": 2}
-BALANCER = {"type": "LoadBalancer"}
+DONE: dict[str, Any] = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}
+TWO: dict[str, Any] = {"replicas": 2}
+SET: dict[str, Any] = {"currentRevision": "a", "updateRevision": "a", "observedGeneration": 2}
+BALANCER: dict[str, Any] = {"type": "LoadBalancer"}
 TABLE: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("apps/v1", "Deployment", live(TWO, **DONE), "ready", "2 of 2 available"),
     ("apps/v1", "Deployment", live(TWO), "waiting", "not yet seen"),
