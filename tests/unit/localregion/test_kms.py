@@ -18,6 +18,7 @@ from oci.key_management import KmsCryptoClient, KmsManagementClient, KmsVaultCli
 
 from localregion.iam import resource_principal
 from localregion.testing import Region
+from tests.unit.localregion.support import make_key, make_vault, management, refused
 
 
 @pytest.fixture(scope="module")
@@ -29,37 +30,6 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
 @pytest.fixture(scope="module")
 def vaults(region: Region) -> Any:
     return region.client(KmsVaultClient)
-
-
-def make_vault(region: Region, name: str = "site", kind: str = "DEFAULT") -> Any:
-    vaults = region.client(KmsVaultClient)
-    made = vaults.create_vault(
-        models.CreateVaultDetails(compartment_id=region.compartment_id, display_name=name, vault_type=kind)
-    ).data
-    region.settle()
-    return vaults.get_vault(made.id).data
-
-
-def management(region: Region, vault: Any) -> Any:
-    return region.client(KmsManagementClient, endpoint=vault.management_endpoint)
-
-
-def make_key(region: Region, vault: Any, name: str = "key", **shape: Any) -> Any:
-    keys = management(region, vault)
-    made = keys.create_key(
-        models.CreateKeyDetails(
-            compartment_id=region.compartment_id,
-            display_name=name,
-            key_shape=models.KeyShape(**(shape or {"algorithm": "AES", "length": 32})),
-        )
-    ).data
-    region.settle()
-    return keys.get_key(made.id).data
-
-
-def refused(status: int, code: str) -> Any:
-    """The service error that a call must end with."""
-    return pytest.raises(oci.exceptions.ServiceError, check=lambda error: (error.status, error.code) == (status, code))
 
 
 def days(count: float) -> dt.datetime:

@@ -20,7 +20,7 @@ from oci.vault import VaultsClient, models
 
 from localregion.iam import workload
 from localregion.testing import Region
-from tests.unit.localregion.test_kms import make_key, make_vault, management, refused
+from tests.unit.localregion.support import make_key, make_vault, management, refused
 
 
 @pytest.fixture(scope="module")
