@@ -128,9 +128,10 @@ class ResourceTask:
         outcome = Engine(context.session, self.type, wish).run(check=context.check_mode)
         result: Document = {"changed": outcome.plan.changes, self.name: public(outcome.resource)}
         if outcome.plan.changes:
+            label = self.type.label({**params, **(outcome.resource or {})})
             result["duration"] = outcome.seconds
-        if outcome.plan.changes:
-            result["diff"] = diff_of(self.type.label({**params, **(outcome.resource or {})}), outcome.plan)
+            result["diff"] = diff_of(label, outcome.plan)
+            result["changes"] = [{"name": label, "change": verb_of(outcome.plan)}]
         return result
 
     def wish(self, params: Document) -> Wish:
@@ -171,12 +172,16 @@ def given(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> D
     return made
 
 
+def verb_of(plan: Plan) -> str:
+    """What a plan does, as the result's ``changes`` and the run's summary say it."""
+    return {"create": "created", "replace": "replaced", "delete": "removed"}.get(plan.kind, "changed")
+
+
 def diff_of(label: str, plan: Plan) -> Document:
     """Ansible's diff: what changes, as YAML-like documents under the resource's name."""
-    verb = {"create": "created", "replace": "replaced", "delete": "removed"}.get(plan.kind, "changed")
     return {
         "before_header": label,
-        "after_header": f"{label} ({verb})",
+        "after_header": f"{label} ({verb_of(plan)})",
         "before": plan.before if plan.kind != "create" else {},
         "after": plan.after,
     }
@@ -328,4 +333,15 @@ def run_module(thing: ResourceType | Task) -> None:
     module.exit_json(**result)
 
 
-__all__ = ["BadOptions", "Context", "ResourceTask", "Task", "as_task", "full_spec", "run_module", "run_task", "scrub", "validated"]
+__all__ = [
+    "BadOptions",
+    "Context",
+    "ResourceTask",
+    "Task",
+    "as_task",
+    "full_spec",
+    "run_module",
+    "run_task",
+    "scrub",
+    "validated",
+]

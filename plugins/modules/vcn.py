@@ -157,6 +157,18 @@ diff:
     after_header:
       description: The resource and what happens to it.
       type: str
+changes:
+  description: What was done, or would be in check mode, as a name and a word for it.
+  returned: when something changes
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The resource.
+      type: str
+    change:
+      description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
+      type: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

@@ -1070,6 +1070,18 @@ diff:
     after_header:
       description: How many parts are made, changed or removed.
       type: str
+changes:
+  description: What was done, or would be in check mode, as a name and a word for it.
+  returned: when something changes
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: What it is about.
+      type: str
+    change:
+      description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
+      type: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

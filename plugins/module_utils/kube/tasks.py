@@ -192,6 +192,10 @@ def _number(value: Any, default: float) -> float:
     return default if value is None or is_unknown(value) else float(value)
 
 
+VERBS = {"create": "created", "update": "changed", "replace": "replaced", "delete": "removed"}
+"""What is done to an object, as the result's ``changes`` and the run's summary say it."""
+
+
 def _result(changes: Sequence[Change], began: float) -> Document:
     changed = [change for change in changes if change.action != "none"]
     result: Document = {
@@ -201,6 +205,7 @@ def _result(changes: Sequence[Change], began: float) -> Document:
     if changed:
         before, after = diff_of(changes)
         result["diff"] = {"before_header": "cluster", "after_header": "cluster", "before": before, "after": after}
+        result["changes"] = [{"name": str(c.key), "change": VERBS[c.action]} for c in changed]
         result["duration"] = round(time.monotonic() - began, 1)
     return result
 

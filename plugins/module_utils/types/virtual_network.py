@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +14,14 @@ from ansible_collections.okestack.oci.plugins.module_utils.apply import Resource
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, ResourceType, is_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.resource_set import Node, ResourceSet, SetOutcome, removed
-from ansible_collections.okestack.oci.plugins.module_utils.run import COMMON_OPTIONS, Context, Task, given, option_of
+from ansible_collections.okestack.oci.plugins.module_utils.run import (
+    COMMON_OPTIONS,
+    Context,
+    Task,
+    given,
+    option_of,
+    verb_of,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.types import network
 
 VCN = network.VCN
@@ -303,17 +311,8 @@ def _diff(outcome: SetOutcome) -> Document:
         return {}
     before = {k: p.before for k, p in changed.items() if p.kind != "create"}
     after = {k: p.after for k, p in changed.items() if p.kind != "delete"}
-    verbs = {"create": "created", "delete": "removed", "replace": "replaced"}
-    counts: dict[str, int] = {}
-    for plan in changed.values():
-        verb = verbs.get(plan.kind, "changed")
-        counts[verb] = counts.get(verb, 0) + 1
+    changes = [{"name": key, "change": verb_of(plan)} for key, plan in changed.items()]
+    counts = Counter(row["change"] for row in changes)
     told = ", ".join(f"{n} {v}" for v, n in counts.items())
-    return {
-        "diff": {
-            "before_header": "virtual_network",
-            "after_header": f"virtual_network ({told})",
-            "before": before,
-            "after": after,
-        }
-    }
+    headers = {"before_header": "virtual_network", "after_header": f"virtual_network ({told})"}
+    return {"changes": changes, "diff": {**headers, "before": before, "after": after}}

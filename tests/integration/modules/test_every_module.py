@@ -80,7 +80,9 @@ class Ground:
     @property
     def cluster_id(self) -> str:
         if self._cluster is None:
-            made = self.door("oke_cluster", **CASES["oke_cluster"].make(self), **{"name": "ground"})
+            made = self.door(
+                "oke_cluster", compartment_id=self.compartment_id, name="ground", **CASES["oke_cluster"].make(self)
+            )
             self._cluster = made["oke_cluster"]["id"]
         return self._cluster
 
@@ -140,9 +142,9 @@ CASES: dict[str, Case] = {
         {"freeform_tags": {"kept": "no"}},
     ),
     "policy": Case(
-        lambda g: {"description": "d", "statements": ["Allow group Operators to read vaults in tenancy"]},
-        {"statements": ["Allow group Operators to manage vaults in tenancy"]},
-        {"statements": ["Allow group Operators to inspect vaults in tenancy"]},
+        lambda g: {"description": "d", "statements": ["Allow group Administrators to read vaults in compartment okestack"]},
+        {"statements": ["Allow group Administrators to manage vaults in compartment okestack"]},
+        {"statements": ["Allow group Administrators to inspect vaults in compartment okestack"]},
     ),
     "vault": Case(lambda g: {}, {"freeform_tags": {"kept": "changed"}}, {"freeform_tags": {}}, scheduled=True),
     "vault_key": Case(
