@@ -203,11 +203,18 @@ class Kubelet:
             return
         folder = self._state / "pods"
         known = {path.name for path in folder.iterdir()} if folder.exists() else set()
-        for uid in sorted((known | set(self._found)) - set(self.workers) - self._pods()):
+        try:
+            vnics = await self.network.attached()
+        except NetworkError as error:
+            log.warning("VNICs cannot be listed: %s", error)
+            vnics = {}
+        for uid in sorted((known | set(self._found) | set(vnics)) - set(self.workers) - self._pods()):
             try:
                 for container in self._found.pop(uid, []):
                     await self.runtime.remove(container.id)
-                await self.detach(uid, None)
+                number = vnics.get(uid) or _record(self.folders(uid)).get("vnic", "")
+                if number:
+                    await self.network.detach(number)
                 await asyncio.to_thread(self.folders(uid).remove)
                 log.info("removed what was left of pod %s", uid)
             except (RuntimeFailure, NetworkError, OSError) as error:
@@ -290,12 +297,10 @@ class Kubelet:
         manifest = node.manifest(config, one)
         found = await self.api.get(path)
         if found is None:
-            # With its taints from the first moment: nothing is scheduled in between.
-            manifest["spec"]["taints"] = node.taints((), (), config.taints)
-            found = await self.api.call(
-                "POST", "/api/v1/nodes", manifest, query={"fieldManager": "oke-virtual-node-taints"}
-            )
-            manifest["spec"].pop("taints")
+            # With its taints from the first moment, so that nothing is scheduled in between; all else comes by the
+            # apply, whose fields are ours to take away again.
+            bare = {"metadata": {"name": one.name}, "spec": {"taints": node.taints((), (), config.taints)}}
+            await self.api.call("POST", "/api/v1/nodes", bare, query={"fieldManager": "oke-virtual-node-taints"})
         found = await self.api.apply(path, manifest)
         if applied is None:
             applied = self._applied_taints(one.name)

@@ -29,10 +29,12 @@ class Attachment:
 
 
 class Network(Protocol):
-    """Gives pods their addresses. `attach` is idempotent for a pod's uid. Raises NetworkError."""
+    """Gives pods their addresses. `attach` is idempotent for a pod's uid; `attached` is what the pool has: pod uid to
+    VNIC. Raises NetworkError."""
 
     async def attach(self, node: VirtualNode, pod: Json) -> Attachment: ...
     async def detach(self, vnic_id: str) -> None: ...
+    async def attached(self) -> dict[str, str]: ...
     async def close(self) -> None: ...
 
 
@@ -59,6 +61,10 @@ class RegionNetwork:
 
     async def detach(self, vnic_id: str) -> None:
         await self._call("DELETE", f"/internal/vnics/{vnic_id}")
+
+    async def attached(self) -> dict[str, str]:
+        answer = (await self._call("GET", "/internal/vnics", params={"ownerId": self.config.pool_id})).json()
+        return {item["displayName"]: item["id"] for item in answer["items"]}
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
@@ -103,3 +109,6 @@ class AddressesOnly:
 
     async def detach(self, vnic_id: str) -> None:
         self._free.append(vnic_id)
+
+    async def attached(self) -> dict[str, str]:
+        return {}

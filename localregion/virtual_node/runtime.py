@@ -2,8 +2,7 @@
 """What runs containers: a protocol, podman behind it, and a runtime that only says it runs them (density tests).
 
 podman is asked through its API on a unix socket (parts/podman.py): create 20 ms, start 120 ms (runc and conmon), list
-15 ms, and its events tell of an exit within milliseconds, so nothing polls. Containers belong to conmon and outlive
-this process.
+15 ms. The kernel tells of an exit (pidfd), so nothing polls. Containers belong to conmon and outlive this process.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from localregion.parts.podman import ContainerSpec as PodmanSpec
+from localregion.parts.podman import ContainerState as PodmanState
 from localregion.parts.podman import Credentials, Podman, PodmanError
 from localregion.parts.podman import Mount as PodmanMount
 from localregion.virtual_node.images import Credential, ImageError
@@ -128,6 +129,8 @@ class PodmanRuntime:
         self._pool = pool
         # runc and conmon start on few cores: more at once only make each slower.
         self._starts = asyncio.Semaphore(3)
+        self._ends: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self._followed: dict[str, int] = {}
 
     async def start(self) -> None:
         """Wait until podman's service answers. Raises RuntimeFailure after a minute."""
@@ -139,6 +142,8 @@ class PodmanRuntime:
 
     async def close(self) -> None:
         """Close the connections; containers go on."""
+        for number in list(self._followed):
+            self._unfollow(number)
         await self._podman.close()
 
     async def image(self, name: str) -> Image | None:
@@ -207,6 +212,7 @@ class PodmanRuntime:
         async with self._starts:
             with _as_failures():
                 await self._podman.start(container_id)
+        await self.inspect(container_id)
 
     async def stop(self, container_id: str, grace: float) -> None:
         with _as_failures():
@@ -225,6 +231,7 @@ class PodmanRuntime:
         if found is None:
             return None
         labels = found.labels
+        self._follow(found)
         return ContainerState(
             found.id,
             labels.get(LABEL_POD, ""),
@@ -265,13 +272,47 @@ class PodmanRuntime:
     async def usage(self, container_ids: Sequence[str]) -> dict[str, Usage]:
         with _as_failures():
             found = await self._podman.stats(container_ids)
+            if container_ids and not found:
+                # One that has ended meanwhile spoils the answer for all.
+                running = {state.id for state in await self.list() if state.running}
+                found = await self._podman.stats([number for number in container_ids if number in running])
         return {number: Usage(*values) for number, values in found.items()}
 
     async def exits(self) -> AsyncIterator[str]:
         """The pod uid of each container of the pool that ends, for ever."""
-        async for event in self._podman.events():
-            if event.action == "died" and event.labels.get(LABEL_POOL) == self._pool:
-                yield event.labels.get(LABEL_POD, "")
+        while True:
+            number, uid = await self._ends.get()
+            # The process is gone a moment before podman knows how it ended.
+            for _ in range(100):
+                try:
+                    state = await self.inspect(number)
+                except RuntimeFailure:
+                    break
+                if state is None or not state.running:
+                    break
+                await asyncio.sleep(0.02)
+            yield uid
+
+    def _follow(self, found: PodmanState) -> None:
+        """Be told when a container's process ends. The kernel does it: podman's own event needs its clean-up to run."""
+        if found.id in self._followed or not found.running or not found.pid:
+            return
+        try:
+            handle = os.pidfd_open(found.pid)
+        except OSError:  # gone already
+            self._ends.put_nowait((found.id, found.labels.get(LABEL_POD, "")))
+            return
+        self._followed[found.id] = handle
+        asyncio.get_running_loop().add_reader(handle, self._ended, found.id, found.labels.get(LABEL_POD, ""))
+
+    def _ended(self, number: str, uid: str) -> None:
+        self._unfollow(number)
+        self._ends.put_nowait((number, uid))
+
+    def _unfollow(self, number: str) -> None:
+        handle = self._followed.pop(number)
+        asyncio.get_running_loop().remove_reader(handle)
+        os.close(handle)
 
 
 @contextlib.contextmanager

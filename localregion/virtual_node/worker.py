@@ -61,6 +61,7 @@ class Worker:
         self._sent = ""
         self._probes: dict[str, list[asyncio.Task[None]]] = {}
         self._sending = asyncio.Lock()
+        self._stopped: set[str] = set()
         if pod["metadata"].get("deletionTimestamp"):
             self._ending.set()
         self.task = asyncio.create_task(self._live(), name=f"pod {self.name}")
@@ -306,9 +307,14 @@ class Worker:
         now = time.time()
         if state is None:
             return Terminated(137, "ContainerStatusUnknown", "", one.started_at, now, one.container_id)
+        # podman misses an out-of-memory kill of a container's first process on cgroup v1: what nobody here killed
+        # although it had a memory limit was that.
+        container = next(c for c in self.pod["spec"]["containers"] if c["name"] == one.name)
+        limited = bool(((container.get("resources") or {}).get("limits") or {}).get("memory"))
+        killed = state.exit_code == 137 and limited and one.container_id not in self._stopped
         return Terminated(
             state.exit_code,
-            pods.exit_reason(state.exit_code, state.oom_killed),
+            pods.exit_reason(state.exit_code, state.oom_killed or killed),
             "",
             state.started_at or one.started_at,
             state.finished_at or now,
@@ -363,6 +369,7 @@ class Worker:
         problem = await self._hook(container, "postStart")
         if problem:
             self._event("FailedPostStartHook", problem, warning=True)
+            self._stopped.add(made)
             await runtime.stop(made, self.kubelet.config.termination_grace_seconds)
             self.look()
             return
@@ -540,6 +547,7 @@ class Worker:
             await asyncio.sleep(max(step - (time.monotonic() - began), 0.05))
 
     async def _kill(self, container: Json, container_id: str) -> None:
+        self._stopped.add(container_id)
         problem = await self._hook(container, "preStop")
         if problem:
             self._event("FailedPreStopHook", problem, warning=True)
@@ -583,6 +591,7 @@ class Worker:
         ]
         for container in running:
             self._stop_probes(container["name"])
+            self._stopped.add(self.run.containers[container["name"]].container_id)
             if self.kubelet.runtime.with_files:
                 self._event("Killing", f"Stopping container {container['name']}")
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A cluster and a little region for the virtual kubelet: real etcd, API server, controller manager, scheduler and podman.
+"""A cluster and a little region for the virtual kubelet: real etcd, API server, controllers, scheduler and podman.
 
-Everything runs in network namespaces whose names start with `vnt`: one with a bridge for nodes and pods, one for each pod.
-The daemon's internal API is played by a small server here.
+Everything runs in network namespaces whose names start with `vnt`: one with a bridge for nodes and pods, one for each
+pod. The daemon's internal API is played by a small server here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import httpx
 from localregion.parts import cluster
 from localregion.parts.podman import PodmanService
 from localregion.pki import Authority
-from localregion.virtual_node.config import Config, Taint, VirtualNode
+from localregion.virtual_node.config import Config, VirtualNode
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[4]
@@ -38,7 +38,23 @@ APISERVER = "10.9.0.5"
 NODES = ("10.9.1.11", "10.9.1.12", "10.9.1.13")
 POD_GATEWAY = "10.9.32.1"
 IMAGE = "localhost/vnt:1"
-PROGRAMS = ("sh", "cat", "env", "id", "sleep", "ls", "touch", "rm", "stat", "dd", "echo", "true", "false", "hostname", "perl")
+PROGRAMS = (
+    "sh",
+    "cat",
+    "env",
+    "id",
+    "sleep",
+    "ls",
+    "touch",
+    "rm",
+    "stat",
+    "dd",
+    "echo",
+    "true",
+    "false",
+    "hostname",
+    "perl",
+)
 # Answers 200 while /tmp/ok is there, else 503.
 HTTP_SERVER = """
 use IO::Socket::INET;
@@ -95,6 +111,10 @@ class Region:
                     self._answer(500, {"code": "InternalError", "message": "the subnet has no free address"})
                 else:
                     self._answer(200, region.attach(body))
+
+            def do_GET(self) -> None:
+                items = [{"id": v["id"], "displayName": v["key"].rpartition("/")[2]} for v in region.vnics.values()]
+                self._answer(200, {"items": items})
 
             def do_DELETE(self) -> None:
                 region.detach(self.path.rpartition("/")[2])
@@ -334,7 +354,7 @@ class Lab:
             "pod_subnet_cidr": "10.9.32.0/19",
             "pod_nsg_ids": ("ocid1.networksecuritygroup.oc1.lcl.pods",),
             "labels": {"tier": "app"},
-            "termination_grace_seconds": 5.0,
+            "termination_grace_seconds": 2.0,
             "nodes": tuple(
                 VirtualNode(
                     id=f"ocid1.virtualnode.oc1.lcl.{index}",
@@ -387,6 +407,15 @@ class Lab:
             time.sleep(0.1)
         raise AssertionError(f"not within {seconds} s: {what}; last answer: {answer}")
 
+    def schedulable(self) -> int:
+        """How many nodes are Ready and take pods."""
+        count = 0
+        for node in self.api.get("/api/v1/nodes")["items"]:
+            conditions = node.get("status", {}).get("conditions") or ()
+            ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+            count += ready and not node["spec"].get("taints") and not node["spec"].get("unschedulable")
+        return count
+
     def pod(self, name: str) -> Json | None:
         return self.api.try_get(f"/api/v1/namespaces/default/pods/{name}")
 
@@ -411,7 +440,9 @@ class Lab:
         try:
             found: Json = self.until(question, seconds, f"{name} {phase}")
         except AssertionError as error:
-            raise AssertionError(f"{error}; it is {(self.pod(name) or {}).get('status')}; events {self.events(name)}") from None
+            raise AssertionError(
+                f"{error}; it is {(self.pod(name) or {}).get('status')}; events {self.events(name)}"
+            ) from None
         return found
 
     def ready(self, name: str, seconds: float = 30) -> Json:
@@ -425,7 +456,9 @@ class Lab:
         try:
             found: Json = self.until(question, seconds, f"{name} Ready")
         except AssertionError as error:
-            raise AssertionError(f"{error}; it is {(self.pod(name) or {}).get('status')}; events {self.events(name)}") from None
+            raise AssertionError(
+                f"{error}; it is {(self.pod(name) or {}).get('status')}; events {self.events(name)}"
+            ) from None
         return found
 
     def logs(self, name: str, **query: str) -> str:
@@ -456,14 +489,18 @@ class _Client:
         self._context = context
         self._thread = _Inside(NAME)
 
-    def _call(self, method: str, path: str, body: Any = None, query: Any = None, kind: str = "application/json") -> httpx.Response:
+    def _call(
+        self, method: str, path: str, body: Any = None, query: Any = None, kind: str = "application/json"
+    ) -> httpx.Response:
         def work(client: httpx.Client) -> httpx.Response:
             content = None if body is None else json.dumps(body)
             return client.request(method, path, params=query, content=content, headers={"Content-Type": kind})
 
         response = self._thread.call(work, self._context)
         if response.status_code >= 400:
-            raise httpx.HTTPStatusError(f"{response.status_code} {response.text}", request=response.request, response=response)
+            raise httpx.HTTPStatusError(
+                f"{response.status_code} {response.text}", request=response.request, response=response
+            )
         return response
 
     def ready(self) -> bool:
@@ -497,6 +534,18 @@ class _Client:
 
     def delete(self, path: str, body: Json | None = None) -> None:
         self._call("DELETE", path, body)
+
+    def upgrade(self, path: str) -> httpx.Response:
+        """What `kubectl exec` begins with."""
+        headers = {
+            "Connection": "Upgrade",
+            "Upgrade": "SPDY/3.1",
+            "X-Stream-Protocol-Version": "v4.channel.k8s.io",
+        }
+        response = self._thread.call(lambda client: client.post(path, headers=headers), self._context)
+        if response.status_code >= 400:
+            raise httpx.HTTPStatusError(response.text, request=response.request, response=response)
+        return response
 
     def raw(self, work: Callable[[httpx.Client], httpx.Response], context: ssl.SSLContext) -> httpx.Response:
         """A request of any kind from inside the namespace."""

@@ -1,0 +1,527 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Virtual nodes against a real control plane, with real containers."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import signal
+import ssl
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from harness import IMAGE, NODES, Json, Lab
+
+from localregion.virtual_node.config import Taint
+
+pytestmark = [pytest.mark.programs, pytest.mark.timeout(300)]
+
+
+def state_of(pod: Json) -> Json:
+    """The state of the pod's only container."""
+    found: Json = pod["status"]["containerStatuses"][0]
+    return found
+
+
+def running(lab: Lab, name: str, restarts: int) -> Json:
+    """Wait until a pod's container runs for the `restarts`th time."""
+
+    def question() -> Json | None:
+        pod = lab.pod(name)
+        statuses = (pod or {}).get("status", {}).get("containerStatuses") or ()
+        return pod if any(s["restartCount"] == restarts and "running" in s["state"] for s in statuses) else None
+
+    found: Json = lab.until(question, 30, f"{name} running, {restarts} restarts")
+    return found
+
+
+def waiting(lab: Lab, name: str, reason: str) -> Json:
+    """Wait until a pod's container waits for a reason; its status."""
+
+    def question() -> Json | None:
+        statuses = (lab.pod(name) or {}).get("status", {}).get("containerStatuses") or ()
+        return next((s for s in statuses if s["state"].get("waiting", {}).get("reason") == reason), None)
+
+    found: Json = lab.until(question, 30, f"{name} waiting: {reason}")
+    return found
+
+
+def test_nodes_say_what_oke_says(lab: Lab) -> None:
+    domains = set()
+    for name in NODES:
+        node = lab.api.get(f"/api/v1/nodes/{name}")
+        labels = node["metadata"]["labels"]
+        assert labels["topology.kubernetes.io/zone"] == "LOCAL-1-AD-1"
+        assert labels["topology.kubernetes.io/region"] == "local-1"
+        assert labels["kubernetes.io/hostname"] == name
+        assert "node-role.kubernetes.io/virtual-node" in labels
+        assert labels["tier"] == "app"
+        domains.add(labels["oci.oraclecloud.com/fault-domain"])
+        annotation = node["metadata"]["annotations"]["oci.oraclecloud.com/virtual-node-pool-id"]
+        assert annotation == "ocid1.virtualnodepool.oc1.lcl.test"
+        assert node["spec"]["providerID"].startswith("ocid1.virtualnode.")
+        assert node["status"]["allocatable"]["pods"] == "1k" or node["status"]["allocatable"]["pods"] == "1000"
+        assert {"type": "InternalIP", "address": name} in node["status"]["addresses"]
+        assert node["status"]["nodeInfo"]["kubeletVersion"] == "v1.35.4"
+        lease = lab.api.get(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{name}")
+        assert lease["spec"]["holderIdentity"] == name
+    assert domains == {"FAULT-DOMAIN-1", "FAULT-DOMAIN-2", "FAULT-DOMAIN-3"}
+
+
+def test_environment_files_and_names(lab: Lab) -> None:
+    namespace = "/api/v1/namespaces/default"
+    lab.api.post(f"{namespace}/configmaps", {"metadata": {"name": "conf"}, "data": {"color": "blue", "a.txt": "A"}})
+    secret = {"metadata": {"name": "pass"}, "stringData": {"word": "geheim"}}
+    lab.api.post(f"{namespace}/secrets", secret)
+    lab.api.post(
+        f"{namespace}/services",
+        {"metadata": {"name": "my-db"}, "spec": {"ports": [{"name": "sql", "port": 3306}], "selector": {"a": "b"}}},
+    )
+    time.sleep(0.5)
+    script = (
+        "env; echo; cat /etc/resolv.conf /etc/hosts; cat /conf/a.txt /one/renamed /all/w /all/token; echo;"
+        " ls -ld /scratch /mem; touch /scratch/x /mem/y; ls /scratch /mem /sub; hostname; id -u; echo $0 $1;"
+        " touch /conf/new || echo read only"
+    )
+    lab.make_pod(
+        "wide",
+        {
+            "command": ["sh", "-c", script, "$(NAME)"],
+            "args": ["$(COMBINED)"],
+            "env": [
+                {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+                {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+                {"name": "WORD", "valueFrom": {"secretKeyRef": {"name": "pass", "key": "word"}}},
+                {"name": "COMBINED", "value": "$(WORD)-$(MY_DB_SERVICE_PORT)-$$(NAME)-$(NOPE)"},
+                {"name": "MAYBE", "valueFrom": {"configMapKeyRef": {"name": "no", "key": "k", "optional": True}}},
+            ],
+            "envFrom": [{"prefix": "C_", "configMapRef": {"name": "conf"}}],
+            "volumeMounts": [
+                {"name": "conf", "mountPath": "/conf"},
+                {"name": "one", "mountPath": "/one/renamed", "subPath": "renamed"},
+                {"name": "all", "mountPath": "/all"},
+                {"name": "mem", "mountPath": "/scratch"},
+                {"name": "mem", "mountPath": "/mem", "subPath": "deep"},
+                {"name": "mem", "mountPath": "/sub", "subPath": "deep"},
+            ],
+        },
+        restartPolicy="Never",
+        hostAliases=[{"ip": "10.1.2.3", "hostnames": ["old.example", "old"]}],
+        dnsConfig={"searches": ["extra.example"], "options": [{"name": "timeout", "value": "1"}]},
+        volumes=[
+            {"name": "conf", "configMap": {"name": "conf"}},
+            {"name": "one", "configMap": {"name": "conf", "items": [{"key": "color", "path": "renamed"}]}},
+            {
+                "name": "all",
+                "projected": {
+                    "sources": [
+                        {"secret": {"name": "pass", "items": [{"key": "word", "path": "w"}]}},
+                        {"serviceAccountToken": {"path": "token", "audience": "vault"}},
+                    ]
+                },
+            },
+            {"name": "mem", "emptyDir": {"medium": "Memory"}},
+        ],
+    )
+    pod = lab.phase("wide", "Succeeded")
+    text = lab.logs("wide")
+    ip = pod["status"]["podIP"]
+    values = dict(line.split("=", 1) for line in text.split("\n\n")[0].splitlines() if "=" in line)
+    assert values["NAME"] == "wide"
+    assert values["IP"] == ip
+    assert values["NODE"] == pod["spec"]["nodeName"]
+    assert values["WORD"] == "geheim"
+    assert values["COMBINED"] == "geheim-3306-$(NAME)-$(NOPE)"
+    assert values["C_color"] == "blue"
+    assert "MAYBE" not in values
+    assert values["KUBERNETES_SERVICE_HOST"] == "10.9.0.5"
+    assert values["KUBERNETES_SERVICE_PORT"] == "6443"
+    assert values["MY_DB_SERVICE_PORT_SQL"] == "3306"
+    assert "search default.svc.cluster.local svc.cluster.local cluster.local extra.example" in text
+    assert "nameserver 10.96.5.5" in text
+    assert "options ndots:5 timeout:1" in text
+    assert f"{ip}\twide" in text
+    assert "10.1.2.3\told.example\told" in text
+    assert "Ablue" in text.replace("\n", "")
+    token = next(word for word in text.split() if word.count(".") == 2 and len(word) > 300).removeprefix("bluegeheim")
+    body = token.removeprefix("Abluegeheim").split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    assert claims["aud"] == ["vault"]
+    assert claims["kubernetes.io"]["pod"]["name"] == "wide"
+    assert "drwxrwxrwx" in text
+    assert text.split("/sub:")[1].split()[0] == "y"
+    assert "\nwide\n0\nwide geheim-3306-$(NAME)-$(NOPE)\n" in text
+    assert "read only" in text
+    lab.delete("wide")
+    lab.gone("wide")
+
+
+def test_crash_loop(lab: Lab) -> None:
+    lab.make_pod("crash", {"command": ["sh", "-c", "echo run; exit 3"]})
+    status = waiting(lab, "crash", "CrashLoopBackOff")
+    # The first restart is at once, the second waits 10 s.
+    assert status["restartCount"] == 1
+    assert status["lastState"]["terminated"]["exitCode"] == 3
+    assert status["lastState"]["terminated"]["reason"] == "Error"
+    assert lab.pod("crash")["status"]["phase"] == "Running"  # type: ignore[index]
+    assert lab.logs("crash", previous="true") == "run\n"
+    assert ("Warning", "BackOff") in [event[:2] for event in lab.events("crash")]
+    lab.delete("crash")
+    lab.gone("crash")
+
+
+def test_pods_that_end(lab: Lab) -> None:
+    for name, script, policy, phase in (
+        ("done", "echo fertig", "Never", "Succeeded"),
+        ("bad", "exit 4", "Never", "Failed"),
+        ("done2", "exit 0", "OnFailure", "Succeeded"),
+    ):
+        lab.make_pod(name, {"command": ["sh", "-c", script]}, restartPolicy=policy)
+        ended = state_of(lab.phase(name, phase))["state"]["terminated"]
+        assert ended["exitCode"] == (4 if name == "bad" else 0)
+        assert ended["startedAt"] <= ended["finishedAt"]
+    assert lab.logs("done") == "fertig\n"
+    assert lab.logs("done", timestamps="true").split()[0].startswith("20")
+    for name in ("done", "bad", "done2"):
+        lab.delete(name)
+        lab.gone(name)
+
+
+def test_no_such_program(lab: Lab) -> None:
+    lab.make_pod("missing", {"command": ["/no/such"]}, restartPolicy="Never")
+    ended = state_of(lab.phase("missing", "Failed"))["state"]["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (128, "StartError")
+    assert "/no/such" in ended["message"]
+    lab.delete("missing")
+    lab.gone("missing")
+
+
+def test_readiness_and_liveness(lab: Lab) -> None:
+    probe = {"httpGet": {"path": "/", "port": "web"}, "periodSeconds": 1, "failureThreshold": 1}
+    lab.make_pod(
+        "web",
+        {
+            "command": ["perl", "/srv/http.pl"],
+            "ports": [{"name": "web", "containerPort": 8080}],
+            "readinessProbe": probe,
+            "livenessProbe": {"exec": {"command": ["sh", "-c", "test ! -e /tmp/dead"]}, "periodSeconds": 1},
+            "startupProbe": {"exec": {"command": ["ls", "/tmp"]}, "periodSeconds": 1},
+        },
+    )
+    pod = running(lab, "web", 0)
+    assert state_of(pod)["ready"] is False
+    number = state_of(pod)["containerID"].removeprefix("podman://")
+    lab.run(lab.podman.client.exec(number, ["touch", "/tmp/ok"]))
+    pod = lab.ready("web")
+    assert state_of(pod)["started"] is True
+    lab.run(lab.podman.client.exec(number, ["rm", "/tmp/ok"]))
+    lab.until(lambda: not state_of(lab.pod("web"))["ready"], 10, "web unready")  # type: ignore[arg-type]
+    assert any("503" in message for _, reason, message in lab.events("web") if reason == "Unhealthy")
+    lab.run(lab.podman.client.exec(number, ["touch", "/tmp/dead"]))
+    pod = running(lab, "web", 1)
+    assert "lastState" in state_of(pod)
+    assert ("Normal", "Killing", "Container main failed liveness probe, will be restarted") in lab.events("web")
+    lab.delete("web")
+    lab.gone("web")
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "spec", "word"),
+    [
+        ("init", {}, {"initContainers": [{"name": "i", "image": IMAGE}]}, "spec.initContainers"),
+        ("group", {}, {"securityContext": {"fsGroup": 1}}, "spec.securityContext.fsGroup"),
+        ("grpc", {"livenessProbe": {"grpc": {"port": 1}}}, {}, "livenessProbe.grpc"),
+        ("seccomp", {"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}, {}, "seccompProfile"),
+        ("path", {}, {"volumes": [{"name": "h", "hostPath": {"path": "/"}}]}, "hostPath"),
+    ],
+)
+def test_refused(lab: Lab, name: str, container: Json, spec: Json, word: str) -> None:
+    lab.make_pod(name, container, **spec)
+
+    def refused() -> Any:
+        status = (lab.pod(name) or {}).get("status", {})
+        return status if status.get("reason") == "ProviderFailed" else None
+
+    status = lab.until(refused, 10, f"{name} refused")
+    assert status["phase"] == "Pending"
+    assert word in status["message"]
+    assert lab.until(lambda: any(kind == "Warning" and word in text for kind, _, text in lab.events(name)), 5, "event")
+    lab.delete(name)
+    lab.gone(name)
+    lab.make_pod(f"{name}-once", container, restartPolicy="Never", **spec)
+    assert lab.phase(f"{name}-once", "Failed")["status"]["reason"] == "ProviderFailed"
+    lab.delete(f"{name}-once")
+    lab.gone(f"{name}-once")
+
+
+def test_image_that_is_not_there(lab: Lab) -> None:
+    lab.make_pod("noimage", {"image": "localhost/nothing:1"})
+    status = waiting(lab, "noimage", "ImagePullBackOff")
+    assert "Back-off pulling image" in status["state"]["waiting"]["message"]
+    reasons = [reason for _, reason, _ in lab.events("noimage")]
+    assert "Failed" in reasons
+    assert lab.pod("noimage")["status"]["phase"] == "Pending"  # type: ignore[index]
+    lab.make_pod("badname", {"image": "UPPER/case"})
+    waiting(lab, "badname", "InvalidImageName")
+    for name in ("noimage", "badname"):
+        lab.delete(name)
+        lab.gone(name)
+
+
+def test_secrets_that_come_later(lab: Lab) -> None:
+    lab.make_pod(
+        "early",
+        {"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "late", "key": "word"}}}]},
+    )
+    lab.make_pod("early2", volumes=[{"name": "v", "secret": {"secretName": "late"}}])
+    status = waiting(lab, "early", "CreateContainerConfigError")
+    assert status["state"]["waiting"]["message"] == 'secret "late" not found'
+    lab.until(lambda: any(r == "FailedMount" for _, r, _ in lab.events("early2")), 10, "FailedMount")
+    lab.api.post("/api/v1/namespaces/default/secrets", {"metadata": {"name": "late"}, "stringData": {"word": "x"}})
+    lab.ready("early")
+    lab.ready("early2")
+    for name in ("early", "early2"):
+        lab.delete(name)
+        lab.gone(name)
+
+
+def test_security(lab: Lab) -> None:
+    lab.make_pod(
+        "safe",
+        {
+            "command": ["sh", "-c", "id; touch /x || echo no; touch /tmp/x || echo none; cat /proc/self/status"],
+            "securityContext": {
+                "runAsUser": 1000,
+                "runAsGroup": 1001,
+                "runAsNonRoot": True,
+                "readOnlyRootFilesystem": True,
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+            },
+            "resources": {"limits": {"cpu": "500m", "memory": "64Mi"}},
+        },
+        restartPolicy="Never",
+    )
+    lab.phase("safe", "Succeeded")
+    text = lab.logs("safe")
+    assert "uid=1000(app) gid=1001" in text
+    assert "no\n" in text
+    assert "none\n" in text
+    assert "CapEff:\t0000000000000000" in text
+    assert "NoNewPrivs:\t1" in text
+    lab.make_pod("root", {"securityContext": {"runAsNonRoot": True}})
+    status = waiting(lab, "root", "CreateContainerConfigError")
+    assert "runAsNonRoot" in status["state"]["waiting"]["message"]
+    for name in ("safe", "root"):
+        lab.delete(name)
+        lab.gone(name)
+
+
+def test_out_of_memory(lab: Lab) -> None:
+    command = ["dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=2"]
+    container = {"command": command, "resources": {"limits": {"memory": "32Mi"}}}
+    lab.make_pod("greedy", container, restartPolicy="Never")
+    ended = state_of(lab.phase("greedy", "Failed"))["state"]["terminated"]
+    assert (ended["exitCode"], ended["reason"]) == (137, "OOMKilled")
+    lab.delete("greedy")
+    lab.gone("greedy")
+
+
+def test_deletion(lab: Lab) -> None:
+    # SIGTERM is heard: gone at once, long before the grace has passed.
+    lab.make_pod(
+        "polite",
+        {
+            "command": ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 0.1; done"],
+            "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "echo bye > /proc/1/fd/1"]}}},
+        },
+    )
+    lab.make_pod("deaf", {"command": ["sh", "-c", "trap '' TERM; while true; do sleep 0.1; done"]})
+    polite, deaf = lab.ready("polite"), lab.ready("deaf")
+    uids = {polite["metadata"]["uid"], deaf["metadata"]["uid"]}
+    began = time.monotonic()
+    lab.delete("polite")
+    lab.gone("polite")
+    assert time.monotonic() - began < 1.8
+    # Nobody waits for a pod that is deleted by force.
+    lab.delete("deaf")
+    time.sleep(0.5)
+    assert lab.pod("deaf") is not None
+    lab.delete("deaf", gracePeriodSeconds=0)
+    lab.gone("deaf", 2)
+    lab.until(
+        lambda: not [c for c in lab.containers() if c[3].get("okestack.pod-uid") in uids], 3, "containers removed"
+    )
+    for uid in uids:
+        assert not (lab.folder / "pool" / "pods" / uid).exists()
+        assert not [v for v in lab.region.vnics.values() if v["key"].endswith(uid)]
+
+
+def test_grace_is_the_regions(lab: Lab) -> None:
+    # terminationGracePeriodSeconds is ignored: 2 s here, whatever the pod says.
+    deaf = {"command": ["sh", "-c", "trap '' TERM; while true; do sleep 0.1; done"]}
+    lab.make_pod("deaf2", deaf, terminationGracePeriodSeconds=60)
+    lab.ready("deaf2")
+    began = time.monotonic()
+    lab.delete("deaf2")
+    lab.gone("deaf2")
+    assert 1.5 < time.monotonic() - began < 6
+
+
+def test_deadline(lab: Lab) -> None:
+    lab.make_pod("slow", activeDeadlineSeconds=2, restartPolicy="Never")
+    assert lab.phase("slow", "Failed")["status"]["reason"] == "DeadlineExceeded"
+    lab.delete("slow")
+    lab.gone("slow")
+
+
+def test_readiness_gate(lab: Lab) -> None:
+    lab.make_pod("gated", readinessGates=[{"conditionType": "example.test/lb"}])
+    pod = running(lab, "gated", 0)
+
+    def ready(pod: Json | None) -> Json:
+        found: Json = next(c for c in (pod or {})["status"]["conditions"] if c["type"] == "Ready")
+        return found
+
+    assert ready(pod)["reason"] == "ReadinessGatesNotReady"
+    lab.api.strategic(
+        "/api/v1/namespaces/default/pods/gated/status",
+        {"status": {"conditions": [{"type": "example.test/lb", "status": "True"}]}},
+    )
+    pod = lab.ready("gated")
+    assert not ready(pod).get("reason")
+    assert any(c["type"] == "example.test/lb" for c in pod["status"]["conditions"])
+    lab.delete("gated")
+    lab.gone("gated")
+
+
+def test_vnic_that_cannot_be_had(lab: Lab) -> None:
+    lab.region.broken = True
+    try:
+        lab.make_pod("lonely")
+        lab.until(lambda: any(r == "FailedCreatePodSandBox" for _, r, _ in lab.events("lonely")), 10, "event")
+    finally:
+        lab.region.broken = False
+    lab.ready("lonely")
+    lab.delete("lonely")
+    lab.gone("lonely")
+
+
+def test_kubectl_verbs_that_are_refused(lab: Lab) -> None:
+    lab.make_pod("plain")
+    lab.ready("plain")
+    base = "/api/v1/namespaces/default/pods/plain"
+    with pytest.raises(httpx.HTTPStatusError, match="not supported by virtual nodes"):
+        lab.logs("plain", follow="true")
+    for verb in ("exec?command=ls&stdout=true", "attach?stdout=true", "portforward?ports=80"):
+        with pytest.raises(httpx.HTTPStatusError, match="not supported by virtual nodes"):
+            lab.api.upgrade(f"{base}/{verb}")
+    lab.delete("plain")
+    lab.gone("plain")
+
+
+def test_kubelet_port(lab: Lab) -> None:
+    lab.make_pod("busy", {"command": ["sh", "-c", "i=0; while test $i -lt 200000; do i=$((i+1)); done; sleep 1000"]})
+    node = lab.ready("busy")["spec"]["nodeName"]
+    context = ssl.create_default_context(cafile=lab.ca)
+    url = f"https://{node}:10250/metrics/resource"
+    assert lab.api.raw(lambda client: client.get(url), context).status_code == 401
+    token = lab.api.post(
+        "/api/v1/namespaces/default/serviceaccounts/default/token",
+        {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}},
+    )["status"]["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    assert lab.api.raw(lambda client: client.get(url, headers=headers), context).status_code == 403
+    rule = {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]}
+    group = "/apis/rbac.authorization.k8s.io/v1"
+    lab.api.post(f"{group}/clusterroles", {"metadata": {"name": "metrics"}, "rules": [rule]})
+    lab.api.post(
+        f"{group}/clusterrolebindings",
+        {
+            "metadata": {"name": "metrics"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "metrics"},
+            "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "default"}],
+        },
+    )
+    # The refusal is remembered for a minute for this user and node, so another node answers.
+    proxied = lab.api.text(f"/api/v1/nodes/{node}/proxy/metrics/resource")
+    lines = [line for line in proxied.splitlines() if 'container="main",namespace="default",pod="busy"' in line]
+    names = {line.partition("{")[0] for line in lines}
+    assert "container_cpu_usage_seconds_total" in names
+    memory = next(line for line in lines if line.startswith("container_memory_working_set_bytes"))
+    assert float(memory.split()[-2]) > 100_000
+    summary = json.loads(lab.api.text(f"/api/v1/nodes/{node}/proxy/stats/summary"))
+    assert [pod["podRef"]["name"] for pod in summary["pods"]] == ["busy"]
+    assert lab.api.text(f"/api/v1/nodes/{node}/proxy/healthz") == "ok"
+    lab.delete("busy")
+    lab.gone("busy")
+
+
+def test_changed_labels_and_taints(lab: Lab) -> None:
+    base = lab.config()
+    path = f"/api/v1/nodes/{NODES[0]}"
+    lab.api.merge(path, {"metadata": {"labels": {"mine": "yes"}}})
+    lab.change(dataclasses.replace(base, labels={"other": "1"}, taints=(Taint("only", "NoSchedule", "x"),)))
+    taint = {"key": "only", "effect": "NoSchedule", "value": "x"}
+    node = lab.until(
+        lambda: (lambda n: n if n["spec"].get("taints") == [taint] else None)(lab.api.get(path)), 10, "taint"
+    )
+    labels = node["metadata"]["labels"]
+    assert labels["other"] == "1"
+    assert "tier" not in labels
+    assert labels["mine"] == "yes"
+    lab.change(base)
+    lab.until(lambda: lab.schedulable() == 3, 10, "no taint")
+    assert lab.api.get(path)["metadata"]["labels"]["tier"] == "app"
+
+
+def test_a_killed_kubelet_takes_its_containers_over(lab: Lab) -> None:
+    lab.make_pod("stays", {"readinessProbe": {"exec": {"command": ["true"]}, "periodSeconds": 1}})
+    lab.make_pod("dies", {"command": ["sh", "-c", "echo begun; exec sleep 1000"]})
+    lab.make_pod("leaves")
+    before = {name: state_of(lab.ready(name)) for name in ("stays", "dies", "leaves")}
+    lab.stop_kubelet(signal.SIGKILL)
+    number = before["dies"]["containerID"].removeprefix("podman://")
+    lab.run(lab.podman.client.kill(number))
+    lab.delete("leaves", gracePeriodSeconds=0)
+    lab.gone("leaves")
+    lab.start_kubelet()
+    again = running(lab, "dies", 1)
+    assert state_of(again)["lastState"]["terminated"]["exitCode"] == 137
+    time.sleep(1.5)
+    stays = state_of(lab.ready("stays"))
+    assert (stays["containerID"], stays["restartCount"]) == (before["stays"]["containerID"], 0)
+    assert stays["state"] == before["stays"]["state"]
+    gone = before["leaves"]["containerID"].removeprefix("podman://")
+    lab.until(lambda: gone not in [c[0] for c in lab.containers()], 10, "orphan removed")
+    lab.until(lambda: len(lab.region.vnics) == 2, 10, "orphan's VNIC detached")
+    for name in ("stays", "dies"):
+        lab.delete(name)
+        lab.gone(name)
+
+
+def test_a_node_leaves(lab: Lab) -> None:
+    base = lab.config()
+    leaving = base.nodes[2]
+    lab.make_pod("guest", nodeName=leaving.name)
+    lab.ready("guest")
+    lab.change(dataclasses.replace(base, nodes=(*base.nodes[:2], dataclasses.replace(leaving, state="DELETING"))))
+    lab.until(lambda: lab.api.try_get(f"/api/v1/nodes/{leaving.name}") is None, 20, "node gone")
+    assert lab.pod("guest") is None
+    lab.change(dataclasses.replace(base, nodes=base.nodes[:2]))
+    time.sleep(0.5)
+    lab.change(base)
+    lab.until(lambda: lab.schedulable() == 3, 20, "node back")
+
+
+def test_nothing_is_left(lab: Lab) -> None:
+    """The last test: with all pods deleted there is no container, VNIC or folder."""
+    lab.until(lambda: not lab.containers(), 10, "no container")
+    assert lab.region.vnics == {}
+    pods = Path(lab.folder / "pool" / "pods")
+    assert list(pods.iterdir()) == []
