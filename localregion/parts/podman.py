@@ -215,9 +215,10 @@ def _bare(image_id: str) -> str:
 class Podman:
     """A client of the region's podman. Safe to use from several tasks; one object for each event loop."""
 
-    def __init__(self, socket: Path, *, cgroup_parent: str) -> None:
+    def __init__(self, socket: Path, *, cgroup_parent: str, registries: Mapping[str, str] | None = None) -> None:
         self.socket = socket
         self.cgroup_parent = cgroup_parent
+        self.registries = dict(registries or {})
         transport = httpx.AsyncHTTPTransport(uds=str(socket), limits=httpx.Limits(max_connections=256))
         self._http = httpx.AsyncClient(
             transport=transport, base_url="http://podman", timeout=httpx.Timeout(120.0, connect=10.0), trust_env=False
@@ -230,7 +231,7 @@ class Podman:
     def open(cls, containers: Path) -> Podman:
         """The client for a containers folder that a `PodmanService` has prepared."""
         known = json.loads((containers / _MARKER).read_text())
-        return cls(Path(known["socket"]), cgroup_parent=known["cgroup_parent"])
+        return cls(Path(known["socket"]), cgroup_parent=known["cgroup_parent"], registries=known["registries"])
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -319,7 +320,11 @@ class Podman:
     async def _pull(self, reference: str, credentials: Credentials | None, timeout: float) -> None:
         headers = {}
         if credentials is not None:
-            headers["X-Registry-Auth"] = _registry_auth(credentials)
+            # By host, that of the real place too: plain X-Registry-Auth is not sent where a prefix leads elsewhere.
+            # (podman keeps it in a file under its TMPDIR, 0600 in a 0700 folder, until the pull has ended.)
+            host = reference.partition("/")[0]
+            known = {"username": credentials.username, "password": credentials.password}
+            headers["X-Registry-Config"] = _base64(dict.fromkeys((host, self.registries.get(host, host)), known))
         response = await self._call(
             "POST",
             "/images/pull",
@@ -342,6 +347,10 @@ class Podman:
     ) -> None:
         """Push an image of the storage to `destination` (a full reference). Raises ImageError."""
         headers = {"X-Registry-Auth": _registry_auth(credentials)} if credentials else {}
+        # Where a prefix leads holds for pulls only.
+        for prefix, address in self.registries.items():
+            if destination.startswith(f"{prefix}/"):
+                destination = address + destination.removeprefix(prefix)
         response = await self._call(
             "POST",
             f"/images/{_quote(reference)}/push",
@@ -631,9 +640,12 @@ def _quote(reference: str) -> str:
     return reference.replace("%", "%25").replace("@", "%40")
 
 
-def _registry_auth(credentials: Credentials) -> str:
-    document = {"username": credentials.username, "password": credentials.password}
+def _base64(document: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(document).encode()).decode()
+
+
+def _registry_auth(credentials: Credentials) -> str:
+    return _base64({"username": credentials.username, "password": credentials.password})
 
 
 def _pull_reason(message: str) -> str:
@@ -682,7 +694,7 @@ class PodmanService:
     def client(self) -> Podman:
         """A client for the daemon's own use; made once."""
         if self._client is None:
-            self._client = Podman(self.socket, cgroup_parent=self.cgroup_parent)
+            self._client = Podman(self.socket, cgroup_parent=self.cgroup_parent, registries=self.registries)
         return self._client
 
     @property
@@ -729,9 +741,11 @@ class PodmanService:
         lines = ["unqualified-search-registries = []", 'short-name-mode = "enforcing"']
         for prefix, address in self.registries.items():
             lines += ["[[registry]]", f"prefix = {_toml(prefix)}", f"location = {_toml(address)}", "insecure = true"]
+            lines += ["[[registry]]", f"location = {_toml(address)}", "insecure = true"]
         (folder / "registries.conf").write_text("\n".join(lines) + "\n")
         marker = self.containers / _MARKER
-        marker.write_text(json.dumps({"socket": str(self.socket), "cgroup_parent": self.cgroup_parent}))
+        known = {"socket": str(self.socket), "cgroup_parent": self.cgroup_parent, "registries": self.registries}
+        marker.write_text(json.dumps(known))
 
     async def start(self) -> None:
         """Start the service, ready when it answers."""

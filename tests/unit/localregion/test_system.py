@@ -1,0 +1,70 @@
+"""The preflight of the machine: one message with all that is wrong."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from localregion import system
+
+
+def test_all_problems_come_in_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(system, "_program", lambda name: name not in ("podman", "haproxy", "mysql_install_db"))
+    with socket.create_server(("127.82.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / "state").write_text("a file")
+        with pytest.raises(system.SystemUnfit) as caught:
+            system.require(listen=[("127.82.0.1", port), ("127.82.0.2", port)], folders=[tmp_path / "state"])
+    text = str(caught.value)
+    assert "not run by root" in text
+    assert "programs are missing: podman, mysql_install_db, haproxy" in text
+    assert "apt-get install --no-install-recommends podman mariadb-server-core haproxy" in text
+    assert f"127.82.0.1:{port} is taken" in text and f"(process {os.getpid()})" in text
+    assert "127.82.0.2" not in text
+    assert f"{tmp_path / 'state'} is not a folder" in text
+    assert "OKESTACK_NETWORK" in text
+
+
+def test_other_systems_are_told_so_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system.platform, "system", lambda: "Darwin")
+    problems = system.check(listen=[("127.0.0.1", 1)])
+    assert [problem.what for problem in problems] == ["it runs Darwin, and network namespaces are Linux's"]
+
+
+def test_too_little_room_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    usage = type("Usage", (), {"free": 3 * 1024**3})
+    monkeypatch.setattr(system.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(system, "_read", lambda path: "MemTotal:  2097152 kB\n" if "meminfo" in path else "overlay")
+    said = " ".join(str(problem) for problem in system.check(folders=[tmp_path / "not" / "there"], programs=False))
+    assert "2.0 GiB of memory" in said and "3.0 GiB free" in said
+    # What is built needs no room any more.
+    (tmp_path / "programs" / "current").mkdir(parents=True)
+    said = " ".join(str(problem) for problem in system.check(folders=[tmp_path], programs=False))
+    assert "GiB free" not in said
+
+
+def test_nothing_is_installed_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(system, "_program", lambda name: name != "haproxy")
+    monkeypatch.setattr(system.subprocess, "run", lambda *args, **kwargs: pytest.fail("something was run"))
+    with pytest.raises(system.SystemUnfit, match="apt-get install --no-install-recommends haproxy"):
+        system.install()
+    monkeypatch.setattr(system, "_program", lambda name: True)
+    assert system.install() == []
+
+
+def test_no_service_is_started_while_packages_are_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(system, "Path", lambda path: policy if "policy-rc.d" in str(path) else Path(path))
+    with system._no_services():
+        assert "exit 101" in policy.read_text() and policy.stat().st_mode & 0o111
+    assert not policy.exists()
+    # Someone's own policy stands.
+    policy.write_text("theirs")
+    with system._no_services():
+        assert policy.read_text() == "theirs"
+    assert policy.read_text() == "theirs"
