@@ -13,12 +13,14 @@ import contextlib
 import hashlib
 import logging
 import shutil
+import signal
+import socket
 import ssl
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
@@ -29,6 +31,9 @@ from localregion.iam import Principal, resource_principal
 from localregion.services import containerengine_model as model
 from localregion.services.base import Call, Kind, Record, Reply, Service, WorkRequest, related_not_found
 from localregion.virtual_node import config as node_config
+
+if TYPE_CHECKING:
+    from localregion.services.network import Network
 
 Doc = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -86,6 +91,7 @@ class ContainerEngine(Service):
         super().__init__(region)
         self._live: dict[str, _Running] = {}
         self._programs: Any = None
+        self._internal: Any = None
 
     # Life of the service
 
@@ -96,10 +102,32 @@ class ContainerEngine(Service):
 
             self._programs = programs.default()
             self._programs.start()
+            await self._serve_internal()
             for cluster in self.living("cluster"):
                 if cluster.state in ("ACTIVE", "UPDATING") or cluster.private.get("started"):
                     self.region.tasks.spawn(self._come_back(cluster.id), f"cluster {cluster.id}")
         await super().resume()
+
+    @property
+    def _internal_socket(self) -> Path:
+        return Path(self.region.settings.state) / "internal.sock"
+
+    async def _serve_internal(self) -> None:
+        """The internal API, for the processes of virtual nodes."""
+        from localregion.api.internal import internal_app
+        from localregion.parts.authentication import Server
+
+        if self._internal is not None:
+            return
+        path = self._internal_socket
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen(128)
+        listener.setblocking(False)
+        self._internal = Server(internal_app(self.region), listener)
+        self._internal.start()
 
     async def _come_back(self, cluster_id: str) -> None:
         """Bring a cluster's parts back after a restart of the region; try again until it works."""
@@ -123,8 +151,16 @@ class ContainerEngine(Service):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(self._stop_parts(cluster_id) for cluster_id in list(self._live)), return_exceptions=True)
+        if self._internal is not None:
+            await self._internal.stop()
+            self._internal = None
+            self._internal_socket.unlink(missing_ok=True)
         if self._programs is not None:
             await self._programs.stop()
+
+    @property
+    def _network_service(self) -> Network:
+        return cast("Network", self.region.services["network"])
 
     # Clusters
 
@@ -268,7 +304,7 @@ class ContainerEngine(Service):
 
     async def _attach_endpoint(self, cluster: Record) -> Any:
         config = cluster.doc["endpointConfig"]
-        return await self.region.services["network"].attach_vnic(
+        return await self._network_service.attach_vnic(
             subnet_id=config["subnetId"],
             display_name="kubernetes-api",
             owner_id=cluster.id,
@@ -291,7 +327,7 @@ class ContainerEngine(Service):
         folder = self.folder(cluster_id) / "run"
         if len(str(folder)) < 80:
             return folder
-        return Path("/run") / f"{self.region.settings.prefix}-{_short(cluster_id)}"
+        return Path("/run") / self.region.settings.prefix / _short(cluster_id)
 
     async def _bring_up(self, cluster: Record, say: Callable[[str], None]) -> Doc:
         """Network, control plane, doors and controllers of a cluster; idempotent. Gives its endpoints."""
@@ -436,11 +472,8 @@ class ContainerEngine(Service):
     async def _tear_down(self, cluster: Record) -> None:
         """Parts, addresses and data of a cluster."""
         await self._stop_parts(cluster.id)
-        network = self.region.services["network"]
-        vnic = await self._attach_endpoint(cluster)
-        if vnic.public_ip and not self.region.settings.pure:
-            await self.region.fabric.unexpose(vnic.public_ip)
-        await network.detach_vnic(vnic.id)
+        for vnic in self._network_service.vnics_of(cluster.id):
+            await self._network_service.detach_vnic(vnic.id)
         await asyncio.to_thread(shutil.rmtree, self.folder(cluster.id), ignore_errors=True)
 
     async def list_clusters(self, call: Call) -> Reply:
@@ -506,10 +539,9 @@ class ContainerEngine(Service):
     async def _cluster_updated(self, cluster: Record, request: WorkRequest | None) -> Mapping[str, Any]:
         changes: Doc = cluster.private.get("update") or {}
         if "endpointConfig" in changes:
-            network = self.region.services["network"]
+            network = self._network_service
             vnic = await self._attach_endpoint(cluster)
-            if (set_groups := getattr(network, "set_vnic_nsgs", None)) is not None:
-                await set_groups(vnic.id, changes["endpointConfig"]["nsgIds"])
+            await network.set_vnic_groups(vnic.id, changes["endpointConfig"]["nsgIds"])
         return changes
 
     async def delete_cluster(self, call: Call) -> Reply:
@@ -534,6 +566,9 @@ class ContainerEngine(Service):
 
     async def _cluster_deleted(self, cluster: Record, request: WorkRequest | None) -> Mapping[str, Any]:
         for pool in self.living("virtual_node_pool", parent=cluster.id):
+            if cluster.id in self._live:
+                # Pods end with their cluster.
+                await self._remove_nodes(pool, self._nodes(pool), 0.0)
             await self._forget_pool(pool)
             self.retire(pool)
         await self._drop_dns(cluster)
@@ -692,7 +727,6 @@ class ContainerEngine(Service):
         if leaving:
             say(f"Deleting {len(leaving)} virtual node{'s' if len(leaving) > 1 else ''}")
             await self._remove_nodes(pool, leaving, self.clock.seconds(60))
-        await self._drop_unused(pool)
         await self.clock.sleep_until(pool.private.get("due", 0))
         fresh = self._fresh(pool.id)
         fresh.private.pop("stale", None)
@@ -704,7 +738,7 @@ class ContainerEngine(Service):
         tags = pool.doc.get("virtualNodeTags") or {}
         kind = self.kind("virtual_node")
         node_id = kind.ocid()
-        address = await self.region.services["network"].hold_address(
+        address = await self._network_service.hold_address(
             subnet_id=subnet_id,
             display_name="virtual-node",
             owner_id=node_id,
@@ -722,13 +756,6 @@ class ContainerEngine(Service):
             state="CREATING", compartment=pool.compartment, parent=pool.id, record_id=node_id,
             private={"vnic": address.id},
         )  # fmt: skip
-
-    async def _drop_unused(self, pool: Record) -> None:
-        """Addresses taken for nodes whose records a crash kept from being written."""
-        network = self.region.services["network"]
-        if (find := getattr(network, "vnics_of", None)) is None:
-            return
-        del find  # owners are node ids: attach is idempotent by them, and a node without a record has none
 
     async def _run_pool(self, pool: Record) -> None:
         """Write the pool's configuration and have its process read it."""
@@ -762,8 +789,6 @@ class ContainerEngine(Service):
             )
             await process.start()
         elif changed:
-            import signal
-
             process.send_signal(signal.SIGHUP)
 
     def _all_nodes(self, cluster_id: str | None) -> list[Record]:
@@ -801,7 +826,7 @@ class ContainerEngine(Service):
             cluster_domain="cluster.local",
             service_cidr=plane.services.cidr,
             region_netns=self.region.fabric.root,
-            internal_socket=str(settings.control_socket),
+            internal_socket=str(self._internal_socket),
             state_dir=str(self._pool_folder(pool)),
             containers_dir=str(Path(settings.state) / "containers"),
             pod_subnet_id=pods["subnetId"],
@@ -841,21 +866,23 @@ class ContainerEngine(Service):
         await running.plane.start_dns(DnsPlace(vnic.netns, vnic.private_ip))
 
     async def _dns_vnic(self, cluster_id: str, place: Doc) -> Any:
-        return await self.region.services["network"].attach_vnic(
-            subnet_id=place["subnet"], display_name="coredns", owner_id=cluster_id, nsg_ids=tuple(place["nsgs"])
+        return await self._network_service.attach_vnic(
+            subnet_id=place["subnet"],
+            display_name="coredns",
+            owner_id=f"{cluster_id}/dns",
+            nsg_ids=tuple(place["nsgs"]),
         )
 
     async def _drop_dns(self, cluster: Record) -> None:
         cluster = self._fresh(cluster.id)
-        place = cluster.private.pop("dns_subnet", None)
-        if place is None or self.region.settings.pure:
+        if cluster.private.pop("dns_subnet", None) is None:
             return
         running = self._live.get(cluster.id)
         if running is not None:
             with contextlib.suppress(Exception):
                 await running.plane.stop_dns()
-        vnic = await self._dns_vnic(cluster.id, place)
-        await self.region.services["network"].detach_vnic(vnic.id)
+        for vnic in self._network_service.vnics_of(f"{cluster.id}/dns"):
+            await self._network_service.detach_vnic(vnic.id)
         self.store.save(cluster, etag=False)
 
     async def _node_object(self, pool: Record, node: Record) -> Doc | None:
@@ -879,9 +906,15 @@ class ContainerEngine(Service):
             if asyncio.get_running_loop().time() > deadline:
                 raise ServiceError(
                     500, "InternalServerError",
-                    f"{len(waiting)} virtual nodes are not Ready after {NODE_READY_SECONDS:.0f} s",
+                    f"{len(waiting)} virtual nodes are not Ready after {NODE_READY_SECONDS:.0f} s"
+                    + self._pool_log_end(pool),
                 )  # fmt: skip
             await asyncio.sleep(0.3)
+
+    def _pool_log_end(self, pool: Record) -> str:
+        running = self._live.get(pool.parent or "")
+        process = running.pools.get(pool.id) if running else None
+        return f": {process.log_end(300)}" if process is not None else ""
 
     async def _is_ready(self, pool: Record, node: Record) -> bool:
         try:
@@ -915,7 +948,7 @@ class ContainerEngine(Service):
                 if left:
                     await asyncio.sleep(0.3)
         for node in nodes:
-            await self.region.services["network"].detach_vnic(node.private["vnic"])
+            await self._network_service.detach_vnic(node.private["vnic"])
             self.retire(self._fresh(node.id))
         if not self.region.settings.pure:
             await self._run_pool(pool)
@@ -956,8 +989,11 @@ class ContainerEngine(Service):
         if process is not None:
             await process.stop()
         for node in self._nodes(pool):
-            await self.region.services["network"].detach_vnic(node.private["vnic"])
+            await self._network_service.detach_vnic(node.private["vnic"])
             self.retire(node)
+        # Of pods that were not there to be evicted any more.
+        for vnic in self._network_service.vnics_of(pool.id):
+            await self._network_service.detach_vnic(vnic.id)
         others = [other for other in self.living("virtual_node_pool", parent=pool.parent) if other.id != pool.id]
         cluster = self.store.find(pool.parent or "")
         if not others and cluster is not None:
