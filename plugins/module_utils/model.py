@@ -160,7 +160,8 @@ class ResourceType:
     """A resource type of Oracle's API, as data.
 
     Names follow from ``name`` where the SDK is regular; ``client`` is ``package.Class``.
-    ``unmanaged`` lists the fields of the SDK's create and update models that are no options, each with the reason.
+    ``unmanaged`` lists the fields of the SDK's create and update models that are no options, each with the reason; one
+    of a nested model by its path (``backup_policy.copy_policies``).
     """
 
     name: str
@@ -203,10 +204,6 @@ class ResourceType:
     @property
     def sdk_noun(self) -> str:
         return self.noun or self.name
-
-    @property
-    def id_argument(self) -> str:
-        return f"{self.sdk_noun}_id"
 
     @property
     def create_operation(self) -> str:

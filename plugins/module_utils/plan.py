@@ -172,7 +172,7 @@ def _calls(type_: ResourceType, changed: Sequence[tuple[Field, Any, Any]], obser
     update: Document = {}
     for field, old, new in changed:
         if field.change is Change.MOVE:
-            calls.append(Call(type_.move_operation, {field.name: new}, guarded=True))
+            calls.append(Call(type_.move_operation, {field.name: new}))  # those of the network take no if-match
         elif field.change is Change.STEPS:
             if field.steps is None:
                 raise PlanError(f"{type_.name}.{field.name} declares no steps")

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
@@ -19,9 +20,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
 )
 
 CLIENT = "container_engine.ContainerEngineClient"
-_STATES = States(
-    ready=("ACTIVE",), resting=("NEEDS_ATTENTION",), failed=("FAILED",), gone=("DELETED",), going=("DELETING",)
-)
+_STATES = States(ready=("ACTIVE",), failed=("FAILED",), gone=("DELETED",), going=("DELETING",))
 
 
 def _endpoint_steps(before: Any, after: Any, observed: Document) -> list[Call]:
@@ -95,7 +94,15 @@ OKE_CLUSTER = ResourceType(
             ),
         ),
     ),
-    unmanaged={"image_policy_config": "not managed yet"},
+    unmanaged={
+        "image_policy_config": "not managed yet",
+        "endpoint_config.security_attributes": "not managed yet",
+        "options.ip_families": "OKE virtual nodes are IPv4 only",
+        "options.add_ons": "dashboard and Tiller, which virtual nodes do not run",
+        "options.admission_controller_options": "pod security policies, which Kubernetes 1.25 dropped",
+        "options.open_id_connect_token_authentication_config": "not managed yet",
+        "options.open_id_connect_discovery": "not managed yet",
+    },
 )
 
 _KEY_VALUE = (Field("key", required=True), Field("value"))
@@ -127,7 +134,7 @@ VIRTUAL_NODE_POOL = ResourceType(
     name_filter="name",
     list_complete=False,
     move=False,
-    states=_STATES,
+    states=replace(_STATES, resting=("NEEDS_ATTENTION",)),
     usable=_nodes_active,
     wait_timeout=2400,
     checks=(_pool_problems,),

@@ -209,6 +209,10 @@ ROUTE_TABLE = ResourceType(
             ),
         ),
     ),
+    unmanaged={
+        "route_rules.cidr_block": "deprecated by the service in favour of destination",
+        "route_rules.route_type": "the service tells by it which rules it added itself",
+    },
 )
 
 PORT_RANGE = (Field("min", type="int", required=True), Field("max", type="int", required=True))

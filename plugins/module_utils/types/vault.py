@@ -77,7 +77,14 @@ VAULT_KEY = ResourceType(
         Field("is_auto_rotation_enabled", type="bool"),
         Field("auto_key_rotation_details", type="dict", fields=(Field("rotation_interval_in_days", type="int"),)),
     ),
-    unmanaged={"external_key_reference": "keys outside of the Vault encrypt no secrets"},
+    unmanaged={
+        "external_key_reference": "keys outside of the Vault encrypt no secrets",
+        "auto_key_rotation_details.time_of_schedule_start": "the day it is declared",
+        "auto_key_rotation_details.time_of_next_rotation": "told by the service",
+        "auto_key_rotation_details.time_of_last_rotation": "told by the service",
+        "auto_key_rotation_details.last_rotation_status": "told by the service",
+        "auto_key_rotation_details.last_rotation_message": "told by the service",
+    },
 )
 
 # --- secrets -----------------------------------------------------------------------------------------------------

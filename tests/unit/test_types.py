@@ -1,0 +1,257 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every declared type, held against the SDK: fields, kinds, choices, states, operations and their arguments."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.okestack.oci.plugins.module_utils import registry
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import to_model
+from ansible_collections.okestack.oci.plugins.module_utils.model import Call, Change, Field, ResourceType, camel
+from ansible_collections.okestack.oci.plugins.module_utils.plan import plan_present
+
+TYPES = registry.types()
+every_type = pytest.mark.parametrize("type_", TYPES.values(), ids=TYPES)
+
+TRANSLATED = {("vault_secret", "content"), ("mysql_db_system", "admin_password_secret_id")}
+"""Options of ours that become another field of the service's model when they are sent (``encode``)."""
+
+PASSING = re.compile(
+    r"^(CREATING|UPDATING|PROVISIONING|ENABLING|DISABLING|CANCELLING_DELETION|RESTORING|BACKUP_IN_PROGRESS"
+    r"|INACTIVE|DELETING|UNKNOWN_ENUM_VALUE)$"
+)
+"""States that go by themselves: waited through (INACTIVE is told apart by the types that rest in it)."""
+
+
+def models(type_: ResourceType) -> Any:
+    return importlib.import_module(f"oci.{type_.package}.models")
+
+
+def create_model(type_: ResourceType) -> type:
+    made: type = getattr(models(type_), type_.create_model or camel(type_.create_operation) + "Details")
+    return made
+
+
+def update_model(type_: ResourceType) -> type:
+    made: type = getattr(models(type_), type_.update_model or camel(type_.update_operation) + "Details")
+    return made
+
+
+def client(type_: ResourceType) -> type:
+    package, _, name = type_.client.partition(".")
+    made: type = getattr(importlib.import_module(f"oci.{package}"), name)
+    return made
+
+
+def attributes(room: Any, model: Any) -> dict[str, str]:
+    """The attributes of a model and of all that derive from it, with their declared types."""
+    found = dict(model().swagger_types)
+    if hasattr(model, "get_subtype"):
+        for candidate in vars(room).values():
+            if inspect.isclass(candidate) and issubclass(candidate, model):
+                found |= candidate().swagger_types
+    return found
+
+
+def nested_model(room: Any, declared: str) -> type | None:
+    inner = declared.removeprefix("list[").removesuffix("]")
+    found = getattr(room, inner.rpartition(".")[2], None)
+    return found if inspect.isclass(found) else None
+
+
+def undeclared(room: Any, model: type, fields: tuple[Field, ...], path: str = "") -> Iterator[str]:
+    """Paths of a model, nested ones too, for which there is no field. A nested model without fields is one gap."""
+    by_name = {f.name: f for f in fields}
+    for name, declared in attributes(room, model).items():
+        inner = nested_model(room, declared)
+        if name not in by_name:
+            yield f"{path}{name}"
+        elif inner is not None:
+            yield from undeclared(room, inner, by_name[name].fields, f"{path}{name}.")
+
+
+@every_type
+def test_all_that_the_service_takes_is_declared_or_left_out_for_a_reason(type_: ResourceType) -> None:
+    room = models(type_)
+    gaps = {
+        path
+        for model in (create_model(type_), update_model(type_))
+        for path in undeclared(room, model, type_.all_fields)
+    }
+    assert gaps == set(type_.unmanaged), "undeclared and without a reason, or a reason for what is declared or gone"
+    assert all(type_.unmanaged.values())
+
+
+KINDS = {"str": "str", "int": "int", "bool": "bool", "float": "float", "datetime": "str"}
+
+
+def kind_of(declared: str) -> tuple[str, str | None]:
+    """The option's type and elements for a type as the SDK declares it."""
+    if declared.startswith("list["):
+        return "list", KINDS.get(declared[5:-1], "dict")
+    return KINDS.get(declared, "dict"), None
+
+
+def misfits(type_: ResourceType, model: type, fields: tuple[Field, ...], path: str = "") -> Iterator[str]:
+    room = models(type_)
+    declared = attributes(room, model)
+    for field in fields:
+        if field.name not in declared:
+            continue
+        where = f"{path}{field.name}"
+        if (field.type, field.elements) != kind_of(declared[field.name]):
+            yield f"{where}: {field.type} of {field.elements}, the SDK has {declared[field.name]}"
+        known = values(room, model, field.name)
+        if field.choices and not set(field.choices) <= known:
+            yield f"{where}: {set(field.choices) - known} are no values of it"
+        inner = nested_model(room, declared[field.name])
+        if inner is not None and field.fields:
+            yield from misfits(type_, inner, field.fields, f"{where}.")
+            unknown = {f.name for f in field.fields} - set(attributes(room, inner))
+            if unknown and inner is nested_model(room, attributes(room, create_model(type_)).get(field.name, "")):
+                yield f"{where}: {unknown} are no attributes of {inner.__name__}"
+
+
+def values(room: Any, model: type, name: str) -> set[str]:
+    """All values the SDK names for an attribute, in this model or the one it reads it from."""
+    prefix = f"{name.upper()}_"
+    holders = [model, *(c for c in vars(room).values() if inspect.isclass(c) and _same_family(c, model))]
+    return {v for h in holders for n, v in vars(h).items() if n.startswith(prefix) and isinstance(v, str)}
+
+
+def _same_family(candidate: type, model: type) -> bool:
+    def stem(c: type) -> str:
+        return c.__name__.removeprefix("Create").removeprefix("Update").removeprefix("Add").removesuffix("Details")
+
+    return stem(candidate) == stem(model) or issubclass(candidate, model)
+
+
+@every_type
+def test_fields_are_of_the_kind_the_service_takes(type_: ResourceType) -> None:
+    found = [*misfits(type_, create_model(type_), type_.all_fields), *misfits(type_, update_model(type_), type_.fields)]
+    assert found == []
+
+
+@every_type
+def test_fields_change_the_way_the_service_can(type_: ResourceType) -> None:
+    """What changes in place is in the update model; what is sent with a create is in the create model."""
+    made, changed = (set(m().swagger_types) for m in (create_model(type_), update_model(type_)))
+    wrong = []
+    for field in type_.all_fields:
+        if (type_.name, field.name) in TRANSLATED:
+            continue
+        if field.on_create != (field.name in made):
+            wrong.append(f"{field.name}: on_create is {field.on_create}")
+        if field.change is Change.UPDATE and field.name not in changed:
+            wrong.append(f"{field.name}: not in the update model")
+        if field.change is Change.REPLACE and field.name in changed:
+            wrong.append(f"{field.name}: the service can change it in place")
+        if field.change is Change.STEPS and field.steps is None:
+            wrong.append(f"{field.name}: has no steps")
+    assert wrong == []
+
+
+@every_type
+def test_what_is_compared_is_shown(type_: ResourceType) -> None:
+    """A field that is compared must be in what get shows, else each run would change it."""
+    shown = set(getattr(models(type_), type_.read_model)().swagger_types)
+    hidden = {f.name for f in type_.all_fields if f.change is not Change.ONCE and (f.read or f.name) not in shown}
+    assert not hidden or type_.complete, f"{hidden}: nothing shows them"
+    assert hidden == {"vault_secret": {"content"}, "network_security_group": {"security_rules"}}.get(type_.name, set())
+
+
+@every_type
+def test_states_are_the_services(type_: ResourceType) -> None:
+    model = getattr(models(type_), type_.read_model)
+    known = {v for n, v in vars(model).items() if n.startswith("LIFECYCLE_STATE_") and isinstance(v, str)}
+    states = type_.states
+    told = {*states.ready, *states.failed, *states.gone, *states.going, *states.scheduled, *states.resting}
+    assert told <= known, f"{told - known} are no states of it"
+    assert {s for s in known - told if not PASSING.match(s)} == set()
+
+
+def keyword_arguments(type_: ResourceType, operation: str) -> set[str]:
+    """The arguments an operation of the SDK takes: those of its signature, and those it lists in its source."""
+    method = getattr(client(type_), operation)
+    listed = re.search(r"expected_kwargs = \[(.*?)\]", inspect.getsource(method), re.DOTALL)
+    return {*inspect.signature(method).parameters, *re.findall(r'"(\w+)"', listed[1] if listed else "")}
+
+
+@every_type
+def test_operations_are_the_sdks(type_: ResourceType) -> None:
+    listing = keyword_arguments(type_, type_.list_operation)
+    wanted = {*type_.scope, type_.parent, type_.name_filter} - {None}
+    assert wanted <= listing, f"{type_.list_operation} takes no {wanted - listing}"
+    if type_.name_filter is None:
+        assert not {"display_name", "name"} & listing, "the service filters by name: say so"
+    creation = keyword_arguments(type_, type_.create_operation)
+    assert {f"{type_.create_operation}_details", "opc_retry_token"} <= creation
+    assert f"{type_.update_operation}_details" in keyword_arguments(type_, type_.update_operation)
+    deletion = keyword_arguments(type_, type_.delete_operation)
+    assert set(type_.deletion.options.values()) <= deletion
+    assert set(type_.deletion.options) <= set(type_.extra_options)
+    for operation in filter(None, (type_.get_operation, type_.delete_operation, type_.deletion.cancel)):
+        first = list(inspect.signature(getattr(client(type_), operation)).parameters)[1]
+        assert first.endswith("_id"), f"{operation}: the engine gives the id as its first argument"
+    has_move = hasattr(client(type_), type_.move_operation)
+    assert has_move == type_.move, "whether it can be moved to another compartment"
+
+
+STEPS: list[tuple[str, str, Any, Any]] = [
+    ("vcn", "cidr_blocks", ["10.0.0.0/16"], ["10.0.0.0/15", "192.168.0.0/24"]),
+    ("vcn", "cidr_blocks", ["10.0.0.0/16", "192.168.0.0/24"], ["10.0.0.0/16"]),
+    (
+        "oke_cluster",
+        "endpoint_config",
+        {"subnet_id": "s"},
+        {"subnet_id": "s", "nsg_ids": [], "is_public_ip_enabled": True},
+    ),
+    ("vault_secret", "content", "old", "new"),
+    ("network_security_group", "security_rules", [], [{"direction": "INGRESS", "protocol": "6"}]),
+    ("network_security_group", "security_rules", [{"id": "1", "direction": "INGRESS", "protocol": "6"}], []),
+    (
+        "network_security_group",
+        "security_rules",
+        [{"id": "1", "direction": "INGRESS", "protocol": "6"}],
+        [{"direction": "INGRESS", "protocol": "6", "description": "new"}],
+    ),
+]
+
+
+@every_type
+def test_writes_take_what_the_engine_gives_them(type_: ResourceType) -> None:
+    """The id first, then the details, and if-match where a write is guarded; a body of the model it names."""
+    fields = {f.name: f for f in type_.all_fields}
+    calls = [Call(type_.update_operation, {}, guarded=True)]
+    if type_.move:
+        calls += plan_present(type_, {"compartment_id": "b"}, {"id": "x", "compartment_id": "a"}).calls
+    for name, field, before, after in STEPS:
+        if name == type_.name:
+            made = fields[field].steps(before, after, {})  # type: ignore[misc]
+            assert made
+            calls += made
+    for call in calls:
+        taken = keyword_arguments(type_, call.operation)
+        assert f"{call.operation}_details" in taken
+        assert not call.guarded or "if_match" in taken, f"{call.operation} takes no if-match"
+        to_model(type_.package, call.model or camel(call.operation) + "Details", call.body or {})
+
+
+def test_every_field_with_steps_is_tried() -> None:
+    stepped = {(t.name, f.name) for t in TYPES.values() for f in t.all_fields if f.change is Change.STEPS}
+    assert stepped == {(name, field) for name, field, _before, _after in STEPS}
+
+
+@every_type
+def test_required_is_what_the_service_requires(type_: ResourceType) -> None:
+    """What the SDK marks as required to create is required, has a value sent for it, or is translated to."""
+    model = create_model(type_)
+    needed = {name for name in model().swagger_types if "**[Required]**" in (getattr(model, name).__doc__ or "")}
+    given = {f.name for f in type_.all_fields if f.required or repr(f.create_default) != "UNSET"}
+    assert needed - given == set()
