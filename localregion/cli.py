@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import importlib
-import importlib.util
 import json
 import os
 import shutil
@@ -187,11 +186,16 @@ def _daemon() -> Any:
 
 def _preflight(settings: Settings) -> None:
     """Raises Problem when this machine cannot run the region, before anything starts."""
-    if importlib.util.find_spec("localregion.system") is not None:
-        system = importlib.import_module("localregion.system")
-        problems = list(system.problems(settings))
-        if problems:
-            raise Problem("this machine cannot run the region yet:\n" + "\n".join(f"  - {text}" for text in problems))
+    from localregion import system
+
+    try:
+        system.require(folders=(settings.state, settings.cache))
+        # A daemon that was killed may have left something that would be in our own way.
+        asyncio.run(_daemon().clean_up(settings))
+        port = settings.port
+        system.require(listen=((settings.api_address, port), (settings.other_api_address, port)), programs=False)
+    except system.SystemUnfit as unfit:
+        raise Problem(str(unfit)) from None
 
 
 def _spawn(settings: Settings) -> None:

@@ -24,6 +24,9 @@ region={region}
 key_file={key_file}
 """
 
+_LABEL = b"OCI_API_KEY\n"
+"""The line that the OCI CLI wants at the end of a key's file; it warns without."""
+
 
 def write_operator(settings: Settings, identity: Identity) -> None:
     """Make what is missing of the operator's files, and put the key on the operator's user."""
@@ -31,7 +34,7 @@ def write_operator(settings: Settings, identity: Identity) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     key_file, token_file = folder / "key.pem", folder / "auth_token"
     if not key_file.exists():
-        write_private(key_file, key_pem(new_key("rsa")))
+        write_private(key_file, key_pem(new_key("rsa")) + _LABEL)
     if not token_file.exists():
         write_private(token_file, secrets.token_urlsafe(24))
     key = serialization.load_pem_private_key(key_file.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True)

@@ -553,7 +553,6 @@ class Service:
         if start + limit < len(everything):
             headers["opc-next-page"] = _page_token(call, start + limit)
         shown = everything[start : start + limit]
-        headers["opc-total-items"] = str(len(everything))
         if (call.operation.response or "").startswith("list["):
             return Reply(200, shown, headers)
         return Reply(200, {"items": shown, **(extra or {})}, headers)
