@@ -104,7 +104,8 @@ def authentication_app(
         try:
             principal = read_token(token, cluster_id, authenticator)
         except TokenRefused as error:
-            log.info("token refused by %s: %s", cluster_id, error)
+            # Service accounts' tokens that the API server itself refused come here too.
+            log.debug("token refused by %s: %s", cluster_id, error)
             return {"authenticated": False, "error": "the token is not good"}
         groups = sorted(group for group in principal.groups if group.startswith("ocid1."))
         if manages(principal):

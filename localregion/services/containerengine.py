@@ -92,6 +92,7 @@ class ContainerEngine(Service):
         self._live: dict[str, _Running] = {}
         self._programs: Any = None
         self._internal: Any = None
+        self._locks: dict[str, asyncio.Lock] = {}
 
     # Life of the service
 
@@ -331,6 +332,10 @@ class ContainerEngine(Service):
 
     async def _bring_up(self, cluster: Record, say: Callable[[str], None]) -> Doc:
         """Network, control plane, doors and controllers of a cluster; idempotent. Gives its endpoints."""
+        async with self._locks.setdefault(cluster.id, asyncio.Lock()):
+            return await self._bring_up_alone(cluster, say)
+
+    async def _bring_up_alone(self, cluster: Record, say: Callable[[str], None]) -> Doc:
         from localregion.parts import authentication, controllers
         from localregion.parts.cluster import (
             AUTHENTICATION_PORT,
@@ -411,6 +416,19 @@ class ContainerEngine(Service):
             self.update(fresh, {}, private={"started": True})
         return endpoints
 
+    async def _awake(self, cluster_id: str) -> None:
+        """Wait until the control plane of a cluster runs: after a restart of the region it takes some seconds."""
+        if self.region.settings.pure:
+            return
+        while True:
+            async with self._locks.setdefault(cluster_id, asyncio.Lock()):
+                if cluster_id in self._live:
+                    return
+            cluster = self.store.find(cluster_id)
+            if cluster is None or cluster.state not in ("ACTIVE", "UPDATING"):
+                raise ServiceError(409, "IncorrectState", f"cluster {cluster_id} is not ACTIVE")
+            await asyncio.sleep(0.2)
+
     def _fresh(self, record_id: str) -> Record:
         record = self.store.find(record_id)
         if record is None:
@@ -448,7 +466,7 @@ class ContainerEngine(Service):
         query = {name: value for name, value in parameters.items() if name not in path}
         checked = {}
         if body is not None:
-            checked = validate.body(self.region.schema, service.package, described.body, body)
+            checked = validate.body(self.region.schema, service.package, described.body or "", body)
         call = Call(operation=described, principal=_OKE, path=path, query=query, body=checked, request_id="oke")
         for value in reversed(path.values()):
             if (target := self.store.find(value)) is not None:
@@ -707,6 +725,7 @@ class ContainerEngine(Service):
 
     async def _pool_converge(self, pool: Record, request: WorkRequest | None) -> Mapping[str, Any] | None:
         """Make the nodes of a pool what its document says, and wait until they are Ready."""
+        await self._awake(pool.parent or "")
         say = request.log if request else self.log.info
         stale = set(pool.private.get("stale") or ())
         nodes = self._nodes(pool)
@@ -975,6 +994,9 @@ class ContainerEngine(Service):
         return self.accepted(request, 202, pool)
 
     async def _pool_deleted(self, pool: Record, request: WorkRequest | None) -> None:
+        cluster = self.store.find(pool.parent or "")
+        if cluster is not None and cluster.state in ("ACTIVE", "UPDATING"):
+            await self._awake(cluster.id)
         nodes = self._nodes(pool)
         if nodes:
             (request.log if request else self.log.info)(f"Deleting {len(nodes)} virtual nodes")
