@@ -212,7 +212,9 @@ class PodmanRuntime:
         async with self._starts:
             with _as_failures():
                 await self._podman.start(container_id)
-        await self.inspect(container_id)
+        state = await self.inspect(container_id)
+        if state is not None and not state.running:
+            self._ends.put_nowait((state.id, state.pod_uid))
 
     async def stop(self, container_id: str, grace: float) -> None:
         with _as_failures():

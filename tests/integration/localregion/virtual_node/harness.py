@@ -207,12 +207,10 @@ class Lab:
         if self._loop.is_running():
             self.run(self.podman.stop())
             self._loop.call_soon_threadsafe(self._loop.stop)
-        for process in reversed(self.processes):
-            process.terminate()
+        # Nothing of it is to be kept: no orderly end.
         for process in self.processes:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(10)
             process.kill()
+            process.wait(10)
         self.region.close()
         self.clean()
 

@@ -358,7 +358,7 @@ def test_deletion(lab: Lab) -> None:
         lambda: not [c for c in lab.containers() if c[3].get("okestack.pod-uid") in uids], 3, "containers removed"
     )
     for uid in uids:
-        assert not (lab.folder / "pool" / "pods" / uid).exists()
+        lab.until(lambda uid=uid: not (lab.folder / "pool" / "pods" / uid).exists(), 3, "folder removed")
         assert not [v for v in lab.region.vnics.values() if v["key"].endswith(uid)]
 
 
