@@ -127,6 +127,8 @@ class Engine:
                     assert observed is not None
                     target = observed["id"]
                 done = self._carry_out(plan, target, observed if plan.create is None else None)
+                if plan.kind == "revive":
+                    continue  # what else differs is planned on what is there again
                 return first, done
             except (Stale, Uncertain) as error:
                 self.session.report(f"{self.label}: {error.code or 'no clear answer'}; reading it again")
@@ -550,8 +552,12 @@ def _differs(type_: ResourceType, wanted: Document, old: Document, new: Document
 
 
 def the_one(type_: ResourceType, label: str, documents: Iterable[Document]) -> Document | None:
-    """The only living one of some documents of one name; two are refused with their ids."""
-    matches = [d for d in documents if type_.states.living(d)]
+    """The only living one of some documents of one name; two are refused with their ids.
+
+    One whose deletion is set for later counts only where there is no other.
+    """
+    living = [d for d in documents if type_.states.living(d)]
+    matches = [d for d in living if type_.states.of(d) not in type_.states.scheduled] or living
     if len(matches) > 1:
         ids = ", ".join(d["id"] for d in matches)
         raise ResourceError(f"{label}: {len(matches)} have this name: {ids}. Give the id of the one that is meant")

@@ -287,32 +287,43 @@ def _plural(noun: str) -> str:
 # --- comparison ---------------------------------------------------------------------------------------------------
 
 
-def canonical(field: Field, value: Any, declarative: bool = False) -> Any:
-    """What is compared: defaults filled in, formats normalised, lists without order sorted.
+def canonical(field: Field, value: Any) -> Any:
+    """What is compared: defaults filled in, formats normalised, lists without order sorted, nothing and empty the same.
 
-    ``declarative``: inside a list's item, where a field not given stands for the service's default.
+    A service shows an empty list, dict or text as nothing or as empty, as it likes. ``default`` stands for a value not
+    given, which inside of a list's item it is by declaration, elsewhere only where the service shows nothing.
     """
     if value is None:
-        if field.default is not UNSET:
-            return canonical(field, field.default) if field.default is not None else None
-        return None
+        return None if field.default in (UNSET, None) else canonical(field, field.default)
     if is_unknown(value):
         return value
+    form = _canonical(field, value)
+    return None if form in ("", [], {}) else form
+
+
+def _canonical(field: Field, value: Any) -> Any:
     if field.type == "list":
         inner = Field(field.name, type=field.elements or "str", fields=field.fields, canonical=field.canonical)
-        items = [canonical(inner, v, declarative=True) for v in value]
+        items = [canonical(inner, v) for v in value]
         if field.ordered:
             return items
         unique = {json.dumps(i, sort_keys=True, default=str): i for i in items}
         return [unique[k] for k in sorted(unique)]
     if field.type == "dict" and field.fields:
-        return {
-            f.name: shown for f in field.fields if (shown := canonical(f, value.get(f.name), declarative)) is not None
-        }
+        return {f.name: shown for f in field.fields if (shown := canonical(f, value.get(f.name))) is not None}
     if field.canonical:
         return field.canonical(value)
     if field.type == "int" and isinstance(value, str) and value.isdigit():
         return int(value)
+    return value
+
+
+def declared(field: Field, value: Any) -> Any:
+    """A value as a declaration would give it: without what the service adds to it and without nulls."""
+    if field.fields and isinstance(value, list):
+        return [declared(field, v) for v in value]
+    if field.fields and isinstance(value, Mapping):
+        return {f.name: declared(f, value[f.name]) for f in field.fields if value.get(f.name) is not None}
     return value
 
 

@@ -16,12 +16,14 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Document,
     Field,
     ResourceType,
+    declared,
     is_unknown,
     same,
 )
 
 SECRET_SHOWN = "(secret, changed)"
 UNKNOWN_SHOWN = "(known after apply)"
+SERVICE_TAGS = "Oracle-Tags"  # the namespace of defined tags that the service sets by itself
 
 
 class PlanError(Exception):
@@ -32,7 +34,8 @@ class PlanError(Exception):
 class Plan:
     """What is to be done for one resource.
 
-    ``kind``: none, create, update, replace, delete or revive (a deletion set for later is taken back).
+    ``kind``: none, create, update, replace, delete or revive (a deletion set for later is taken back; what else differs
+    is in ``after``, and is planned anew when the resource is there again).
     ``create``: the body of the create call. ``calls``: writes on the resource itself, in order; after a create those
     that the create model cannot carry. ``before`` and ``after`` hold only what changes.
     """
@@ -69,7 +72,7 @@ def merged(field: Field, wanted: Any, there: Any, purge_tags: bool = False) -> A
 
 def _merged_tags(wanted: Mapping[str, Any], there: Mapping[str, Any], purge: bool, nested: bool) -> Document:
     """Tags as they stand afterwards. A value of None removes its key. ``Oracle-Tags`` are the service's own."""
-    kept = {k: v for k, v in there.items() if not purge or (nested and k == "Oracle-Tags")}
+    kept = {k: v for k, v in there.items() if not purge or (nested and k == SERVICE_TAGS)}
     for key, value in wanted.items():
         if nested and isinstance(value, Mapping):
             kept[key] = _merged_tags(value, (there.get(key) or {}), purge, nested=False)
@@ -105,6 +108,8 @@ def plan_present(
     revive = type_.states.of(observed) in type_.states.scheduled
     changed: list[tuple[Field, Any, Any]] = []
     for field in type_.all_fields:
+        if revive and field.secret:
+            continue  # what is to be deleted cannot be read
         if field.name in desired and field.change is not Change.ONCE:
             old = observed.get(field.read or field.name)
             new = merged(field, desired[field.name], old, purge_tags)
@@ -124,12 +129,11 @@ def plan_present(
     if fixed:
         made = _plan_create(type_, {**_carried(type_, observed), **desired})
         return Plan("replace", made.create, made.calls, before, after)
-    calls: list[Call] = []
     if revive and type_.deletion.cancel:
-        calls.append(Call(type_.deletion.cancel))
-        before[type_.states.field], after[type_.states.field] = type_.states.of(observed), type_.states.ready[0]
-    calls += _calls(type_, changed, observed)
-    return Plan("revive" if revive else "update", None, tuple(calls), before, after)
+        state = type_.states.field
+        before[state], after[state] = type_.states.of(observed), type_.states.ready[0]
+        return Plan("revive", None, (Call(type_.deletion.cancel),), before, after)
+    return Plan("update", None, tuple(_calls(type_, changed, observed)), before, after)
 
 
 def plan_absent(type_: ResourceType, observed: Document | None) -> Plan:
@@ -159,11 +163,14 @@ def _plan_create(type_: ResourceType, desired: Document) -> Plan:
 
 def _carried(type_: ResourceType, observed: Document) -> Document:
     """What a replacement takes over from the resource it replaces: the fields of the declaration that are shown."""
-    return {
-        f.name: observed[f.read or f.name]
+    carried = {
+        f.name: declared(f, observed[f.read or f.name])
         for f in type_.all_fields
         if f.on_create and observed.get(f.read or f.name) not in (None, [], {})
     }
+    if "defined_tags" in carried:  # the service sets its own and refuses them in a request
+        carried["defined_tags"] = {k: v for k, v in carried["defined_tags"].items() if k != SERVICE_TAGS}
+    return carried
 
 
 def _calls(type_: ResourceType, changed: Sequence[tuple[Field, Any, Any]], observed: Document) -> list[Call]:
@@ -222,15 +229,22 @@ def shown(field: Field, old: Any, new: Any) -> tuple[Any, Any]:
     """A field's before and after for a diff: only what changes of a list or a dict, never a secret."""
     if field.secret:
         return (None if old is None else SECRET_SHOWN), SECRET_SHOWN
-    old, new = visible(old), visible(new)
     if field.type == "list" and isinstance(old, list) and isinstance(new, list) and not field.ordered:
         keep_old = [v for v in old if not any(same(field, [v], [w]) for w in new)]
         keep_new = [v for v in new if not any(same(field, [v], [w]) for w in old)]
-        return (keep_old, keep_new) if keep_old or keep_new else (old, new)
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        if keep_old or keep_new:
+            old, new = keep_old, keep_new
+    elif field.fields and isinstance(old, Mapping) and isinstance(new, Mapping):
+        rows = [
+            (f.name, *shown(f, old.get(f.name), new.get(f.name)))
+            for f in field.fields
+            if not same(f, old.get(f.name), new.get(f.name))
+        ]
+        return {n: a for n, a, _b in rows if a is not None}, {n: b for n, _a, b in rows if b is not None}
+    elif isinstance(old, Mapping) and isinstance(new, Mapping):
         keys = [k for k in {**old, **new} if old.get(k) != new.get(k)]
-        return {k: old[k] for k in keys if k in old}, {k: new[k] for k in keys if k in new}
-    return old, new
+        old, new = {k: old[k] for k in keys if k in old}, {k: new[k] for k in keys if k in new}
+    return visible(declared(field, old)), visible(declared(field, new))
 
 
 def visible(value: Any) -> Any:

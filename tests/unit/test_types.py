@@ -53,7 +53,8 @@ def attributes(room: Any, model: Any) -> dict[str, str]:
     """The attributes of a model and of all that derive from it, with their declared types."""
     found = dict(model().swagger_types)
     if hasattr(model, "get_subtype"):
-        for candidate in vars(room).values():
+        derived: list[Any] = list(vars(room).values())
+        for candidate in derived:
             if inspect.isclass(candidate) and issubclass(candidate, model):
                 found |= candidate().swagger_types
     return found

@@ -340,7 +340,7 @@ _RULE = Field("rule", type="dict", fields=SECURITY_RULES.fields)
 
 
 def _normal(rule: Document) -> Document:
-    form: Document = canonical(_RULE, rule, declarative=True)
+    form: Document = canonical(_RULE, rule) or {}
     return form
 
 
