@@ -522,7 +522,7 @@ class Service:
     def _filters(
         self, kind: Kind, call: Call, own: Mapping[str, Callable[[Record, Any], bool]]
     ) -> builtins.list[Callable[[Record], bool]]:
-        by_python = {f.name: wire for wire, f in self._model(kind).fields.items()}
+        by_python = {"name": kind.name_field} | {f.name: wire for wire, f in self._model(kind).fields.items()}
         tests: list[Callable[[Record], bool]] = []
         for name, value in call.query.items():
             if name in own:
