@@ -817,8 +817,7 @@ class PodmanService:
         `netns`, or none. Raises ProcessError with the build's last lines."""
         network = f"ns:{NETNS / netns}" if netns else "none"
         command = ["podman", "build", "--network", network, "--pull=never", "--tag", tag, "--file", str(containerfile)]
-        # Layers are what makes a second build instant; chroot isolation needs neither cgroups nor a network set-up.
-        command += ["--layers", "--isolation", "chroot"]
+        command += ["--layers", "--format", "oci", "--runtime", "runc"]
         for key, value in arguments.items():
             command += ["--build-arg", f"{key}={value}"]
         await run([*command, str(context)], env=self.environment, timeout=timeout)
