@@ -147,6 +147,11 @@ secret:
     type: kubernetes.io/tls
     names: [shop.example.com]
     not_after: "2027-11-22T02:00:00Z"
+objects:
+  description: What was (or would be) done, as M(okestack.oci.kubernetes_manifest) returns it.
+  type: list
+  elements: dict
+  returned: always
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.kube.secret_task import SecretTask

@@ -106,7 +106,7 @@ class SecretTask:
         items = items_of([manifest], "kubernetes_secret")
         changes = applier.absent(items) if absent else applier.present(items)
         changed = any(change.action != "none" for change in changes)
-        result: Document = {"changed": changed, "secret": told}
+        result: Document = {"changed": changed, "secret": told, "objects": [change.summary() for change in changes]}
         if changed:
             before, after = diff_of(changes)
             result["diff"] = {"before_header": "cluster", "after_header": "cluster", "before": before, "after": after}

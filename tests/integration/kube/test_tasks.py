@@ -92,7 +92,7 @@ def test_missing_namespaces_are_made_once(kube: dict[str, Any], client: Client, 
 
 def test_lint_stops_before_the_server_is_asked() -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
-    pod["spec"] = {"hostNetwork": True, "containers": [{"name": "a", "image": "i", "tty": True}]}  # type: ignore[assignment]
+    pod["spec"] = {"hostNetwork": True, "containers": [{"name": "a", "image": "i", "tty": True}]}
     result = run("kubernetes_manifest", definition=pod, virtual_nodes=True, kubeconfig="/nonexistent")
     assert result["failed"]
     assert "Pod p: spec.hostNetwork" in result["msg"] and "spec.containers[0].tty" in result["msg"]

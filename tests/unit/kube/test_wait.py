@@ -53,7 +53,7 @@ TABLE: list[tuple[str, str, dict[str, Any], str, str]] = [
         "waiting",
         "1 of 2 replicas updated",
     ),
-    ("apps/v1", "DaemonSet", live(**{"observedGeneration": 2, "desiredNumberScheduled": 1}), "waiting", "0 of 1"),
+    ("apps/v1", "DaemonSet", live(observedGeneration=2, desiredNumberScheduled=1), "waiting", "0 of 1"),
     ("batch/v1", "Job", live(conditions=row("Complete")), "ready", "complete"),
     ("batch/v1", "Job", live(active=1), "waiting", "1 active"),
     ("batch/v1", "Job", live(), "waiting", "not started"),
