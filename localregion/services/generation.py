@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Contents that the Vault service makes by itself (`secretGenerationContext`).
 
-Keywords and default structures are those of the SDK's models. Lengths and alphabets of the two passphrase templates are
-published nowhere; here: SECRETS_DEFAULT_PASSWORD 25 by default (12 to 32 allowed) with one of each class at least, DBAAS_DEFAULT_PASSWORD
-15 by default (9 to 30) with two of each class and the special characters Oracle Database takes (`_`, `#`, `-`), beginning with a letter.
-Both satisfy the password rule of MySQL DB systems.
+Keywords and default structures are those of the SDK's models. Lengths and alphabets of the two passphrase templates
+are published nowhere; here: SECRETS_DEFAULT_PASSWORD 25 by default (12 to 32 allowed) with one of each class at
+least, DBAAS_DEFAULT_PASSWORD 15 by default (9 to 30) with two of each class and the special characters Oracle
+Database takes (`_`, `#`, `-`), beginning with a letter. Both satisfy the password rule of MySQL DB systems.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def generate(context: dict[str, Any]) -> bytes:
     """
     kind, template, structure = context["generationType"], context["generationTemplate"], context.get("secretTemplate")
     if kind == "PASSPHRASE":
-        return (structure or PASSPHRASE).replace(PASSPHRASE, _password(template, context.get("passphraseLength"))).encode()
+        return (
+            (structure or PASSPHRASE).replace(PASSPHRASE, _password(template, context.get("passphraseLength"))).encode()
+        )
     if kind == "BYTES":
         # The number is bits: 64 or 128 bytes, stored as base64 text.
         made = base64.b64encode(secrets.token_bytes(int(template.removeprefix("BYTES_")) // 8)).decode()
@@ -77,9 +79,11 @@ def generate(context: dict[str, Any]) -> bytes:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    ).decode()
+    public = (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
     if structure is None:
         return json.dumps({"publicKey": public, "privateKey": private}).encode()
     # Within a JSON structure the line ends of PEM have to be escaped, elsewhere not.

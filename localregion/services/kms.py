@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Key Management: vaults, keys and their versions, and what is done with them.
 
-In the cloud each vault has a management and a crypto endpoint of its own, and a request to create or list keys names no vault: the
-endpoint does. Here the endpoints are the region's own address with a path in front (`/vault/<vault>`), so that one server holds
-them all and any SDK client that is given the endpoint works.
+In the cloud each vault has a management and a crypto endpoint of its own, and a request to create or list keys names
+no vault: the endpoint does. Here the endpoints are the region's own address with a path in front (`/vault/<vault>`),
+so that one server holds them all and any SDK client that is given the endpoint works.
 
-Keys are real: AES-GCM, RSA and EC material, sealed with the region's root key (`sealing.py`). What `encrypt` gives names the key
-version inside, as the service's ciphertexts do: `decrypt` needs no version.
+Keys are real: AES-GCM, RSA and EC material, sealed with the region's root key (`sealing.py`). What `encrypt` gives
+names the key version inside, as the service's ciphertexts do: `decrypt` needs no version.
 
 Not here (501): external vaults and keys, replicas, import and export, backups, signatures.
 """
@@ -125,7 +125,8 @@ class Kms(DeletesLater):
             raise not_implemented("vaults of type EXTERNAL")
         vault_id = self.kind("vault").ocid()
         vault = self.create(
-            "vault", call,
+            "vault",
+            call,
             {
                 "id": vault_id,
                 "wrappingkeyId": self.kind("key").ocid(),
@@ -134,7 +135,7 @@ class Kms(DeletesLater):
                 **self._endpoints(vault_id),
             },
             state="CREATING",
-        )  # fmt: skip
+        )
         self.transition(vault, 1.0, "ACTIVE")
         return self.show(vault)
 
@@ -237,7 +238,8 @@ class Kms(DeletesLater):
         shape = _shape(body["keyShape"])
         details = self._rotation(vault, body, {})
         key = self.create(
-            "key", call,
+            "key",
+            call,
             {
                 "vaultId": vault.id,
                 "keyShape": shape,
@@ -245,8 +247,9 @@ class Kms(DeletesLater):
                 "isPrimary": True,
                 **details,
             },
-            state="CREATING", parent=vault.id,
-        )  # fmt: skip
+            state="CREATING",
+            parent=vault.id,
+        )
         version = self._new_version(key, "CREATING")
         key = self.update(key, {"currentKeyVersion": version.id})
         self.transition(key, 10 * SECOND, "ENABLED", also=self._make_first)
@@ -254,11 +257,20 @@ class Kms(DeletesLater):
 
     def _new_version(self, key: Record, state: str) -> Record:
         return self.create(
-            "key_version", None,
-            {"keyId": key.id, "vaultId": key.doc["vaultId"], "compartmentId": key.doc["compartmentId"], "origin": "INTERNAL",
-             "isPrimary": True, "isAutoRotated": False},
-            state=state, compartment=key.compartment, parent=key.id,
-        )  # fmt: skip
+            "key_version",
+            None,
+            {
+                "keyId": key.id,
+                "vaultId": key.doc["vaultId"],
+                "compartmentId": key.doc["compartmentId"],
+                "origin": "INTERNAL",
+                "isPrimary": True,
+                "isAutoRotated": False,
+            },
+            state=state,
+            compartment=key.compartment,
+            parent=key.id,
+        )
 
     async def _make_first(self, key: Record, request: WorkRequest | None) -> None:
         await self._make_material(self.get("key_version", key.doc["currentKeyVersion"]), None)
@@ -271,7 +283,10 @@ class Kms(DeletesLater):
         key = self.get("key", version.parent)
         material, public = await asyncio.to_thread(_generate, key.doc["keyShape"])
         self.update(
-            version, {"publicKey": public}, state="ENABLED", private={"material": self._sealer.seal(material, version.id)}
+            version,
+            {"publicKey": public},
+            state="ENABLED",
+            private={"material": self._sealer.seal(material, version.id)},
         )
 
     def _rotation(self, vault: Record, body: Document, old: Document) -> Document:
@@ -312,14 +327,15 @@ class Kms(DeletesLater):
         """The keys of a compartment in the vault whose endpoint is called."""
         vault = self._vault_of(call)
         reply = self.list(
-            "key", call,
+            "key",
+            call,
             {
                 "algorithm": lambda key, value: key.doc["keyShape"]["algorithm"] == value,
                 "length": lambda key, value: str(key.doc["keyShape"]["length"]) == str(value),
                 "curve_id": lambda key, value: key.doc["keyShape"].get("curveId") == value,
             },
             where=lambda key: key.parent == vault.id,
-        )  # fmt: skip
+        )
         reply.doc = [doc | {"algorithm": doc["keyShape"]["algorithm"]} for doc in reply.doc]
         return reply
 
@@ -329,7 +345,9 @@ class Kms(DeletesLater):
         changes: Document = {}
         if "isAutoRotationEnabled" in call.body or "autoKeyRotationDetails" in call.body:
             changes = self._rotation(self.get("vault", key.parent), call.body, key.doc)
-        changes |= {name: call.body[name] for name in ("displayName", "freeformTags", "definedTags") if name in call.body}
+        changes |= {
+            name: call.body[name] for name in ("displayName", "freeformTags", "definedTags") if name in call.body
+        }
         return self.show(self.update(key, changes))
 
     async def change_key_compartment(self, call: Call) -> Reply:
@@ -468,11 +486,11 @@ class Kms(DeletesLater):
     # for the region's other services
 
     def may_use(self, principal: Principal, key_id: str) -> Record:
-        """The key, if `principal` may use it (`use keys` where `target.key.id` is it) and it is ENABLED; else 404 or 409."""
+        """The key, if `principal` may use it (`use keys`, `target.key.id`) and it is ENABLED; else 404 or 409."""
         return self._usable(key_id, principal=principal)
 
     def encrypt_as(self, principal: Principal, key_id: str, plaintext: bytes) -> bytes:
-        """Encrypt in a principal's name (a cluster that encrypts its etcd): 404 without a grant, 409 when not ENABLED."""
+        """Encrypt in a principal's name (a cluster's etcd): 404 without a grant, 409 when not ENABLED."""
         return self._encrypt(self._version(self.may_use(principal, key_id), None), plaintext, None, "AES_256_GCM")
 
     def decrypt_as(self, principal: Principal, key_id: str, ciphertext: bytes) -> bytes:
@@ -497,9 +515,10 @@ class Kms(DeletesLater):
             wanted = call.path.get("vault_key")
             if wanted and not (key.parent or "").endswith(f".{wanted}"):
                 raise not_found()
-        elif principal is not None:
-            if not self.region.iam.allows(principal, "use", "keys", key.compartment, self.target_variables(key)):
-                raise not_found()
+        elif principal is None or not self.region.iam.allows(
+            principal, "use", "keys", key.compartment, self.target_variables(key)
+        ):
+            raise not_found()
         return self._in(key, "ENABLED")
 
     def _version(self, key: Record, version_id: str | None) -> Record:
@@ -550,9 +569,8 @@ class Kms(DeletesLater):
     def _in(self, record: Record, *states: str) -> Record:
         """The record, when it is in one of these states; else 409."""
         if record.state not in states:
-            raise incorrect_state(
-                f"{record.kind.replace('_', ' ').capitalize()} {record.id} is in state {record.state}, not {' or '.join(states)}"
-            )
+            word = record.kind.replace("_", " ").capitalize()
+            raise incorrect_state(f"{word} {record.id} is in state {record.state}, not {' or '.join(states)}")
         return record
 
     def target_variables(self, record: Record) -> dict[str, str]:
@@ -566,7 +584,9 @@ class Kms(DeletesLater):
 def _shape(shape: Document) -> Document:
     algorithm, length, curve = shape["algorithm"], shape["length"], shape.get("curveId")
     if length not in _LENGTHS[algorithm]:
-        raise invalid(f"keyShape.length of {algorithm} must be one of {', '.join(map(str, _LENGTHS[algorithm]))}: {length}")
+        raise invalid(
+            f"keyShape.length of {algorithm} must be one of {', '.join(map(str, _LENGTHS[algorithm]))}: {length}"
+        )
     if algorithm == "ECDSA":
         curve = curve or next(name for name, (size, _) in _CURVES.items() if size == length)
         if _CURVES[curve][0] != length:

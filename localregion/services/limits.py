@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Limits service: what the tenancy may make. Names as in the cloud, values of a plausible tenancy; what is used is counted."""
+"""The Limits service: what the tenancy may make. Names as in the cloud, values of a plausible tenancy; what is used is
+counted.
+"""
 
 from __future__ import annotations
 
@@ -38,20 +40,42 @@ LIMITS = (
     Limit("vcn", "reserved-public-ip-count", 50, "Reserved Public IP Count", counts=("network", "public_ip")),
     Limit("vcn", "nat-gateway-count", 50, "NAT Gateway Count", counts=("network", "nat_gateway")),
     Limit("container-engine", "cluster-count", 15, "Kubernetes Cluster Count", counts=("containerengine", "cluster")),
-    Limit("container-engine", "enhanced-cluster-count", 15, "Enhanced Cluster Count", counts=("containerengine", "cluster")),
-    Limit("container-engine", "virtual-node-count", 30, "Virtual Node Count", counts=("containerengine", "virtual_node")),
+    Limit(
+        "container-engine",
+        "enhanced-cluster-count",
+        15,
+        "Enhanced Cluster Count",
+        counts=("containerengine", "cluster"),
+    ),
+    Limit(
+        "container-engine", "virtual-node-count", 30, "Virtual Node Count", counts=("containerengine", "virtual_node")
+    ),
     Limit("kms", "vault-count", 10, "Vault Count", counts=("kms", "vault")),
     Limit("kms", "virtual-private-vault-count", 1, "Virtual Private Vault Count"),
     Limit("kms", "software-key-version-count", 1000, "Software Key Version Count", counts=("kms", "key_version")),
     Limit("vaults", "secret-count", 5000, "Secret Count", counts=("vault", "secret")),
-    Limit("load-balancer", "lb-flexible-count", 50, "Flexible Load Balancer Count", counts=("load_balancer", "load_balancer")),
+    Limit(
+        "load-balancer",
+        "lb-flexible-count",
+        50,
+        "Flexible Load Balancer Count",
+        counts=("load_balancer", "load_balancer"),
+    ),
     Limit("load-balancer", "lb-flexible-bandwidth-sum", 5000, "Flexible Load Balancer Total Bandwidth (Mbps)"),
     Limit("mysql", "mysql-database-for-ecpu-count", 128, "MySQL ECPU Count", scope="AD"),
     Limit("mysql", "mysql-db-system-count", 10, "MySQL DB System Count", scope="AD", counts=("mysql", "db_system")),
     Limit("logging", "log-group-count", 100, "Log Group Count", counts=("logging", "log_group")),
     Limit("compute", "standard-e4-core-count", 300, "Cores for Standard.E4 based VM, BM and Pod Instances", scope="AD"),
-    Limit("compute", "standard-e4-memory-count", 4800, "Memory (GB) for Standard.E4 based VM and Pod Instances", scope="AD"),
-    Limit("compute", "standard-e3-core-ad-count", 300, "Cores for Standard.E3 based VM, BM and Pod Instances", scope="AD"),
+    Limit(
+        "compute",
+        "standard-e4-memory-count",
+        4800,
+        "Memory (GB) for Standard.E4 based VM and Pod Instances",
+        scope="AD",
+    ),
+    Limit(
+        "compute", "standard-e3-core-ad-count", 300, "Cores for Standard.E3 based VM, BM and Pod Instances", scope="AD"
+    ),
 )
 
 
@@ -82,7 +106,11 @@ class Limits(Service):
             if limit.scope == "AD":
                 doc["availabilityDomain"] = names.AVAILABILITY_DOMAIN
             docs.append(doc)
-        for parameter, field in (("scope_type", "scopeType"), ("availability_domain", "availabilityDomain"), ("name", "name")):
+        for parameter, field in (
+            ("scope_type", "scopeType"),
+            ("availability_domain", "availabilityDomain"),
+            ("name", "name"),
+        ):
             if parameter in call.query:
                 docs = [doc for doc in docs if doc.get(field) == call.query[parameter]]
         return self.page(call, _sorted(call, docs))
@@ -111,7 +139,9 @@ class Limits(Service):
 
     async def get_resource_availability(self, call: Call) -> Reply:
         """How much of a limit is used in a compartment (the tenancy: in all of them), and how much is left."""
-        limit = next((each for each in self._of(call.path["service_name"]) if each.name == call.path["limit_name"]), None)
+        limit = next(
+            (each for each in self._of(call.path["service_name"]) if each.name == call.path["limit_name"]), None
+        )
         compartment = call.query["compartment_id"]
         if limit is None or not self.region.compartment_exists(compartment):
             raise not_found()

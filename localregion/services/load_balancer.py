@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Load Balancing service: documents by `load_balancer_model`, traffic by HAProxy in a VNIC of the load balancer's subnet.
+"""The Load Balancing service: documents by `load_balancer_model`, traffic by HAProxy in a VNIC of the load balancer's
+subnet.
 
-Every change is a work request of this service's own form, done one after the other for each load balancer. A change is checked
-when it arrives, against what the load balancer is then (so a listener for a backend set whose work request is not done is refused, as by the
-service), and again when it is carried out.
+Every change is a work request of this service's own form, done one after the other for each load balancer. A change
+is checked when it arrives, against what the load balancer is then (so a listener for a backend set whose work request
+is not done is refused, as by the service), and again when it is carried out.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from localregion.services.sealing import Sealer, sealer
 if TYPE_CHECKING:
     from localregion.region import Region
     from localregion.services.base import Handler
-    from localregion.services.network import Network, Vnic
+    from localregion.services.network import Network
+    from localregion.services.network_addresses import Vnic
 
 _CREATE_MINUTES = 0.75
 _DELETE_MINUTES = 0.25
@@ -101,12 +103,8 @@ class LoadBalancer(Service):
 
     def _check_network(self, doc: Document) -> None:
         if len(doc["subnetIds"]) != 1:
-            raise invalid(
-                "subnetIds must hold one subnet: a public load balancer takes two in a region of several availability domains"
-            )
-        self._network.check_placement(
-            doc["subnetIds"][0], doc["networkSecurityGroupIds"], public=not doc["isPrivate"]
-        )  # fmt: skip
+            raise invalid("subnetIds must hold one subnet (two are for regions of several availability domains)")
+        self._network.check_placement(doc["subnetIds"][0], doc["networkSecurityGroupIds"], public=not doc["isPrivate"])
 
     async def _provision(self, balancer: Record, request: WorkRequest | None) -> Document:
         """Give the load balancer its address and start serving; also after a restart, so all of it can run twice."""
@@ -138,9 +136,7 @@ class LoadBalancer(Service):
         if balancer.doc["isDeleteProtectionEnabled"] and balancer.doc["listeners"]:
             raise conflict(f"Load balancer {balancer.id} has listeners and is protected against deletion")
         request = self._request_for(call, "DeleteLoadBalancer", balancer)
-        self.transition(
-            balancer, _DELETE_MINUTES, "DELETED", via="DELETING", also=self._remove, request=request
-        )  # fmt: skip
+        self.transition(balancer, _DELETE_MINUTES, "DELETED", via="DELETING", also=self._remove, request=request)
         return self.accepted(request)
 
     async def _remove(self, balancer: Record, request: WorkRequest | None) -> None:
@@ -210,9 +206,10 @@ class LoadBalancer(Service):
                 # A field that a change has taken away (a shape's details) must go.
                 gone = {name: None for name in balancer.doc if name not in doc}
                 balancer = self.update(
-                    balancer, doc | gone,
+                    balancer,
+                    doc | gone,
                     private={"keys": {name: key for name, key in keys.items() if name in doc["certificates"]}},
-                )  # fmt: skip
+                )
                 self.update(record, {}, private={"applied": True})
             if change["operation"] == "update_network_security_groups":
                 for vnic in self._network.vnics_of(balancer.id):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the Load Balancing service makes of requests: defaults, refusals, and the changes of a load balancer's document.
 
-No I/O. A *document* is the service's `LoadBalancer` in wire names. :func:`apply` is used twice for each request: on a copy when it
-arrives (so that bad input is refused at once) and on the document when its work request runs.
+No I/O. A *document* is the service's `LoadBalancer` in wire names. :func:`apply` is used twice for each request: on a
+copy when it arrives (so that bad input is refused at once) and on the document when its work request runs.
 
-Defaults: the SDK's models, the Terraform provider's documentation of the same fields, and answers of the service quoted in
-public issues (health checker: 3 retries, 3000 ms, 10000 ms, code 200; SSL: TLSv1.2, verify depth 1).
+Defaults: the SDK's models, the Terraform provider's documentation of the same fields, and answers of the service
+quoted in public issues (health checker: 3 retries, 3000 ms, 10000 ms, code 200; SSL: TLSv1.2, verify depth 1).
 """
 
 from __future__ import annotations
@@ -185,7 +185,11 @@ def backend_set(name: str, details: Doc) -> Doc:
         "backends": backends,
         "healthChecker": health_checker(details["healthChecker"]),
     }
-    for field in ("backendMaxConnections", "sessionPersistenceConfiguration", "lbCookieSessionPersistenceConfiguration"):
+    for field in (
+        "backendMaxConnections",
+        "sessionPersistenceConfiguration",
+        "lbCookieSessionPersistenceConfiguration",
+    ):
         if details.get(field) is not None:
             made[field] = details[field]
     if (secure := ssl(details.get("sslConfiguration"), listener=False)) is not None:
@@ -240,7 +244,9 @@ def certificate(details: Doc) -> tuple[Doc, bytes | None]:
     """
     name = details["certificateName"]
     if not _CERTIFICATE_NAME.match(name):
-        raise invalid(f"Invalid certificate name '{name}': only alphanumeric characters, dashes, underscores and periods")
+        raise invalid(
+            f"Invalid certificate name '{name}': only alphanumeric characters, dashes, underscores and periods"
+        )
     public, private, ca = (details.get(field) for field in ("publicCertificate", "privateKey", "caCertificate"))
     if bool(public) != bool(private):
         raise missing("privateKey" if public else "publicCertificate")
@@ -315,7 +321,9 @@ def new(body: Doc) -> tuple[Doc, dict[str, bytes]]:
     }
     if details:
         doc["shapeDetails"] = details
-    _request_id(doc, {"isRequestIdEnabled": body.get("isRequestIdEnabled"), "requestIdHeader": body.get("requestIdHeader")})
+    _request_id(
+        doc, {"isRequestIdEnabled": body.get("isRequestIdEnabled"), "requestIdHeader": body.get("requestIdHeader")}
+    )
     keys: dict[str, bytes] = {}
     for name, each in (body.get("certificates") or {}).items():
         if each["certificateName"] != name:
@@ -524,7 +532,7 @@ CHANGES: dict[str, tuple[str, Callable[[Doc, Doc, Doc], None]]] = {
 
 
 def apply(operation: str, doc: Doc, body: Doc, path: Doc) -> None:
-    """Change `doc` in place as `operation` of the SDK does; raises :class:`ServiceError` when the document forbids it."""
+    """Change `doc` in place as `operation` of the SDK does; raises ServiceError when the document forbids it."""
     CHANGES[operation][1](doc, body, path)
     check(doc)
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Logging service: log groups and logs, flow logs of subnets among them. State only: the region writes no log content."""
+"""The Logging service: log groups and logs, flow logs of subnets among them. State only: the region writes no log
+content.
+"""
 
 from __future__ import annotations
 
@@ -120,7 +122,8 @@ class Logging(Service):
             raise invalid("A CUSTOM log has no configuration.source")
         enabled = body.get("isEnabled", True)
         log = self.create(
-            "log", call,
+            "log",
+            call,
             {
                 "tenancyId": self._tenancy(),
                 "logGroupId": group.id,
@@ -130,8 +133,10 @@ class Logging(Service):
                 "configuration": _configured(configuration, str(group.compartment)),
                 "timeLastModified": self.clock.timestamp(),
             },
-            state="CREATING", compartment=group.compartment, parent=group.id,
-        )  # fmt: skip
+            state="CREATING",
+            compartment=group.compartment,
+            parent=group.id,
+        )
         request = self.work_request(call, "CREATE_LOG", [("CREATED", "log", log)])
         self.transition(log, _TIME, "ACTIVE" if enabled else "INACTIVE", request=request)
         return self.accepted(request, 202, log)
@@ -243,7 +248,10 @@ def _registry(tenancy: str) -> list[Document]:
             "servicePrincipalName": name,
             "endpoint": "https://logging.local-1.oci.okestack.test",
             "resourceTypes": [
-                {"name": kind, "categories": [{"name": each, "displayName": each, "parameters": []} for each in categories]}
+                {
+                    "name": kind,
+                    "categories": [{"name": each, "displayName": each, "parameters": []} for each in categories],
+                }
                 for kind, categories in resources.items()
             ],
         }
@@ -251,9 +259,19 @@ def _registry(tenancy: str) -> list[Document]:
     return [
         entry(_FLOW_LOGS, {"vcn": ["vcn"], "subnet": ["all", "subnet"], "vnic": ["vnic"]}),
         entry("loadbalancer", {"loadbalancer": ["access", "error"]}),
-        entry("oke-k8s-cp-prod", {"cluster": ["kube-controller-manager", "cloud-controller-manager", "kube-scheduler",
-                                              "kube-apiserver", "all-service-logs"]}),
-    ]  # fmt: skip
+        entry(
+            "oke-k8s-cp-prod",
+            {
+                "cluster": [
+                    "kube-controller-manager",
+                    "cloud-controller-manager",
+                    "kube-scheduler",
+                    "kube-apiserver",
+                    "all-service-logs",
+                ]
+            },
+        ),
+    ]
 
 
 def _retention(days: int) -> int:

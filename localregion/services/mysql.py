@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The MySQL Database Service: documents by `mysql_model`, the server itself a MariaDB in a VNIC of the DB system's subnet.
+"""The MySQL Database Service: documents by `mysql_model`, the server itself a MariaDB in a VNIC of the DB system's
+subnet.
 
-What MariaDB has no counterpart for is kept as the service shows it and no more: the MySQL version, the two secondaries of high availability (the
-address survives a failover there, so clients see no difference), HeatWave clusters. REST, console, read endpoints, own certificates,
-replicas, channels, point-in-time recovery and custom configurations answer 501.
+What MariaDB has no counterpart for is kept as the service shows it and no more: the MySQL version, the two
+secondaries of high availability (the address survives a failover there, so clients see no difference), HeatWave
+clusters. REST, console, read endpoints, own certificates, replicas, channels, point-in-time recovery and custom
+configurations answer 501.
 
 The administrator's password is kept, sealed, only until the server has it.
 """
@@ -41,14 +43,44 @@ if TYPE_CHECKING:
     from localregion.iam import Principal
     from localregion.region import Region
     from localregion.services.kms import Kms
-    from localregion.services.network import Network, Vnic
+    from localregion.services.network import Network
+    from localregion.services.network_addresses import Vnic
 
 # Cloud minutes.
 _CREATE, _DELETE, _START, _STOP, _RESTART = 10.0, 3.0, 2.0, 2.0, 2.0
 _LIGHT_UPDATE, _UPDATE, _HEATWAVE, _BACKUP, _BACKUP_DELETE = 10 * SECOND, 4.0, 4.0, 2.0, 0.5
 
 _DB, _BK = "mysqldbsystem", "mysqlbackup"
-_SNAPSHOT = ["id", "displayName", "description", "compartmentId", "subnetId", "nsgIds", "availabilityDomain", "faultDomain", "shapeName", "mysqlVersion", "backupPolicy", "configurationId", "dataStorageSizeInGBs", "dataStorage", "hostnameLabel", "ipAddress", "port", "portX", "isHighlyAvailable", "endpoints", "maintenance", "deletionPolicy", "freeformTags", "definedTags", "crashRecovery", "databaseManagement", "secureConnections", "encryptData"]
+_SNAPSHOT = [
+    "id",
+    "displayName",
+    "description",
+    "compartmentId",
+    "subnetId",
+    "nsgIds",
+    "availabilityDomain",
+    "faultDomain",
+    "shapeName",
+    "mysqlVersion",
+    "backupPolicy",
+    "configurationId",
+    "dataStorageSizeInGBs",
+    "dataStorage",
+    "hostnameLabel",
+    "ipAddress",
+    "port",
+    "portX",
+    "isHighlyAvailable",
+    "endpoints",
+    "maintenance",
+    "deletionPolicy",
+    "freeformTags",
+    "definedTags",
+    "crashRecovery",
+    "databaseManagement",
+    "secureConnections",
+    "encryptData",
+]
 
 
 class Mysql(DeletesLater):
@@ -70,7 +102,9 @@ class Mysql(DeletesLater):
         "list_work_requests": ("inspect", "mysql-work-requests"),
         "list_work_request_errors": ("inspect", "mysql-work-requests"),
         "list_work_request_logs": ("inspect", "mysql-work-requests"),
-        **dict.fromkeys(("update_db_system", "start_db_system", "stop_db_system", "restart_db_system"), ("use", "mysql-instances")),
+        **dict.fromkeys(
+            ("update_db_system", "start_db_system", "stop_db_system", "restart_db_system"), ("use", "mysql-instances")
+        ),
         **{f"{verb}_heat_wave_cluster": ("manage", "mysql-heatwave") for verb in ("add", "delete", "update")},
         **{f"{verb}_heat_wave_cluster": ("use", "mysql-heatwave") for verb in ("start", "stop", "restart")},
         "create_backup": ("manage", "mysql-backups"),
@@ -213,12 +247,13 @@ class Mysql(DeletesLater):
     async def list_db_systems(self, call: Call) -> Reply:
         """The DB systems of a compartment."""
         return self.list(
-            "db_system", call,
+            "db_system",
+            call,
             {
                 "db_system_id": lambda system, value: system.id == value,
                 "is_up_to_date": lambda system, value: (system.doc["mysqlVersion"] in _newest()) is value,
             },
-        )  # fmt: skip
+        )
 
     def _steady(self, call: Call, *states: str) -> Record:
         """The DB system of a call in one of these states; else 409."""
@@ -294,9 +329,7 @@ class Mysql(DeletesLater):
             raise incorrect_state("The deletionPolicy requires a final backup, which needs an ACTIVE DB System")
         request = self.work_request(call, "DELETE_DBSYSTEM", [("DELETED", _DB, system)])
         system = self.update(system, {}, private={"before": system.state})
-        self.transition(
-            system, _DELETE, "DELETED", via="DELETING", also=self._deleted, request=request
-        )  # fmt: skip
+        self.transition(system, _DELETE, "DELETED", via="DELETING", also=self._deleted, request=request)
         return self.accepted(request, 202)
 
     async def _deleted(self, system: Record, request: WorkRequest | None) -> Document:
@@ -326,7 +359,9 @@ class Mysql(DeletesLater):
         """INACTIVE to ACTIVE."""
         system = self._steady(call, "INACTIVE")
         request = self.work_request(call, "START_DBSYSTEM", [("UPDATED", _DB, system)])
-        self.transition(system, _START, "ACTIVE", via="UPDATING", also=self._started, request=request, failed="INACTIVE")
+        self.transition(
+            system, _START, "ACTIVE", via="UPDATING", also=self._started, request=request, failed="INACTIVE"
+        )
         return self.accepted(request, 202, system)
 
     async def _started(self, system: Record, request: WorkRequest | None) -> Document:
@@ -428,7 +463,9 @@ class Mysql(DeletesLater):
         }
         system = self.update(system, {}, private={"heatwave": cluster})
         request = self._heatwave_step(call, system, "ADD", "ACTIVE", _HEATWAVE)
-        return self.show(self.get("db_system", system.id), doc=self._cluster(self.get("db_system", system.id)), request=request)
+        return self.show(
+            self.get("db_system", system.id), doc=self._cluster(self.get("db_system", system.id)), request=request
+        )
 
     def _attached(self, call: Call, *states: str) -> Record:
         system = self._steady(call, "ACTIVE")
@@ -494,7 +531,8 @@ class Mysql(DeletesLater):
             snapshot["adminUsername"] = admin
         now = self.clock.timestamp()
         return self.create(
-            "backup", call,
+            "backup",
+            call,
             {
                 "compartmentId": system.compartment,
                 "dbSystemId": system.id,
@@ -509,9 +547,11 @@ class Mysql(DeletesLater):
                 "mysqlVersion": system.doc["mysqlVersion"],
                 "shapeName": system.doc["shapeName"],
                 "timeUpdated": now,
-            } | doc,
-            state="CREATING", compartment=system.compartment,
-        )  # fmt: skip
+            }
+            | doc,
+            state="CREATING",
+            compartment=system.compartment,
+        )
 
     async def _backed_up(self, backup: Record, request: WorkRequest | None) -> None:
         await self._dump(self.get("db_system", backup.doc["dbSystemId"]), backup)
@@ -548,7 +588,7 @@ class Mysql(DeletesLater):
         else:
             self.transition(
                 backup, _BACKUP_DELETE, "DELETED", via="DELETING", also=self._backup_deleted, request=request
-            )  # fmt: skip
+            )
         return self.accepted(request)
 
     async def cancel_backup_deletion(self, call: Call) -> Reply:
@@ -588,7 +628,9 @@ class Mysql(DeletesLater):
             [
                 {
                     "versionFamily": family,
-                    "versions": [{"version": version, "description": f"MySQL {version}"} for version in reversed(all_of)],
+                    "versions": [
+                        {"version": version, "description": f"MySQL {version}"} for version in reversed(all_of)
+                    ],
                 }
                 for family, all_of in model.VERSIONS.items()
             ],
@@ -600,8 +642,12 @@ class Mysql(DeletesLater):
         if not self.region.compartment_exists(query["compartment_id"]):
             raise not_found()
         found = list(model.configurations().values())
-        for name, field in (("configuration_id", "id"), ("lifecycle_state", "lifecycleState"), ("display_name", "displayName"),
-                            ("shape_name", "shapeName")):  # fmt: skip
+        for name, field in (
+            ("configuration_id", "id"),
+            ("lifecycle_state", "lifecycleState"),
+            ("display_name", "displayName"),
+            ("shape_name", "shapeName"),
+        ):
             if name in query:
                 found = [doc for doc in found if doc[field] == query[name]]
         if "type" in query:
@@ -620,8 +666,10 @@ class Mysql(DeletesLater):
     def _server(self, system: Record) -> MysqlServer:
         if system.id not in self._servers:
             state = self.region.settings.state
-            authority = Authority.load_or_create(state, "Local region")
-            self._servers[system.id] = MysqlServer(state / "mysql" / system.id.rsplit(".", 1)[-1][-16:], authority=authority)
+            authority = Authority.load_or_create(state, f"okestack {self.region.settings.name} region")
+            self._servers[system.id] = MysqlServer(
+                state / "mysql" / system.id.rsplit(".", 1)[-1][-16:], authority=authority
+            )
         return self._servers[system.id]
 
     async def _start_server(self, system: Record, vnic: Vnic) -> None:

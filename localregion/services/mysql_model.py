@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the MySQL Database Service makes of requests: defaults, refusals, catalogues. No I/O.
 
-Rules from the SDK's models (password, storage growth and its limits, what excludes what) and the service's documentation
-(https://docs.oracle.com/en-us/iaas/mysql-database/): shapes, reserved user names, ports. The catalogue of versions is an example.
+Rules from the SDK's models (password, storage growth and its limits, what excludes what) and the service's
+documentation (https://docs.oracle.com/en-us/iaas/mysql-database/): shapes, reserved user names, ports. The catalogue
+of versions is an example.
 """
 
 from __future__ import annotations
@@ -41,15 +42,37 @@ VERSIONS = {
 }
 DEFAULT_VERSION = "8.4.6"
 RESERVED_USERS = frozenset(
-    ("ociadmin", "ocidbm", "ocimonitor", "ocirpl", "oracle-cloud-agent", "rrhhuser", "mysql.infoschema", "mysql.session",
-     "mysql.sys", "mysql_option_tracker_persister", "mariadb.sys", "root")
-)  # fmt: skip
+    (
+        "ociadmin",
+        "ocidbm",
+        "ocimonitor",
+        "ocirpl",
+        "oracle-cloud-agent",
+        "rrhhuser",
+        "mysql.infoschema",
+        "mysql.session",
+        "mysql.sys",
+        "mysql_option_tracker_persister",
+        "mariadb.sys",
+        "root",
+    )
+)
 """The service's list and the accounts of the server that plays it here."""
 MINIMUM_STORAGE, MAXIMUM_STORAGE = 50, 131072
 LIGHT_FIELDS = frozenset(
-    ("displayName", "description", "freeformTags", "definedTags", "maintenance", "backupPolicy", "deletionPolicy",
-     "customerContacts", "securityAttributes", "databaseManagement")
-)  # fmt: skip
+    (
+        "displayName",
+        "description",
+        "freeformTags",
+        "definedTags",
+        "maintenance",
+        "backupPolicy",
+        "deletionPolicy",
+        "customerContacts",
+        "securityAttributes",
+        "databaseManagement",
+    )
+)
 """Fields whose update needs no work on the server."""
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -394,7 +417,8 @@ def configuration(given: str | None, shape_name: str, highly_available: bool) ->
 def changed(doc: Doc, body: Doc) -> Doc:
     """The document after an update, or 400. `doc` is not altered.
 
-    Passwords and user names are not part of it; `subnetId`, `ipAddress`, `hostnameLabel` and `nsgIds` are, and are acted on elsewhere.
+    Passwords and user names are not part of it; `subnetId`, `ipAddress`, `hostnameLabel` and `nsgIds` are, and are
+    acted on elsewhere.
     """
     body = _given(body)
     if "maintenance" in body and "backupPolicy" in body:
@@ -402,8 +426,19 @@ def changed(doc: Doc, body: Doc) -> Doc:
     unsupported(body)
     placement(body)
     new_doc = dict(doc)
-    for field in ("displayName", "description", "freeformTags", "definedTags", "securityAttributes", "availabilityDomain",
-                  "faultDomain", "crashRecovery", "databaseManagement", "subnetId", "ipAddress"):  # fmt: skip
+    for field in (
+        "displayName",
+        "description",
+        "freeformTags",
+        "definedTags",
+        "securityAttributes",
+        "availabilityDomain",
+        "faultDomain",
+        "crashRecovery",
+        "databaseManagement",
+        "subnetId",
+        "ipAddress",
+    ):
         if field in body:
             new_doc[field] = body[field]
     if body.get("displayName") == "":
@@ -420,7 +455,9 @@ def changed(doc: Doc, body: Doc) -> Doc:
         new_doc["nsgIds"] = groups(body["nsgIds"])
     if "shapeName" in body:
         new_doc["shapeName"] = shape(body["shapeName"])
-        if (body["shapeName"] == "MySQL.Free") != (doc["shapeName"] == "MySQL.Free") and body["shapeName"] == "MySQL.Free":
+        if (body["shapeName"] == "MySQL.Free") != (doc["shapeName"] == "MySQL.Free") and body[
+            "shapeName"
+        ] == "MySQL.Free":
             raise invalid("A DB System cannot be changed to shape MySQL.Free")
     if "isHighlyAvailable" in body:
         new_doc["isHighlyAvailable"] = body["isHighlyAvailable"]
@@ -436,20 +473,7 @@ def changed(doc: Doc, body: Doc) -> Doc:
             raise invalid(f"MySQL cannot be downgraded from {doc['mysqlVersion']} to {body['mysqlVersion']}")
         new_doc["mysqlVersion"] = body["mysqlVersion"]
     if "dataStorageSizeInGBs" in body or "dataStorage" in body:
-        size = body.get("dataStorageSizeInGBs", doc["dataStorageSizeInGBs"])
-        if size < doc["dataStorageSizeInGBs"]:
-            raise invalid(
-                f"dataStorageSizeInGBs can only grow: {size} is less than the current {doc['dataStorageSizeInGBs']}"
-            )
-        if doc["shapeName"] == "MySQL.Free" and size != 50:
-            raise invalid("dataStorageSizeInGBs of shape MySQL.Free must be 50")
-        old = {key: doc["dataStorage"][key] for key in ("isAutoExpandStorageEnabled", "maxStorageSizeInGBs")
-               if key in doc["dataStorage"]}  # fmt: skip
-        details = old | _given(body.get("dataStorage"))
-        if not details.get("isAutoExpandStorageEnabled") and "maxStorageSizeInGBs" not in (body.get("dataStorage") or {}):
-            details.pop("maxStorageSizeInGBs", None)
-        new_doc["dataStorageSizeInGBs"] = size
-        new_doc["dataStorage"] = storage(size, details, doc["dataStorage"]["dataStorageSizeLimitInGBs"])
+        new_doc |= _grown(doc, body)
     for field in ("port", "portX"):
         if field in body:
             new_doc[field] = port(body[field], field)
@@ -464,7 +488,9 @@ def changed(doc: Doc, body: Doc) -> Doc:
     if "customerContacts" in body:
         new_doc["customerContacts"] = contacts(body["customerContacts"])
     if "secureConnections" in body:
-        new_doc["secureConnections"] = {"certificateGenerationType": body["secureConnections"]["certificateGenerationType"]}
+        new_doc["secureConnections"] = {
+            "certificateGenerationType": body["secureConnections"]["certificateGenerationType"]
+        }
     if "encryptData" in body:
         _encryption(body["encryptData"])
         new_doc["encryptData"] = body["encryptData"]
@@ -476,10 +502,29 @@ def changed(doc: Doc, body: Doc) -> Doc:
     return new_doc
 
 
+def _grown(doc: Doc, body: Doc) -> Doc:
+    """The storage fields after an update: they only grow."""
+    have: int = doc["dataStorageSizeInGBs"]
+    size: int = body.get("dataStorageSizeInGBs", have)
+    if size < have:
+        raise invalid(f"dataStorageSizeInGBs can only grow: {size} is less than the current {have}")
+    if doc["shapeName"] == "MySQL.Free" and size != 50:
+        raise invalid("dataStorageSizeInGBs of shape MySQL.Free must be 50")
+    given = _given(body.get("dataStorage"))
+    old = {name: doc["dataStorage"].get(name) for name in ("isAutoExpandStorageEnabled", "maxStorageSizeInGBs")}
+    details = _given(old) | given
+    if not details.get("isAutoExpandStorageEnabled") and "maxStorageSizeInGBs" not in given:
+        details.pop("maxStorageSizeInGBs", None)
+    grown = storage(size, details, doc["dataStorage"]["dataStorageSizeLimitInGBs"])
+    return {"dataStorageSizeInGBs": size, "dataStorage": grown}
+
+
 def heatwave(shape_name: str, size: int, doc: Doc) -> None:
     """Refuse a HeatWave cluster that a DB system cannot have."""
     if shape_name not in HEATWAVE_SHAPES:
-        raise invalid(f"Shape '{shape_name}' is not available for HeatWave: valid values are {', '.join(HEATWAVE_SHAPES)}")
+        raise invalid(
+            f"Shape '{shape_name}' is not available for HeatWave: valid values are {', '.join(HEATWAVE_SHAPES)}"
+        )
     most = HEATWAVE_SHAPES[shape_name][2]
     if not 1 <= size <= most:
         raise invalid(f"clusterSize of {shape_name} must be between 1 and {most}: {size}")

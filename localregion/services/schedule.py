@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Deletions that are scheduled days ahead (vaults, keys, secrets, their versions, backups) and may be cancelled until then.
+"""Deletions that are scheduled days ahead (vaults, keys, secrets, their versions, backups) and may be cancelled until
+then.
 
 The dates are real ones, not scaled: at a cloud minute a second the region would lose a vault in under three hours.
 """

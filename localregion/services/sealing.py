@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Encryption at rest of what the region must not keep in clear: key material, secrets, database passwords, TLS keys.
 
-One AES-256-GCM root key a region, in a file of its own (0600) beside the database: a copy of the database alone tells nothing.
-The context (record's id and purpose) is authenticated, so a sealed value moved to another record does not open.
+One AES-256-GCM root key a region, in a file of its own (0600) beside the database: a copy of the database alone tells
+nothing. The context (record's id and purpose) is authenticated, so a sealed value moved to another record does not
+open.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Secrets service: what secrets hold, for those whom a policy lets read `secret-bundles`.
 
-A secret that is pending deletion reads as 404 (seen in public reports: external-secrets issue 6771). Contents go into the answer and nowhere else.
+A secret that is pending deletion reads as 404 (seen in public reports: external-secrets issue 6771). Contents go into
+the answer and nowhere else.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ class Secrets(Service):
         return Reply(200, doc, record=version)
 
     def _chosen(self, call: Call, secret: Record) -> Record:
-        given = {name: call.query[name] for name in ("version_number", "secret_version_name", "stage") if name in call.query}
+        given = {
+            name: call.query[name] for name in ("version_number", "secret_version_name", "stage") if name in call.query
+        }
         if len(given) > 1:
             raise invalid(f"Only one of {', '.join(given)} can be given")
         number = call.query.get("version_number")
@@ -89,9 +92,14 @@ class Secrets(Service):
 
 def _shown(version: Record) -> Document:
     doc = version.doc
-    shown: Document = {name: doc[name] for name in ("secretId", "timeCreated", "versionNumber", "stages") if name in doc}
-    for name, field in (("versionName", "name"), ("timeOfDeletion", "timeOfDeletion"),
-                        ("timeOfExpiry", "timeOfCurrentVersionExpiry")):  # fmt: skip
+    shown: Document = {
+        name: doc[name] for name in ("secretId", "timeCreated", "versionNumber", "stages") if name in doc
+    }
+    for name, field in (
+        ("versionName", "name"),
+        ("timeOfDeletion", "timeOfDeletion"),
+        ("timeOfExpiry", "timeOfCurrentVersionExpiry"),
+    ):
         if doc.get(field) is not None:
             shown[name] = doc[field]
     return shown

@@ -60,9 +60,13 @@ class Net:
     def subnet(self, cidr: str, label: str, *, private: bool = False) -> Any:
         """An available subnet."""
         details = oci.core.models.CreateSubnetDetails(
-            compartment_id=self.region.compartment_id, vcn_id=self.vcn.id, cidr_block=cidr, display_name=label,
-            dns_label=label, prohibit_public_ip_on_vnic=private,
-        )  # fmt: skip
+            compartment_id=self.region.compartment_id,
+            vcn_id=self.vcn.id,
+            cidr_block=cidr,
+            display_name=label,
+            dns_label=label,
+            prohibit_public_ip_on_vnic=private,
+        )
         made = self.client.create_subnet(details).data
         self.region.settle()
         return made

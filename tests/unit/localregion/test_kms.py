@@ -54,7 +54,9 @@ def test_a_vault_is_creating_then_active(region: Region, vaults: Any) -> None:
 def make_key_now(region: Region, vault: Any) -> None:
     management(region, vault).create_key(
         models.CreateKeyDetails(
-            compartment_id=region.compartment_id, display_name="k", key_shape=models.KeyShape(algorithm="AES", length=32)
+            compartment_id=region.compartment_id,
+            display_name="k",
+            key_shape=models.KeyShape(algorithm="AES", length=32),
         )
     )
 
@@ -164,7 +166,9 @@ def test_update_key_and_if_match(region: Region) -> None:
     vault = make_vault(region, "etags")
     key, keys = make_key(region, vault), management(region, vault)
     etag = keys.get_key(key.id).headers["etag"]
-    changed = keys.update_key(key.id, models.UpdateKeyDetails(display_name="b", freeform_tags={"a": "1"}), if_match=etag)
+    changed = keys.update_key(
+        key.id, models.UpdateKeyDetails(display_name="b", freeform_tags={"a": "1"}), if_match=etag
+    )
     assert (changed.data.display_name, changed.data.freeform_tags) == ("b", {"a": "1"})
     with refused(412, "NoEtagMatch"):
         keys.update_key(key.id, models.UpdateKeyDetails(display_name="c"), if_match=etag)
@@ -172,7 +176,8 @@ def test_update_key_and_if_match(region: Region) -> None:
 
 def test_automatic_rotation_is_for_private_vaults(region: Region) -> None:
     details = models.UpdateKeyDetails(
-        is_auto_rotation_enabled=True, auto_key_rotation_details=models.AutoKeyRotationDetails(rotation_interval_in_days=90)
+        is_auto_rotation_enabled=True,
+        auto_key_rotation_details=models.AutoKeyRotationDetails(rotation_interval_in_days=90),
     )
     shared = make_vault(region, "shared")
     with refused(400, "InvalidParameter"):
@@ -193,7 +198,9 @@ def text(data: bytes) -> str:
 def test_encrypt_and_decrypt(region: Region) -> None:
     vault = make_vault(region, "crypto")
     key, client = make_key(region, vault), crypto(region, vault)
-    sealed = client.encrypt(models.EncryptDataDetails(key_id=key.id, plaintext=text(b"hello"), associated_data={"a": "b"}))
+    sealed = client.encrypt(
+        models.EncryptDataDetails(key_id=key.id, plaintext=text(b"hello"), associated_data={"a": "b"})
+    )
     assert sealed.data.key_version_id == key.current_key_version
     assert b"hello" not in base64.b64decode(sealed.data.ciphertext)
     opened = client.decrypt(
@@ -305,20 +312,22 @@ def test_a_principal_needs_a_grant_to_use_a_key(region: Region) -> None:
     cluster = resource_principal("cluster", "ocid1.cluster.oc1..one", region.compartment_id)
 
     async def use() -> bytes:
-        return kms.decrypt_as(cluster, key.id, kms.encrypt_as(cluster, key.id, b"etcd"))  # type: ignore[attr-defined, no-any-return]
+        return kms.decrypt_as(cluster, key.id, kms.encrypt_as(cluster, key.id, b"etcd"))  # type: ignore[attr-defined]
 
     with pytest.raises(Exception, match="NotAuthorizedOrNotFound"):
         region.run(use())
     identity = region.client(oci.identity.IdentityClient)
     identity.create_policy(
         oci.identity.models.CreatePolicyDetails(
-            compartment_id=region.compartment_id, name="use-key", description="d",
+            compartment_id=region.compartment_id,
+            name="use-key",
+            description="d",
             statements=[
                 "Allow any-user to use keys in compartment okestack where all"
                 f" {{request.principal.type='cluster', target.key.id='{key.id}'}}"
             ],
         )
-    )  # fmt: skip
+    )
     region.settle()
     assert region.run(use()) == b"etcd"
 
@@ -348,5 +357,3 @@ def test_the_call_log_holds_no_plaintext(region: Region) -> None:
     log = (region.settings.logs_dir / "api.jsonl").read_text()
     assert json.loads(log.splitlines()[-1])["operation"] == "key_management.encrypt"
     assert text(b"very-quiet-words") not in log
-
-

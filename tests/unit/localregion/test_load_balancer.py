@@ -88,7 +88,9 @@ def test_a_public_load_balancer_gets_an_address(balancers: Balancers) -> None:
     assert [address.is_public for address in found.ip_addresses] == [True]
     assert found.shape_details.maximum_bandwidth_in_mbps == 100
     assert (found.freeform_tags, found.is_private, found.ip_mode) == ({"a": "b"}, False, "IPV4")
-    listed = balancers.client.list_load_balancers(balancers.region.compartment_id, display_name="lb", detail="simple").data
+    listed = balancers.client.list_load_balancers(
+        balancers.region.compartment_id, display_name="lb", detail="simple"
+    ).data
     assert balancers.id in [each.id for each in listed]
 
 
@@ -133,17 +135,28 @@ def test_created_whole(balancers: Balancers, net: Net) -> None:
     [
         ({"shape_details": None}, "MissingParameter"),
         ({"shape_name": "1Mbps", "shape_details": None}, "InvalidParameter"),
-        ({"shape_details": models.ShapeDetails(minimum_bandwidth_in_mbps=5, maximum_bandwidth_in_mbps=10)}, "InvalidParameter"),
-        ({"shape_details": models.ShapeDetails(minimum_bandwidth_in_mbps=20, maximum_bandwidth_in_mbps=10)}, "InvalidParameter"),
+        (
+            {"shape_details": models.ShapeDetails(minimum_bandwidth_in_mbps=5, maximum_bandwidth_in_mbps=10)},
+            "InvalidParameter",
+        ),
+        (
+            {"shape_details": models.ShapeDetails(minimum_bandwidth_in_mbps=20, maximum_bandwidth_in_mbps=10)},
+            "InvalidParameter",
+        ),
         ({"subnet_ids": []}, "InvalidParameter"),
         ({"backend_sets": {"a b": backend_set()}}, "InvalidParameter"),
         ({"backend_sets": {"a": backend_set(policy="RANDOM")}}, "InvalidParameter"),
-        ({"backend_sets": {"a": backend_set(health_checker=models.HealthCheckerDetails(protocol="HTTP"))}}, "MissingParameter"),
-        ({"listeners": {"l": models.ListenerDetails(default_backend_set_name="none", port=80, protocol="HTTP")}},
-         "InvalidParameter"),
+        (
+            {"backend_sets": {"a": backend_set(health_checker=models.HealthCheckerDetails(protocol="HTTP"))}},
+            "MissingParameter",
+        ),
+        (
+            {"listeners": {"l": models.ListenerDetails(default_backend_set_name="none", port=80, protocol="HTTP")}},
+            "InvalidParameter",
+        ),
         ({"network_security_group_ids": [f"ocid1.networksecuritygroup.oc1..{n}" for n in range(6)]}, "LimitExceeded"),
     ],
-)  # fmt: skip
+)
 def test_a_create_that_cannot_be_is_refused(balancers: Balancers, values: dict[str, Any], code: str) -> None:
     with refused(400, code):
         balancers.client.create_load_balancer(balancers.details(**values))
@@ -158,7 +171,9 @@ def test_parts_are_changed_one_by_one(balancers: Balancers) -> None:
     request = balancers.do(
         "create_backend_set",
         models.CreateBackendSetDetails(
-            name="web", policy="ROUND_ROBIN", health_checker=models.HealthCheckerDetails(protocol="HTTP", url_path="/healthz")
+            name="web",
+            policy="ROUND_ROBIN",
+            health_checker=models.HealthCheckerDetails(protocol="HTTP", url_path="/healthz"),
         ),
         balancer,
     )
@@ -170,8 +185,11 @@ def test_parts_are_changed_one_by_one(balancers: Balancers) -> None:
     assert [each.name for each in client.list_backends(balancer, "web").data] == ["10.0.0.5:8080"]
     balancers.do(
         "update_backend",
-        models.UpdateBackendDetails(weight=3, backup=False, drain=True, offline=False), balancer, "web", "10.0.0.5:8080",
-    )  # fmt: skip
+        models.UpdateBackendDetails(weight=3, backup=False, drain=True, offline=False),
+        balancer,
+        "web",
+        "10.0.0.5:8080",
+    )
     backend = client.get_backend(balancer, "web", "10.0.0.5:8080").data
     assert (backend.weight, backend.drain) == (3, True)
     balancers.do(
@@ -181,8 +199,9 @@ def test_parts_are_changed_one_by_one(balancers: Balancers) -> None:
             backends=[models.BackendDetails(ip_address="10.0.0.6", port=8080)],
             health_checker=models.HealthCheckerDetails(protocol="TCP"),
         ),
-        balancer, "web",
-    )  # fmt: skip
+        balancer,
+        "web",
+    )
     changed = client.get_backend_set(balancer, "web").data
     assert (changed.policy, [b.name for b in changed.backends]) == ("LEAST_CONNECTIONS", ["10.0.0.6:8080"])
     with refused(409, "Conflict"):
@@ -211,7 +230,8 @@ def test_a_change_that_no_longer_fits_fails_in_its_work_request(tmp_path: Path) 
         balancers.create(backend_sets={"web": backend_set()})
         first = balancers.client.delete_backend_set(balancers.id, "web").headers["opc-work-request-id"]
         second = balancers.client.create_listener(
-            models.CreateListenerDetails(name="l", default_backend_set_name="web", port=80, protocol="TCP"), balancers.id
+            models.CreateListenerDetails(name="l", default_backend_set_name="web", port=80, protocol="TCP"),
+            balancers.id,
         ).headers["opc-work-request-id"]
         assert balancers.client.get_work_request(first).data.lifecycle_state == "ACCEPTED"
         slow.settle()
@@ -238,8 +258,9 @@ def test_the_shape_is_changed_in_place(balancers: Balancers) -> None:
     wider = models.ShapeDetails(minimum_bandwidth_in_mbps=100, maximum_bandwidth_in_mbps=400)
     request = balancers.do(
         "update_load_balancer_shape",
-        balancers.id, models.UpdateLoadBalancerShapeDetails(shape_name="flexible", shape_details=wider),
-    )  # fmt: skip
+        balancers.id,
+        models.UpdateLoadBalancerShapeDetails(shape_name="flexible", shape_details=wider),
+    )
     assert request.type == "UpdateShape"
     assert balancers.get().shape_details.minimum_bandwidth_in_mbps == 100
     balancers.do(
@@ -262,7 +283,9 @@ def test_name_tags_and_protection(balancers: Balancers) -> None:
     assert (balancers.get().display_name, balancers.get().freeform_tags) == ("new", {"x": "y"})
     with refused(409, "Conflict"):
         balancers.client.delete_load_balancer(balancers.id)
-    balancers.do("update_load_balancer", models.UpdateLoadBalancerDetails(is_delete_protection_enabled=False), balancers.id)
+    balancers.do(
+        "update_load_balancer", models.UpdateLoadBalancerDetails(is_delete_protection_enabled=False), balancers.id
+    )
     balancers.do("delete_load_balancer", balancers.id)
 
 
@@ -292,11 +315,14 @@ def test_certificates(balancers: Balancers, tmp_path: Path) -> None:
     balancers.do(
         "create_listener",
         models.CreateListenerDetails(
-            name="https", default_backend_set_name="web", port=443, protocol="HTTP",
+            name="https",
+            default_backend_set_name="web",
+            port=443,
+            protocol="HTTP",
             ssl_configuration=models.SSLConfigurationDetails(certificate_name="site"),
         ),
         balancers.id,
-    )  # fmt: skip
+    )
     assert balancers.get().listeners["https"].ssl_configuration.protocols == ["TLSv1.2"]
     shown = balancers.client.list_certificates(balancers.id).data
     assert [(each.certificate_name, each.public_certificate) for each in shown] == [("site", public)]
@@ -321,7 +347,11 @@ def test_health_without_a_proxy_is_unknown(balancers: Balancers) -> None:
     client, balancer = balancers.client, balancers.id
     assert client.get_load_balancer_health(balancer).data.status == "UNKNOWN"
     health = client.get_backend_set_health(balancer, "web").data
-    assert (health.status, health.total_backend_count, health.unknown_state_backend_names) == ("UNKNOWN", 1, ["10.0.0.9:80"])
+    assert (health.status, health.total_backend_count, health.unknown_state_backend_names) == (
+        "UNKNOWN",
+        1,
+        ["10.0.0.9:80"],
+    )
     assert client.get_backend_health(balancer, "web", "10.0.0.9:80").data.status == "UNKNOWN"
     healths = client.list_load_balancer_healths(balancers.region.compartment_id).data
     assert balancer in [each.load_balancer_id for each in healths]
@@ -350,8 +380,13 @@ def test_catalogues(balancers: Balancers) -> None:
 
 def test_work_requests_of_a_load_balancer(balancers: Balancers) -> None:
     balancers.create()
-    balancers.do("create_backend_set", models.CreateBackendSetDetails(
-        name="a", policy="IP_HASH", health_checker=models.HealthCheckerDetails(protocol="TCP")), balancers.id)  # fmt: skip
+    balancers.do(
+        "create_backend_set",
+        models.CreateBackendSetDetails(
+            name="a", policy="IP_HASH", health_checker=models.HealthCheckerDetails(protocol="TCP")
+        ),
+        balancers.id,
+    )
     types = [request.type for request in balancers.client.list_work_requests(balancers.id).data]
     assert sorted(types) == ["CreateBackendSet", "CreateLoadBalancer"]
 
@@ -375,7 +410,9 @@ def test_it_moves_to_another_compartment(balancers: Balancers) -> None:
 
 def test_a_retried_create_makes_one(balancers: Balancers) -> None:
     made = {
-        balancers.client.create_load_balancer(balancers.details(), opc_retry_token="once").headers["opc-work-request-id"]
+        balancers.client.create_load_balancer(balancers.details(), opc_retry_token="once").headers[
+            "opc-work-request-id"
+        ]
         for _ in range(2)
     }
     assert len(made) == 1

@@ -33,7 +33,9 @@ def subnet(region: Region) -> Any:
 
 def make_group(region: Region, name: str) -> str:
     client = region.client(LoggingManagementClient)
-    answer = client.create_log_group(models.CreateLogGroupDetails(compartment_id=region.compartment_id, display_name=name))
+    answer = client.create_log_group(
+        models.CreateLogGroupDetails(compartment_id=region.compartment_id, display_name=name)
+    )
     region.settle()
     request = client.get_work_request(answer.headers["opc-work-request-id"]).data
     assert (request.status, request.operation_type) == ("SUCCEEDED", "CREATE_LOG_GROUP")

@@ -60,7 +60,11 @@ class Systems:
         self.id = made.data.id
         self.region.settle()
         request = self.requests.get_work_request(made.headers["opc-work-request-id"]).data
-        assert (request.operation_type, request.status, request.percent_complete) == ("CREATE_DBSYSTEM", "SUCCEEDED", 100)
+        assert (request.operation_type, request.status, request.percent_complete) == (
+            "CREATE_DBSYSTEM",
+            "SUCCEEDED",
+            100,
+        )
         assert [(r.entity_type, r.action_type, r.identifier) for r in request.resources] == [
             ("mysqldbsystem", "CREATED", self.id)
         ]
@@ -174,15 +178,20 @@ def test_what_is_not_there_answers_501_by_name(systems: Systems, values: dict[st
 def test_light_updates(systems: Systems) -> None:
     systems.create()
     found = systems.update(
-        display_name="renamed", description="new", freeform_tags={"x": "y"},
+        display_name="renamed",
+        description="new",
+        freeform_tags={"x": "y"},
         customer_contacts=[models.CustomerContact(email="a@example.com")],
         deletion_policy=models.UpdateDeletionPolicyDetails(is_delete_protected=True),
         backup_policy=models.UpdateBackupPolicyDetails(
             retention_in_days=14, window_start_time="10:15:30", pitr_policy=models.PitrPolicy(is_enabled=True)
         ),
-    )  # fmt: skip
+    )
     assert (found.display_name, found.description, found.freeform_tags) == ("renamed", "new", {"x": "y"})
-    assert (found.deletion_policy.is_delete_protected, found.deletion_policy.final_backup) == (True, "SKIP_FINAL_BACKUP")
+    assert (found.deletion_policy.is_delete_protected, found.deletion_policy.final_backup) == (
+        True,
+        "SKIP_FINAL_BACKUP",
+    )
     policy = found.backup_policy
     assert (policy.retention_in_days, policy.window_start_time, policy.is_enabled) == (14, "10:15:00", True)
     with refused(409, "Conflict"):
@@ -231,7 +240,11 @@ def test_groups_ports_and_address(systems: Systems, net: Net) -> None:
     owned = [vnic for vnic in vnics if vnic.private["owner"] == systems.id]
     assert [vnic.doc["nsgIds"] for vnic in owned] == [[group.id]]
     moved = systems.update(port=3307, ip_address="10.0.2.99")
-    assert (moved.ip_address, moved.endpoints[0].ip_address, moved.endpoints[0].port) == ("10.0.2.99", "10.0.2.99", 3307)
+    assert (moved.ip_address, moved.endpoints[0].ip_address, moved.endpoints[0].port) == (
+        "10.0.2.99",
+        "10.0.2.99",
+        3307,
+    )
     other = net.subnet("10.0.4.0/24", "other", private=True)
     assert systems.update(subnet_id=other.id).ip_address.startswith("10.0.4.")
 
@@ -291,13 +304,17 @@ def test_deletion_frees_the_subnet(systems: Systems, net: Net) -> None:
 
 def test_backups(systems: Systems) -> None:
     systems.create()
-    made = systems.backups.create_backup(models.CreateBackupDetails(db_system_id=systems.id, display_name="b", backup_type="FULL"))
+    made = systems.backups.create_backup(
+        models.CreateBackupDetails(db_system_id=systems.id, display_name="b", backup_type="FULL")
+    )
     assert made.data.lifecycle_state == "CREATING"
     systems.region.settle()
     backup = systems.backups.get_backup(made.data.id).data
     assert (backup.lifecycle_state, backup.creation_type, backup.backup_type) == ("ACTIVE", "MANUAL", "FULL")
     assert backup.db_system_snapshot.admin_username == "manager"
-    changed = systems.backups.update_backup(backup.id, models.UpdateBackupDetails(retention_in_days=10, soft_delete="ENABLED"))
+    changed = systems.backups.update_backup(
+        backup.id, models.UpdateBackupDetails(retention_in_days=10, soft_delete="ENABLED")
+    )
     assert changed.data.retention_in_days == 10
     listed = systems.backups.list_backups(systems.region.compartment_id, db_system_id=systems.id).data
     assert [each.id for each in listed] == [backup.id]
@@ -380,7 +397,9 @@ def test_own_encryption_key(systems: Systems) -> None:
     data = models.EncryptDataDetails(key_generation_type="BYOK", key_id=key.id)
     assert systems.create(encrypt_data=data).encrypt_data.key_id == key.id
     with refused(400, "InvalidParameter"):
-        systems.client.create_db_system(systems.details(encrypt_data=models.EncryptDataDetails(key_generation_type="BYOK")))
+        systems.client.create_db_system(
+            systems.details(encrypt_data=models.EncryptDataDetails(key_generation_type="BYOK"))
+        )
 
 
 def test_a_new_password_is_checked_and_not_kept(systems: Systems) -> None:

@@ -189,9 +189,10 @@ def test_a_passphrase_is_generated(made: Made) -> None:
 
 def test_a_database_passphrase_fits_its_structure(made: Made) -> None:
     context = models.PassphraseGenerationContext(
-        generation_template="DBAAS_DEFAULT_PASSWORD", passphrase_length=30,
+        generation_template="DBAAS_DEFAULT_PASSWORD",
+        passphrase_length=30,
         secret_template='{"user": "app", "password": "%GENERATED_PASSPHRASE%"}',
-    )  # fmt: skip
+    )
     made.create("structured", enable_auto_generation=True, secret_generation_context=context)
     content = json.loads(made.read())
     assert content["user"] == "app"
@@ -200,9 +201,10 @@ def test_a_database_passphrase_fits_its_structure(made: Made) -> None:
 
 def test_an_ssh_key_and_bytes_are_generated(made: Made) -> None:
     made.create(
-        "ssh", enable_auto_generation=True,
+        "ssh",
+        enable_auto_generation=True,
         secret_generation_context=models.SshKeyGenerationContext(generation_template="RSA_2048"),
-    )  # fmt: skip
+    )
     pair = json.loads(made.read())
     private = serialization.load_pem_private_key(pair["privateKey"].encode(), None)
     public = private.public_key().public_bytes(
@@ -210,9 +212,10 @@ def test_an_ssh_key_and_bytes_are_generated(made: Made) -> None:
     )
     assert public.decode() == pair["publicKey"]
     made.create(
-        "bytes", enable_auto_generation=True,
+        "bytes",
+        enable_auto_generation=True,
         secret_generation_context=models.BytesGenerationContext(generation_template="BYTES_512"),
-    )  # fmt: skip
+    )
     assert len(base64.b64decode(made.read())) == 64
 
 
@@ -220,21 +223,37 @@ def test_an_ssh_key_and_bytes_are_generated(made: Made) -> None:
     ("values", "code"),
     [
         ({"enable_auto_generation": True}, "MissingParameter"),
-        ({"enable_auto_generation": True, "secret_generation_context": _PASSWORD, "secret_content": given("x")},
-         "InvalidParameter"),
+        (
+            {"enable_auto_generation": True, "secret_generation_context": _PASSWORD, "secret_content": given("x")},
+            "InvalidParameter",
+        ),
         ({"secret_generation_context": _PASSWORD, "secret_content": given("x")}, "InvalidParameter"),
         ({"enable_auto_generation": False}, "MissingParameter"),
         ({"secret_content": models.Base64SecretContentDetails(content="not base64!")}, "InvalidParameter"),
         ({"secret_content": given("x", stage="PENDING")}, "InvalidParameter"),
-        ({"enable_auto_generation": True, "secret_generation_context": models.PassphraseGenerationContext(
-            generation_template="SECRETS_DEFAULT_PASSWORD", passphrase_length=7)}, "InvalidParameter"),
-        ({"enable_auto_generation": True, "secret_generation_context": models.PassphraseGenerationContext(
-            generation_template="SECRETS_DEFAULT_PASSWORD", secret_template="no keyword")}, "InvalidParameter"),
+        (
+            {
+                "enable_auto_generation": True,
+                "secret_generation_context": models.PassphraseGenerationContext(
+                    generation_template="SECRETS_DEFAULT_PASSWORD", passphrase_length=7
+                ),
+            },
+            "InvalidParameter",
+        ),
+        (
+            {
+                "enable_auto_generation": True,
+                "secret_generation_context": models.PassphraseGenerationContext(
+                    generation_template="SECRETS_DEFAULT_PASSWORD", secret_template="no keyword"
+                ),
+            },
+            "InvalidParameter",
+        ),
         ({"secret_name": "not a name"}, "InvalidParameter"),
         ({"secret_rules": [models.SecretExpiryRule(secret_version_expiry_interval="P91D")]}, "InvalidParameter"),
         ({"secret_rules": [models.SecretReuseRule(), models.SecretReuseRule()]}, "InvalidParameter"),
     ],
-)  # fmt: skip
+)
 def test_a_create_that_cannot_be_is_refused(made: Made, values: dict[str, Any], code: str) -> None:
     name = values.pop("secret_name", "refused") if "secret_name" in values else "refused"
     with refused(400, code):
@@ -249,8 +268,11 @@ def test_stages_of_versions(made: Made) -> None:
     made.update(secret_content=given("three", stage="PENDING", name="third"))
     assert made.stages() == {3: ["PENDING", "LATEST"], 2: ["CURRENT"], 1: ["PREVIOUS"]}
     assert [made.read(), made.read(stage="PENDING"), made.read(stage="LATEST"), made.read(stage="PREVIOUS")] == [
-        "two", "three", "three", "one",
-    ]  # fmt: skip
+        "two",
+        "three",
+        "three",
+        "one",
+    ]
     assert made.read(secret_version_name="third") == "three"
     assert made.read(version_number=1) == "one"
     with refused(400, "InvalidParameter"):
@@ -314,7 +336,9 @@ def test_the_reuse_rule_forbids_old_content(made: Made) -> None:
 
 
 def test_the_expiry_rule_sets_a_date_and_blocks(made: Made) -> None:
-    rule = models.SecretExpiryRule(secret_version_expiry_interval="P2D", is_secret_content_retrieval_blocked_on_expiry=True)
+    rule = models.SecretExpiryRule(
+        secret_version_expiry_interval="P2D", is_secret_content_retrieval_blocked_on_expiry=True
+    )
     secret = made.create("expiry", secret_rules=[rule])
     left = secret.time_of_current_version_expiry - dt.datetime.now(dt.UTC)
     assert dt.timedelta(days=1.9) < left < dt.timedelta(days=2.1)
@@ -438,7 +462,11 @@ def test_contents_are_in_no_file_in_clear(made: Made) -> None:
     for path in made.region.settings.state.rglob("*"):
         if path.is_file():
             data = path.read_bytes()
-            found += [path for form in (b"exceedingly-secret-words", text("exceedingly-secret-words").encode()) if form in data]
+            found += [
+                path
+                for form in (b"exceedingly-secret-words", text("exceedingly-secret-words").encode())
+                if form in data
+            ]
     assert found == []
 
 
