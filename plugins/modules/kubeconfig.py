@@ -9,9 +9,11 @@ module: kubeconfig
 short_description: Keep a cluster's entries in a kubeconfig
 version_added: 0.1.0
 description:
-  - Writes cluster, user and context into a kubeconfig that its owner alone can read. Entries of other clusters in the same
+  - Writes cluster, user and context into a kubeconfig that its owner alone can read. Entries of other clusters in
+    the same
     file stay.
-  - The user's tokens are made by a helper of this collection, signed with the key of the profile; the OCI CLI is not needed.
+  - The user's tokens are made by a helper of this collection, signed with the key of the profile; the OCI CLI is not
+    needed.
     The file holds no secret.
 options:
   state:

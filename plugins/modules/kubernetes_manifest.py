@@ -9,8 +9,10 @@ module: kubernetes_manifest
 short_description: Keep objects of Kubernetes as declared
 version_added: 0.1.0
 description:
-  - Applies objects by server-side apply as the field manager C(okestack), so that what others manage in them stays theirs.
-  - Before the first write all objects are read and applied in a dry run. What the server would refuse is told, all of it,
+  - Applies objects by server-side apply as the field manager C(okestack), so that what others manage in them stays
+    theirs.
+  - Before the first write all objects are read and applied in a dry run. What the server would refuse is told, all
+    of it,
     before anything is changed; an object that would not change is not written.
   - Namespaces and definitions of custom resources are made first and waited for, then accounts, Secrets and ConfigMaps,
     roles, Services, workloads, Ingresses, custom resources and admission webhooks. V(absent) goes the other way.
@@ -25,15 +27,18 @@ options:
     default: present
   definition:
     description:
-      - The objects. A dictionary, YAML text (a rendered template, with as many documents as one likes), or a list of these.
+      - The objects. A dictionary, YAML text (a rendered template, with as many documents as one likes), or a list of
+        these.
       - At least one of O(definition), O(src) and O(chart) is required; together they are one set.
     type: raw
   src:
-    description: A file with the objects, or a folder of which all C(.yml), C(.yaml) and C(.json) files are read, by name.
+    description: A file with the objects, or a folder of which all C(.yml), C(.yaml) and C(.json) files are read, by
+      name.
     type: path
   chart:
     description:
-      - A Helm chart. It is rendered with C(helm template) and applied like everything else; there is no release in the cluster,
+      - A Helm chart. It is rendered with C(helm template) and applied like everything else; there is no release in
+        the cluster,
         and hooks are left out.
     type: dict
     suboptions:
@@ -90,7 +95,8 @@ options:
       remove:
         description:
           - Paths to take out, for example V(spec.template.spec.containers[0].securityContext.seccompProfile).
-          - V([*]) is every member of a list, V([name=web]) the one with that name, V(["a.b/c"]) a key with dots, V(**) any depth.
+          - V([*]) is every member of a list, V([name=web]) the one with that name, V(["a.b/c"]) a key with dots,
+            V(**) any depth.
         type: list
         elements: str
       set:
@@ -98,7 +104,8 @@ options:
         type: dict
   virtual_nodes:
     description:
-      - Whether the objects are to run on virtual nodes. Everything in them that virtual nodes do not run is then refused,
+      - Whether the objects are to run on virtual nodes. Everything in them that virtual nodes do not run is then
+        refused,
         at once and with its path, before anything is changed.
     type: bool
     default: false
@@ -108,7 +115,8 @@ options:
     type: str
   prune:
     description:
-      - Whether objects that this module applied under the same O(owner), and that are not declared any more, are deleted.
+      - Whether objects that this module applied under the same O(owner), and that are not declared any more, are
+        deleted.
       - They are found in all namespaces and of any kind.
     type: bool
     default: false
@@ -119,12 +127,14 @@ options:
     type: bool
     default: false
   allow_replace:
-    description: Whether an object is deleted and made anew where a change is not possible in place, a Job's template for example.
+    description: Whether an object is deleted and made anew where a change is not possible in place, a Job's template
+      for example.
     type: bool
     default: false
   restart_on_change:
     description:
-      - Whether Deployments, StatefulSets and Jobs get new pods when a ConfigMap or Secret that their pods read has changed.
+      - Whether Deployments, StatefulSets and Jobs get new pods when a ConfigMap or Secret that their pods read has
+        changed.
         On virtual nodes a running pod does not see new contents.
       - Their pod templates get the annotation C(okestack.oci/contents). A Job needs O(allow_replace) for it.
     type: bool
@@ -132,7 +142,8 @@ options:
   wait:
     description:
       - Whether to wait until the objects are ready, or gone.
-      - Deployments, StatefulSets, DaemonSets, Jobs, Pods, Services (their address), Ingresses (the same), claims, definitions and
+      - Deployments, StatefulSets, DaemonSets, Jobs, Pods, Services (their address), Ingresses (the same), claims,
+        definitions and
         namespaces are known; O(wait_conditions) tells of other kinds.
       - A Job that failed ends the wait at once. A time-out tells what the pods wait for and their last warnings.
     type: bool
@@ -147,7 +158,8 @@ options:
     default: 10.0
   wait_conditions:
     description:
-      - "What ready means for other kinds: a condition, or a list of conditions, by kind. C(Ready) stands for C(Ready=True)."
+      - "What ready means for other kinds: a condition, or a list of conditions, by kind. C(Ready) stands for
+        C(Ready=True)."
     type: dict
   create_namespaces:
     description:

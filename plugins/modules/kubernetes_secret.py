@@ -59,7 +59,8 @@ options:
         type: str
   self_signed:
     description:
-      - A self-signed certificate with a P-256 key, of the type C(kubernetes.io/tls). It is made anew when its names differ
+      - A self-signed certificate with a P-256 key, of the type C(kubernetes.io/tls). It is made anew when its names
+        differ
         or its end is near, and left as it is otherwise.
     type: dict
     suboptions:

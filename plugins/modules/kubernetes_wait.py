@@ -10,7 +10,8 @@ short_description: Wait until objects of Kubernetes are ready or gone
 version_added: 0.1.0
 description:
   - Waits for one object, or for all that have some labels.
-  - Prints a line at each change of state and every 30 seconds. A time-out tells what the pods wait for and their last warnings.
+  - Prints a line at each change of state and every 30 seconds. A time-out tells what the pods wait for and their
+    last warnings.
   - In check mode it does not wait.
 options:
   api_version:

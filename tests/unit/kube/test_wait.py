@@ -25,7 +25,13 @@ def row(kind: str, status: str = "True", **more: Any) -> list[dict[str, Any]]:
     return [{"type": kind, "status": status, **more}]
 
 
-DONE: dict[str, Any] = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}
+DONE: dict[str, Any] = {
+    "observedGeneration": 2,
+    "replicas": 2,
+    "updatedReplicas": 2,
+    "readyReplicas": 2,
+    "availableReplicas": 2,
+}
 TWO: dict[str, Any] = {"replicas": 2}
 SET: dict[str, Any] = {"currentRevision": "a", "updateRevision": "a", "observedGeneration": 2}
 BALANCER: dict[str, Any] = {"type": "LoadBalancer"}
