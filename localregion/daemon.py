@@ -25,7 +25,8 @@ from localregion.api.server import Server, listen, make_server
 from localregion.fabric import Fabric
 from localregion.operator_files import write_operator
 from localregion.parts import programs
-from localregion.parts.podman import PodmanService
+from localregion.parts.images import Images
+from localregion.parts.podman import Credentials, PodmanService
 from localregion.pki import Authority
 from localregion.region import Region
 from localregion.settings import Settings
@@ -103,6 +104,7 @@ class Daemon:
         self.podman = make_podman(settings)
         self.region = Region(settings, make_fabric(settings))
         self.region.podman = self.podman
+        self.images: Images | None = None
         self._serving: list[tuple[Server, asyncio.Task[Any]]] = []
 
     async def run(self) -> None:
@@ -132,12 +134,29 @@ class Daemon:
         write_operator(self.settings, region.services["identity"])  # type: ignore[arg-type]
         await self._serve_inside()
         self._serve(Api(region), sockets)
+        self._supply()
+
+    def _supply(self) -> None:
+        """Make the site's images in the background, for the region's registry."""
+        registry = self.region.services["artifacts"].registry  # type: ignore[attr-defined]
+        token = self.settings.operator_dir / "auth_token"
+        self.images = Images(
+            self.settings.cache,
+            podman=self.podman,
+            registry=registry,
+            program=programs.path,
+            credentials=lambda: Credentials(f"{names.NAMESPACE}/{names.OPERATOR_NAME}", token.read_text().strip()),
+        )
+        self.images.start()
 
     async def _serve_inside(self) -> None:
         """The same API inside the VCNs, by TLS on the services' address."""
         authority = Authority.load_or_create(self.settings.state, f"okestack {self.settings.name} region")
         leaf = authority.issue(
-            self.settings.state / "tls", "services", common_name="services", names=[*SERVICE_NAMES, names.SERVICE_ADDRESS]
+            self.settings.state / "tls",
+            "services",
+            common_name="services",
+            names=[*SERVICE_NAMES, names.SERVICE_ADDRESS],
         )
         sock = await self.region.fabric.serve_in(self.region.fabric.root, names.SERVICE_ADDRESS, 443)
         self._serve(Api(self.region), [sock], tls=(str(leaf.certificate), str(leaf.key)))
@@ -160,14 +179,16 @@ class Daemon:
         self._serving.append((server, asyncio.create_task(server.serve(sockets=sockets))))
 
     def _more(self) -> dict[str, Any]:
-        return {"pid": os.getpid(), "programs": self.programs.progress()}
+        images = self.images.progress() if self.images is not None else {}
+        return {"pid": os.getpid(), "programs": self.programs.progress(), "images": images}
 
     async def _stop(self) -> None:
         log.info("stopping")
         for server, _ in self._serving:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._serving), return_exceptions=True)
-        for end in (self.region.stop, self.programs.stop, self.podman.stop):
+        images = [self.images.stop] if self.images is not None else []
+        for end in (*images, self.region.stop, self.programs.stop, self.podman.stop):
             try:
                 await end()
             except Exception:

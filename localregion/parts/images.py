@@ -238,6 +238,8 @@ class Images:
         self._tasks: list[asyncio.Task[None]] = []
         # One at a time: they share two processors with the cluster that is being made.
         self._turn = asyncio.Lock()
+        # The base waits for downloads more than it computes: it holds up nobody.
+        self._base_turn = asyncio.Lock()
 
     def wanted(self) -> list[_Wanted]:
         """What the registry is to have."""
@@ -318,7 +320,7 @@ class Images:
         if path.exists():
             os.utime(path)
             return path
-        async with self._turn:
+        async with self._base_turn if name == "base" else self._turn:
             for state in self._states:
                 if state.rpartition("/")[2].startswith("crud:" if name == "base" else f"{name}:"):
                     self._states[state] = "making"
