@@ -1,0 +1,128 @@
+# The commands of this repository; `make help` lists them. They work on a bare Debian 12 with Python 3.11 or later, git and
+# make, as root.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+INVENTORY ?= inventories/local
+# Further arguments: make site ARGS=--check, make unit ARGS="-k planner".
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Python 3.11 or later is needed; name it with: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "installing python3-venv"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.site: pyproject.toml requirements/constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c requirements/constraints.txt -e '.[site]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.site
+	$(PIP) install -c requirements/constraints.txt -e '.[site,test]'
+	@touch $@
+
+# The OCI CLI pins other versions than we do: an environment of its own.
+$(VENV)-cli/bin/oci: | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)-cli
+	$(VENV)-cli/bin/pip --disable-pip-version-check --quiet install oci-cli==3.95.1
+
+.PHONY: venv
+venv: $(VENV)/.test ## the virtual environment with every tool
+
+.PHONY: system
+system: $(VENV)/.site ## the system packages that the local region needs (apt)
+	@$(BIN)/python -m localregion.system install
+
+.PHONY: programs
+programs: $(VENV)/.site ## the programs that no package ships, built once into the cache
+	@$(BIN)/localregion programs build
+
+
+.PHONY: up
+up: system ## start the local region
+	@$(BIN)/localregion up
+
+.PHONY: site
+site: up ## the local region and the whole site on it; the last line is the URL
+	@$(BIN)/ansible-playbook -i $(INVENTORY) site.yml $(ARGS) </dev/null
+
+.PHONY: status
+status: ## what runs in the local region
+	@$(BIN)/localregion status
+
+.PHONY: logs
+logs: ## the calls that the local region answered, as they come
+	@$(BIN)/localregion logs -f
+
+.PHONY: down
+down: ## stop the local region; its data stays
+	@$(BIN)/localregion down
+
+.PHONY: destroy
+destroy: ## stop the local region and forget all its state
+	@$(BIN)/localregion reset
+
+
+.PHONY: test
+test: venv system $(VENV)-cli/bin/oci ## everything, ending in pytest's summary
+	@tests/run $(ARGS)
+
+.PHONY: unit
+unit: venv ## tests that need no machine
+	@$(BIN)/pytest tests/unit $(ARGS)
+
+.PHONY: integration
+integration: venv system ## modules against the region's API, the region's parts
+	@$(BIN)/pytest tests/integration $(ARGS)
+
+.PHONY: e2e
+e2e: venv system programs $(VENV)-cli/bin/oci ## the whole site, end to end
+	@$(BIN)/pytest tests/e2e $(ARGS)
+
+.PHONY: lint
+lint: venv ## ruff, mypy, yamllint, ansible-lint, the collection's documentation
+	@$(BIN)/pytest tests/lint -m lint $(ARGS)
+
+.PHONY: sanity
+sanity: venv ## ansible-test sanity on the built and installed collection
+	@$(BIN)/pytest tests/lint -m sanity $(ARGS)
+
+.PHONY: bench
+bench: venv system programs ## measure, print numbers
+	@$(BIN)/python tests/bench/bench.py $(ARGS)
+
+
+.PHONY: build
+build: venv ## the collection's tarball, in dist/
+	@$(BIN)/ansible-galaxy collection build --force --output-path dist
+
+.PHONY: docs
+docs: venv ## the documentation of modules and roles as reStructuredText, in build/docs
+	@mkdir -p build/docs && ANSIBLE_COLLECTIONS_PATH=collections $(BIN)/antsibull-docs collection --use-current --squash-hierarchy --dest-dir build/docs okestack.oci
+
+.PHONY: pins
+pins: ## make requirements/constraints.txt anew from pyproject.toml
+	rm -rf build/pins && $(PYTHON) -m venv build/pins
+	build/pins/bin/pip --disable-pip-version-check --quiet install -e '.[site,test]'
+	{ head -1 requirements/constraints.txt; build/pins/bin/pip freeze --exclude-editable | grep -v '^okestack'; } > build/pins.txt
+	mv build/pins.txt requirements/constraints.txt
+
+.PHONY: clean
+clean: ## what was built or cached in this folder (not the region, not its cache)
+	rm -rf $(VENV) $(VENV)-cli build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .ansible examples/crud/vendor
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,30 @@
+"""What holds for all tests: their order, and a machine without traces of the person who runs them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Tests that need no programs come first, while those are built; the whole site comes last.
+ORDER = ("unit", "lint", "integration", "faults", "e2e", "bench")
+
+
+def _rank(item: pytest.Item) -> tuple[int, bool]:
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    rank = ORDER.index(folder) if folder in ORDER else len(ORDER)
+    return rank, item.get_closest_marker("programs") is not None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by folder, then what needs the programs last; within that as written."""
+    items.sort(key=_rank)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_the_user() -> None:
+    """Nothing of Ansible's or the OCI clients' settings in the environment reaches a test."""
+    for name in [name for name in os.environ if name.startswith(("ANSIBLE_", "OCI_"))]:
+        del os.environ[name]

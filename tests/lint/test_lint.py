@@ -1,0 +1,80 @@
+"""Linters over the whole tree, and what no linter knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.lint.conftest import ROOT, Collection, run
+
+pytestmark = pytest.mark.lint
+
+
+def test_ruff() -> None:
+    run(["ruff", "check", "."])
+
+
+def test_mypy() -> None:
+    run(["mypy", "localregion", "plugins", "examples/crud/crud"], seconds=1200)
+
+
+def test_mypy_tests() -> None:
+    run(["mypy", "tests"], seconds=1200)
+
+
+def test_yamllint() -> None:
+    run(["yamllint", "--strict", "."])
+
+
+def test_ansible_lint(tmp_path: Path) -> None:
+    run(["ansible-lint", "--offline", "--profile", "production", "--strict"], ANSIBLE_HOME=str(tmp_path))
+
+
+def test_documentation(collection: Collection) -> None:
+    run(
+        ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", str(collection.folder)],
+        ANSIBLE_COLLECTIONS_PATH=str(collection.path),
+    )
+
+
+def test_changelog() -> None:
+    run(["antsibull-changelog", "lint"])
+
+
+def test_every_plugin_has_its_documentation(collection: Collection) -> None:
+    out = run(
+        ["ansible-doc", "--metadata-dump", "--no-fail-on-errors", "okestack.oci"],
+        cwd=collection.folder,
+        ANSIBLE_COLLECTIONS_PATH=str(collection.path),
+    )
+    assert '"error"' not in out, [line for line in out.splitlines() if '"error"' in line]
+    for path in (ROOT / "plugins" / "modules").glob("*.py"):
+        assert f'"okestack.oci.{path.stem}"' in out
+
+
+@pytest.mark.parametrize("inventory", ["local", "dev", "staging", "prod"])
+def test_playbooks_parse_with_every_inventory(inventory: str) -> None:
+    run(["ansible-playbook", "-i", f"inventories/{inventory}", "site.yml", "--syntax-check"])
+
+
+def test_the_collection_knows_of_no_local_region(sources: list[Path]) -> None:
+    """Where a thing runs is the inventory's business."""
+    found = [
+        str(name)
+        for name in sources
+        if name.parts[0] in ("plugins", "roles", "playbooks", "site.yml", "meta")
+        and re.search(r"localregion|local.region|is_local\b|okestack\.test|127\.77\.", (ROOT / name).read_text(errors="ignore"))
+    ]
+    assert found == []
+
+
+def test_no_traces_of_a_machine(sources: list[Path]) -> None:
+    """No private paths and no registries' hosts beside the public ones that users need."""
+    needles = ("/wor" + "k/", "/ro" + "ot/", "deb.debian" + ".org", "proxy.golang" + ".org", "pypi.org/sim" + "ple")
+    found = []
+    for name in sources:
+        text = (ROOT / name).read_text(errors="ignore")
+        found += [f"{name}: {needle}" for needle in needles if needle in text]
+    assert found == []
