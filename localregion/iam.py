@@ -118,11 +118,12 @@ class Statement:
             return False
         if self.resource not in ("all-resources", resource) and resource not in FAMILIES.get(self.resource, ()):
             return False
+        named = {name.lower() for name in self.names}
         if self.subject == "group":
-            if not self.names & principal.groups:
+            if not named & principal.groups:
                 return False
         elif self.subject == "service":
-            if principal.type != "service" or principal.id.lower() not in self.names:
+            if principal.type != "service" or principal.id.lower() not in named:
                 return False
         elif self.subject == "dynamic-group":
             return False  # the region has no dynamic groups: workload identity does without them
@@ -246,14 +247,14 @@ def _subject(reader: _Reader) -> tuple[str, frozenset[str]]:
         return "any-user", frozenset()
     if reader.peek() == "id":
         reader.word("id")
-    found = {reader.name().removeprefix("Default/").lower()}
+    found = {reader.name().removeprefix("Default/")}
     while reader.peek() == ",":
         reader.mark(",")
         if reader.peek() in ("group", "dynamic-group", "service"):
             reader.take()
         if reader.peek() == "id":
             reader.word("id")
-        found.add(reader.name().removeprefix("Default/").lower())
+        found.add(reader.name().removeprefix("Default/"))
     return subject, frozenset(found)
 
 

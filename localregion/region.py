@@ -12,13 +12,15 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import parse_qsl
 
 from localregion import settings as names
 from localregion.api import validate
 from localregion.api.auth import Authenticator, Refused, Request, Tokens, raw_target
-from localregion.api.errors import ServiceError, already_exists, invalid, not_found, not_implemented
+from localregion.api.errors import ServiceError, invalid, not_found, not_implemented
 from localregion.api.schema import Operation, Schema
 from localregion.clock import Clock
 from localregion.faults import Drop, Fault, Faults
@@ -63,7 +65,7 @@ class Region:
         """The region's containers (localregion.parts.podman.PodmanService); None in a pure region."""
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.logs_dir.mkdir(parents=True, exist_ok=True)
-        self.schema = Schema.load(settings.cache)
+        self.schema = _schema(settings.cache)
         self.clock = Clock(settings.minute)
         self.store = Store(settings.state / "region.sqlite")
         self.tasks = Tasks()
@@ -197,6 +199,8 @@ class Region:
         if region != names.REGION:
             service.check_region(call)
         call.target = self._target(call)
+        if call.target and request.method == "GET" and not self.visible(call.target):
+            raise not_found()
         self._authorize(service, call)
         self._check_etag(call)
         async with AsyncExitStack() as stack:
@@ -278,7 +282,7 @@ class Region:
         if call.target and (owner := self.services.get(call.target.service)):
             variables |= owner.target_variables(call.target)
         if not self.iam.allows(call.principal, verb, resource, compartment, variables, call.operation.api_name):
-            raise already_exists() if call.operation.name.startswith("create_") and not call.target else not_found()
+            raise not_found()
 
     def _check_etag(self, call: Call) -> None:
         wanted = call.headers.get("if-match")
@@ -322,6 +326,12 @@ class Region:
         if not token or not call.operation.takes("opc-retry-token"):
             return None
         return call.principal.id, call.operation.full_name, token
+
+
+@cache
+def _schema(folder: Path) -> Schema:
+    """Read once a process: tests start many regions."""
+    return Schema.load(folder)
 
 
 @dataclass

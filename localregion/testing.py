@@ -192,6 +192,8 @@ class Region:
             for one in pending:
                 service = self.inner.services[one.service]
                 await service.settled(one.record)
+        # what services do aside, as letting changed policies hold, takes one more turn each
+        for _ in range(3):
             await asyncio.sleep(0)
 
     @property

@@ -292,10 +292,12 @@ class Identity(Service):
 
     def _check_groups(self, statement: Statement) -> None:
         known = {text.lower() for group in self.living("group") for text in (group.id, group.name)}
-        for name in statement.names - known:
-            raise invalid(
-                f"The group {name} specified in the policy statement does not exist under current compartment hierarchy."
-            )
+        for name in sorted(statement.names):
+            if name.lower() not in known:
+                raise invalid(
+                    f"The group {name} specified in the policy statement does not exist under current compartment"
+                    " hierarchy."
+                )
 
     def _place(self, statement: Statement, compartment: str) -> str:
         """The compartment a statement of a policy holds in. Raises 400 when the policy's compartment has no such below it."""

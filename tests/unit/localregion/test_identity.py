@@ -1,0 +1,119 @@
+"""The identity service: regions, compartments, policies and what they allow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import oci
+from oci.identity import models as m
+
+from localregion import iam
+from localregion.pki import key_pem, new_key, public_key_pem
+
+
+def test_one_home_region_of_two(region: Any, identity: Any) -> None:
+    subscriptions = identity.list_region_subscriptions(region.tenancy_id).data
+    assert [(one.region_name, one.is_home_region) for one in subscriptions] == [("local-1", True), ("local-2", False)]
+    domains = identity.list_availability_domains(region.compartment_id).data
+    assert [domain.name for domain in domains] == ["Lcl1:LOCAL-1-AD-1"]
+    faults = identity.list_fault_domains(region.compartment_id, domains[0].name).data
+    assert [domain.name for domain in faults] == [f"FAULT-DOMAIN-{number}" for number in (1, 2, 3)]
+
+
+def test_writes_go_to_the_home_region(region: Any, identity: Any, refused: Any) -> None:
+    elsewhere = region.client(oci.identity.IdentityClient, endpoint=region.other_endpoint)
+    assert [one.id for one in elsewhere.list_compartments(region.tenancy_id).data] == [region.compartment_id]
+    details = policy(region, "allow any-user to read vaults in compartment okestack")
+    with refused(403, "NotAllowed", "home region LCL"):
+        elsewhere.create_policy(details)
+    assert identity.list_policies(region.compartment_id).data == []
+
+
+def policy(region: Any, *statements: str, name: str = "p", compartment: str | None = None) -> Any:
+    return m.CreatePolicyDetails(
+        compartment_id=compartment or region.compartment_id, name=name, description="d", statements=list(statements)
+    )
+
+
+def test_policies(region: Any, identity: Any, refused: Any) -> None:
+    text = "allow any-user to read vaults in compartment id " + region.compartment_id
+    made = identity.create_policy(policy(region, text)).data
+    assert (made.lifecycle_state, made.statements) == ("ACTIVE", [text])
+    with refused(409, "PolicyAlreadyExists"):
+        identity.create_policy(policy(region, text))
+    with refused(400, "InvalidParameter", "could not be parsed"):
+        identity.create_policy(policy(region, "allow all", name="q"))
+    with refused(400, "InvalidParameter", "does not exist or is not part of the policy compartment subtree"):
+        identity.create_policy(policy(region, "allow any-user to read vaults in compartment elsewhere", name="q"))
+    with refused(400, "InvalidParameter", "The group Nobody specified"):
+        identity.create_policy(policy(region, "allow group Nobody to read vaults in compartment okestack", name="q"))
+    with refused(400, "InvalidParameter"):
+        identity.create_policy(policy(region, "allow any-user to read vaults in tenancy", name="q"))
+    identity.delete_policy(made.id)
+    with refused(404, "NotAuthorizedOrNotFound"):
+        identity.get_policy(made.id)
+
+
+def test_compartments(region: Any, identity: Any, refused: Any) -> None:
+    details = m.CreateCompartmentDetails(compartment_id=region.compartment_id, name="team", description="d")
+    team = identity.create_compartment(details).data
+    region.settle()
+    with refused(409, "CompartmentAlreadyExists"):
+        identity.create_compartment(details)
+    assert identity.get_compartment(team.id).data.lifecycle_state == "ACTIVE"
+    deep = identity.list_compartments(region.tenancy_id, compartment_id_in_subtree=True).data
+    assert {one.name for one in deep} == {"okestack", "team"}
+    vcns = region.client(oci.core.VirtualNetworkClient)
+    vcns.create_vcn(oci.core.models.CreateVcnDetails(compartment_id=team.id, cidr_blocks=["10.0.0.0/16"]))
+    region.settle()
+    failed = identity.delete_compartment(team.id).headers["opc-work-request-id"]
+    region.settle()
+    assert identity.get_work_request(failed).data.status == "FAILED"
+    assert identity.get_compartment(team.id).data.lifecycle_state == "ACTIVE"
+
+
+def test_a_user_may_do_what_policies_say(region: Any, identity: Any, refused: Any) -> None:
+    group = identity.create_group(
+        m.CreateGroupDetails(compartment_id=region.tenancy_id, name="Readers", description="d")
+    ).data
+    user = identity.create_user(
+        m.CreateUserDetails(compartment_id=region.tenancy_id, name="ann", description="d")
+    ).data
+    identity.add_user_to_group(m.AddUserToGroupDetails(user_id=user.id, group_id=group.id))
+    key = new_key("rsa")
+    uploaded = identity.upload_api_key(user.id, m.CreateApiKeyDetails(key=public_key_pem(key).decode())).data
+    config = region.config | {
+        "user": user.id, "fingerprint": uploaded.fingerprint, "key_content": key_pem(key).decode(), "key_file": None,
+    }  # fmt: skip
+    config.pop("key_file")
+    vcns = oci.core.VirtualNetworkClient(
+        config, service_endpoint=region.endpoint, retry_strategy=oci.retry.NoneRetryStrategy()
+    )
+    details = oci.core.models.CreateVcnDetails(compartment_id=region.compartment_id, cidr_blocks=["10.0.0.0/16"])
+    with refused(404, "NotAuthorizedOrNotFound"):
+        vcns.list_vcns(region.compartment_id)
+    identity.create_policy(policy(region, "allow group Readers to read vcns in compartment okestack"))
+    region.settle()
+    assert vcns.list_vcns(region.compartment_id).data == []
+    with refused(404, "NotAuthorizedOrNotFound"):
+        vcns.create_vcn(details)
+    made = region.client(oci.core.VirtualNetworkClient).create_vcn(details).data
+    region.settle()
+    assert vcns.get_vcn(made.id).data.id == made.id
+    with refused(404, "NotAuthorizedOrNotFound"):
+        vcns.delete_vcn(made.id)
+
+
+def test_a_workload_has_no_rights_of_its_own(region: Any, tmp_path: Path, refused: Any) -> None:
+    pod = iam.workload(cluster_id="c", namespace="n", service_account="s")
+    path = region.session(pod, tmp_path / "session")
+    config = oci.config.from_file(str(path))
+    signer = oci.auth.signers.SecurityTokenSigner(
+        Path(config["security_token_file"]).read_text(), oci.signer.load_private_key_from_file(config["key_file"])
+    )
+    client = oci.identity.IdentityClient(
+        config, signer=signer, service_endpoint=region.endpoint, retry_strategy=oci.retry.NoneRetryStrategy()
+    )
+    with refused(404, "NotAuthorizedOrNotFound"):
+        client.list_compartments(region.tenancy_id)
