@@ -1,0 +1,426 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Clusters, virtual node pools and add-ons through the SDK's own client, without programs behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import oci
+import pytest
+import yaml
+from oci.container_engine import ContainerEngineClient, models
+
+from localregion import settings as names
+from localregion.testing import Region
+from tests.unit.localregion.support import Net, make_key, make_vault
+
+
+@contextmanager
+def refused(status: int, code: str, word: str = "") -> Iterator[None]:
+    """The call in it is answered so."""
+    with pytest.raises(oci.exceptions.ServiceError) as caught:
+        yield
+    assert (caught.value.status, caught.value.code) == (status, code), caught.value.message
+    assert word in caught.value.message
+
+
+@pytest.fixture(scope="module")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
+    with Region.started(tmp_path_factory.mktemp("region")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def net(region: Region) -> Net:
+    return Net(region)
+
+
+class Engine:
+    """The client, with waits."""
+
+    def __init__(self, region: Region, net: Net) -> None:
+        self.region, self.net = region, net
+        self.client = region.client(ContainerEngineClient)
+        self.api = net.subnet("10.0.0.0/28", "api").id
+        self.lb = net.subnet("10.0.1.0/24", "lb").id
+        self.nodes = net.subnet("10.0.16.0/24", "nodes").id
+        self.pods = net.subnet("10.0.32.0/19", "pods").id
+
+    def details(self, **values: Any) -> Any:
+        return models.CreateClusterDetails(
+            **{
+                "name": "cluster",
+                "compartment_id": self.region.compartment_id,
+                "vcn_id": self.net.vcn.id,
+                "kubernetes_version": "v1.35.4",
+                "type": "ENHANCED_CLUSTER",
+                "endpoint_config": models.CreateClusterEndpointConfigDetails(
+                    subnet_id=self.api, is_public_ip_enabled=True
+                ),
+                "cluster_pod_network_options": [models.OciVcnIpNativeClusterPodNetworkOptionDetails()],
+                **values,
+            }
+        )
+
+    def finish(self, response: Any) -> Any:
+        """The work request of a call, when it is done."""
+        self.region.settle()
+        return self.client.get_work_request(response.headers["opc-work-request-id"]).data
+
+    def errors(self, request: Any) -> list[str]:
+        found = self.client.list_work_request_errors(self.region.compartment_id, request.id).data
+        return [error.message for error in found]
+
+    def cluster(self, **values: Any) -> Any:
+        request = self.finish(self.client.create_cluster(self.details(**values)))
+        assert request.status == "SUCCEEDED", self.errors(request)
+        return self.client.get_cluster(request.resources[0].identifier).data
+
+    def delete(self, cluster_id: str) -> Any:
+        return self.finish(self.client.delete_cluster(cluster_id))
+
+    def pool_details(self, cluster_id: str, **values: Any) -> Any:
+        return models.CreateVirtualNodePoolDetails(
+            **{
+                "compartment_id": self.region.compartment_id,
+                "cluster_id": cluster_id,
+                "display_name": "pool",
+                "size": 3,
+                "placement_configurations": [self.placement()],
+                "pod_configuration": models.PodConfiguration(subnet_id=self.pods, shape="Pod.Standard.E4.Flex"),
+                **values,
+            }
+        )
+
+    def placement(self, *domains: str, subnet: str | None = None) -> Any:
+        return models.PlacementConfiguration(
+            availability_domain=names.AVAILABILITY_DOMAIN,
+            fault_domain=list(domains),
+            subnet_id=subnet or self.nodes,
+        )
+
+    def pool(self, cluster_id: str, **values: Any) -> Any:
+        details = self.pool_details(cluster_id, **values)
+        request = self.finish(self.client.create_virtual_node_pool(details))
+        assert request.status == "SUCCEEDED", self.errors(request)
+        return self.client.get_virtual_node_pool(request.resources[0].identifier).data
+
+    def update_pool(self, pool_id: str, **values: Any) -> Any:
+        details = models.UpdateVirtualNodePoolDetails(**values)
+        request = self.finish(self.client.update_virtual_node_pool(pool_id, details))
+        assert request.status == "SUCCEEDED", self.errors(request)
+        return request
+
+    def virtual_nodes(self, pool_id: str) -> list[Any]:
+        return list(self.client.list_virtual_nodes(pool_id).data)
+
+
+@pytest.fixture(scope="module")
+def engine(region: Region, net: Net) -> Engine:
+    return Engine(region, net)
+
+
+@pytest.fixture(scope="module")
+def cluster(engine: Engine) -> Any:
+    """One for the tests that leave it as it is."""
+    return engine.cluster(name="shared")
+
+
+def test_a_cluster_is_made_by_a_work_request(engine: Engine) -> None:
+    response = engine.client.create_cluster(engine.details(name="made", freeform_tags={"a": "b"}))
+    assert response.status == 202
+    assert response.data is None
+    request = engine.finish(response)
+    assert (request.operation_type, request.status) == ("CLUSTER_CREATE", "SUCCEEDED")
+    (resource,) = request.resources
+    assert (resource.entity_type, resource.action_type) == ("cluster", "CREATED")
+    made = engine.client.get_cluster(resource.identifier).data
+    assert (made.lifecycle_state, made.name, made.type) == ("ACTIVE", "made", "ENHANCED_CLUSTER")
+    assert made.freeform_tags == {"a": "b"}
+    assert made.endpoints.private_endpoint.startswith("10.0.0.") and made.endpoints.private_endpoint.endswith(":6443")
+    assert made.endpoints.public_endpoint.startswith("127.")
+    assert made.metadata.created_by_user_id == names.OPERATOR_ID
+    assert made.metadata.created_by_work_request_id == request.id
+    assert made.options.kubernetes_network_config.services_cidr == "10.96.0.0/16"
+    logs = engine.client.list_work_request_logs(engine.region.compartment_id, request.id).data
+    assert logs[0].message == "The cluster is active"
+    listed = engine.client.list_clusters(engine.region.compartment_id, name="made", lifecycle_state=["ACTIVE"]).data
+    assert [item.id for item in listed] == [made.id]
+    # The subnet of its endpoint is in use.
+    with refused(409, "Conflict"):
+        engine.net.client.delete_subnet(engine.api)
+    assert engine.delete(made.id).status == "SUCCEEDED"
+    assert engine.client.get_cluster(made.id).data.lifecycle_state == "DELETED"
+
+
+def test_what_the_api_leaves_open_gets_its_defaults(engine: Engine) -> None:
+    endpoint = models.CreateClusterEndpointConfigDetails(subnet_id=engine.api)
+    made = engine.cluster(type=None, cluster_pod_network_options=None, endpoint_config=endpoint)
+    assert made.type == "BASIC_CLUSTER"
+    assert made.cluster_pod_network_options[0].cni_type == "FLANNEL_OVERLAY"
+    assert made.endpoint_config.is_public_ip_enabled is False
+    assert made.endpoints.public_endpoint is None
+    with refused(400, "InvalidParameter", "enhanced"):
+        engine.client.create_virtual_node_pool(engine.pool_details(made.id))
+    engine.delete(made.id)
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"kubernetes_version": "v1.20.1"}, "kubernetesVersion"),
+        ({"name": "has spaces"}, "name"),
+        ({"endpoint_config": None}, "endpointConfig.subnetId"),
+        ({"options": models.ClusterCreateOptions(service_lb_subnet_ids=["a", "b", "c"])}, "serviceLbSubnetIds"),
+    ],
+)
+def test_bad_clusters_are_refused_at_once(engine: Engine, values: dict[str, Any], word: str) -> None:
+    before = len(engine.client.list_clusters(engine.region.compartment_id).data)
+    with refused(400, "InvalidParameter", word):
+        engine.client.create_cluster(engine.details(**values))
+    assert len(engine.client.list_clusters(engine.region.compartment_id).data) == before
+
+
+def test_a_public_endpoint_needs_a_public_subnet(engine: Engine) -> None:
+    private = engine.net.subnet("10.0.2.0/24", "private", private=True)
+    endpoint = models.CreateClusterEndpointConfigDetails(subnet_id=private.id, is_public_ip_enabled=True)
+    with refused(400, "InvalidParameter", "public"):
+        engine.client.create_cluster(engine.details(endpoint_config=endpoint))
+
+
+def test_the_keys_grant_must_hold_before(engine: Engine) -> None:
+    region = engine.region
+    key = make_key(region, make_vault(region))
+    request = engine.finish(engine.client.create_cluster(engine.details(name="sealed", kms_key_id=key.id)))
+    assert request.status == "FAILED"
+    assert "request.principal.type='cluster'" in engine.errors(request)[0]
+    failed = engine.client.get_cluster(request.resources[0].identifier).data
+    assert failed.lifecycle_state == "FAILED"
+    assert "cannot use the key" in failed.lifecycle_details
+    engine.delete(failed.id)
+    statement = (
+        "Allow any-user to use keys in compartment okestack where all"
+        f" {{request.principal.type='cluster', target.key.id='{key.id}'}}"
+    )
+    region.client(oci.identity.IdentityClient).create_policy(
+        oci.identity.models.CreatePolicyDetails(
+            compartment_id=region.compartment_id, name="key", description="-", statements=[statement]
+        )
+    )
+    region.settle()
+    made = engine.cluster(name="sealed", kms_key_id=key.id)
+    assert made.kms_key_id == key.id
+    engine.delete(made.id)
+
+
+def test_updates_merge_and_end_active(engine: Engine) -> None:
+    made = engine.cluster(type="BASIC_CLUSTER")
+    details = models.UpdateClusterDetails(
+        name="renamed",
+        type="ENHANCED_CLUSTER",
+        freeform_tags={"x": "y"},
+        options=models.UpdateClusterOptionsDetails(
+            service_lb_config=models.ServiceLbConfigDetails(freeform_tags={"lb": "yes"})
+        ),
+    )
+    request = engine.finish(engine.client.update_cluster(made.id, details))
+    assert (request.operation_type, request.status) == ("CLUSTER_UPDATE", "SUCCEEDED")
+    now = engine.client.get_cluster(made.id).data
+    assert (now.name, now.type, now.freeform_tags) == ("renamed", "ENHANCED_CLUSTER", {"x": "y"})
+    assert now.options.service_lb_config.freeform_tags == {"lb": "yes"}
+    assert now.options.kubernetes_network_config.services_cidr == "10.96.0.0/16"
+    assert now.metadata.updated_by_work_request_id == request.id
+    with refused(400, "InvalidParameter"):
+        engine.client.update_cluster(made.id, models.UpdateClusterDetails(type="BASIC_CLUSTER"))
+    engine.delete(made.id)
+
+
+def test_the_endpoints_groups_change_and_its_publicness_does_not(engine: Engine) -> None:
+    made = engine.cluster()
+    group = engine.net.group("endpoint")
+    engine.finish(
+        engine.client.update_cluster_endpoint_config(
+            made.id, models.UpdateClusterEndpointConfigDetails(nsg_ids=[group.id])
+        )
+    )
+    assert engine.client.get_cluster(made.id).data.endpoint_config.nsg_ids == [group.id]
+    assert len(engine.net.client.list_network_security_group_vnics(group.id).data) == 1
+    with refused(501, "NotImplemented", "isPublicIpEnabled"):
+        engine.client.update_cluster_endpoint_config(
+            made.id, models.UpdateClusterEndpointConfigDetails(is_public_ip_enabled=False)
+        )
+    engine.delete(made.id)
+
+
+def test_a_stale_etag_changes_nothing(engine: Engine, cluster: Any) -> None:
+    with refused(412, "NoEtagMatch"):
+        engine.client.update_cluster(cluster.id, models.UpdateClusterDetails(name="x"), if_match="stale")
+    assert engine.client.get_cluster(cluster.id).data.name == "shared"
+
+
+def test_kubeconfigs_name_the_endpoint_asked_for(engine: Engine, cluster: Any) -> None:
+    def config(endpoint: str) -> Any:
+        details = models.CreateClusterKubeconfigContentDetails(token_version="2.0.0", endpoint=endpoint)
+        answer = engine.client.create_kubeconfig(cluster.id, create_cluster_kubeconfig_content_details=details)
+        return yaml.safe_load(answer.data.content)
+
+    public = config("PUBLIC_ENDPOINT")
+    assert public["clusters"][0]["cluster"]["server"] == f"https://{cluster.endpoints.public_endpoint}"
+    private = config("PRIVATE_ENDPOINT")
+    assert private["clusters"][0]["cluster"]["server"] == f"https://{cluster.endpoints.private_endpoint}"
+    named = config("VCN_HOSTNAME")
+    assert named["clusters"][0]["cluster"]["server"] == f"https://{cluster.endpoints.vcn_hostname_endpoint}"
+    assert {len({str(each["clusters"][0]["cluster"]["certificate-authority-data"]) for each in (public, private)})} == {
+        1
+    }
+    details = models.CreateClusterKubeconfigContentDetails(token_version="1.0.0")
+    with refused(400, "InvalidParameter", "tokenVersion"):
+        engine.client.create_kubeconfig(cluster.id, create_cluster_kubeconfig_content_details=details)
+
+
+def test_a_pool_has_a_node_in_each_fault_domain(engine: Engine, cluster: Any) -> None:
+    pool = engine.pool(
+        cluster.id,
+        initial_virtual_node_labels=[models.InitialVirtualNodeLabel(key="tier", value="app")],
+        taints=[models.Taint(key="only", value="us", effect="NoSchedule")],
+        virtual_node_tags=models.VirtualNodeTags(freeform_tags={"node": "tag"}),
+    )
+    assert (pool.lifecycle_state, pool.size, pool.kubernetes_version) == ("ACTIVE", 3, "v1.35.4")
+    nodes = engine.virtual_nodes(pool.id)
+    assert sorted(node.fault_domain for node in nodes) == list(names.FAULT_DOMAINS)
+    assert {node.lifecycle_state for node in nodes} == {"ACTIVE"}
+    assert len({node.private_ip for node in nodes}) == 3
+    assert all(node.private_ip.startswith("10.0.16.") and node.freeform_tags == {"node": "tag"} for node in nodes)
+    assert engine.client.get_virtual_node(pool.id, nodes[0].id).data.private_ip == nodes[0].private_ip
+    listed = engine.client.list_virtual_node_pools(engine.region.compartment_id, cluster_id=cluster.id).data
+    assert pool.id in [item.id for item in listed]
+    request = engine.finish(
+        engine.client.delete_virtual_node_pool(pool.id, override_eviction_grace_duration_vnp="PT5M")
+    )
+    assert (request.operation_type, request.status) == ("VIRTUALNODEPOOL_DELETE", "SUCCEEDED")
+    assert engine.client.get_virtual_node_pool(pool.id).data.lifecycle_state == "DELETED"
+
+
+def test_size_and_placement_move_nodes(engine: Engine, cluster: Any) -> None:
+    pool = engine.pool(cluster.id)
+    first = {node.id for node in engine.virtual_nodes(pool.id)}
+    engine.update_pool(pool.id, size=5)
+    grown = engine.virtual_nodes(pool.id)
+    assert first < {node.id for node in grown} and len(grown) == 5
+    engine.update_pool(pool.id, size=2, placement_configurations=[engine.placement("FAULT-DOMAIN-2")])
+    left = engine.virtual_nodes(pool.id)
+    assert [node.fault_domain for node in left] == ["FAULT-DOMAIN-2"] * 2
+    assert {node.id for node in left} <= {node.id for node in grown}
+    engine.finish(engine.client.delete_virtual_node_pool(pool.id))
+
+
+def test_cycling_replaces_every_node_and_needs_a_change(engine: Engine, cluster: Any) -> None:
+    pool = engine.pool(cluster.id)
+    before = {node.id for node in engine.virtual_nodes(pool.id)}
+    cycling = models.VirtualNodePoolCyclingDetails(
+        is_virtual_node_cycling_enabled=True, maximum_surge="1", maximum_unavailable="0"
+    )
+    with refused(400, "InvalidParameter", "cycling"):
+        engine.client.update_virtual_node_pool(
+            pool.id, models.UpdateVirtualNodePoolDetails(virtual_node_pool_cycling_details=cycling)
+        )
+    request = engine.update_pool(pool.id, display_name="cycled", virtual_node_pool_cycling_details=cycling)
+    assert request.operation_type == "VIRTUALNODEPOOL_CYCLING"
+    after = engine.virtual_nodes(pool.id)
+    assert len(after) == 3 and not before & {node.id for node in after}
+    engine.finish(engine.client.delete_virtual_node_pool(pool.id))
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"size": 0}, "size"),
+        ({"pod_configuration": models.PodConfiguration(subnet_id="", shape="Pod.Standard.Z9.Flex")}, "shape"),
+        ({"taints": [models.Taint(key="a", effect="Sometimes")]}, "effect"),
+        ({"nsg_ids": [f"n{number}" for number in range(6)]}, "nsgIds"),
+    ],
+)
+def test_bad_pools_are_refused_at_once(engine: Engine, cluster: Any, values: dict[str, Any], word: str) -> None:
+    with refused(400, "InvalidParameter", word):
+        engine.client.create_virtual_node_pool(engine.pool_details(cluster.id, **values))
+
+
+def test_pools_of_subnets_that_are_not_there(engine: Engine, cluster: Any) -> None:
+    details = engine.pool_details(cluster.id, placement_configurations=[engine.placement(subnet="ocid1.subnet.none")])
+    with refused(400, "RelatedResourceNotAuthorizedOrNotFound"):
+        engine.client.create_virtual_node_pool(details)
+
+
+def test_a_cluster_takes_its_pools_along(engine: Engine) -> None:
+    made = engine.cluster()
+    pool = engine.pool(made.id)
+    engine.delete(made.id)
+    assert engine.client.get_virtual_node_pool(pool.id).data.lifecycle_state == "DELETED"
+    with refused(404, "NotAuthorizedOrNotFound"):
+        engine.client.delete_cluster(made.id)
+
+
+def test_pod_shapes_and_versions(engine: Engine) -> None:
+    shapes = engine.client.list_pod_shapes(engine.region.compartment_id).data
+    assert {shape.name for shape in shapes} == {f"Pod.Standard.{series}.Flex" for series in ("A1", "E3", "E4")}
+    assert engine.client.get_cluster_options("all").data.kubernetes_versions == ["v1.35.4"]
+
+
+def test_add_ons_come_change_and_go(engine: Engine, cluster: Any) -> None:
+    client = engine.client
+    assert {addon.name for addon in client.list_addons(cluster.id).data} == {"CoreDNS", "KubeProxy", "OciVcnIpNative"}
+    offered = {option.name: option for option in client.list_addon_options("v1.35.4").data}
+    assert offered["CoreDNS"].is_essential and not offered["CertManager"].is_essential
+    request = engine.finish(client.install_addon(cluster.id, models.InstallAddonDetails(addon_name="CertManager")))
+    assert (request.operation_type, request.status) == ("ENABLE_ADDON", "SUCCEEDED")
+    assert client.get_addon(cluster.id, "CertManager").data.lifecycle_state == "ACTIVE"
+    with refused(409, "Conflict"):
+        client.install_addon(cluster.id, models.InstallAddonDetails(addon_name="CertManager"))
+    configuration = models.AddonConfiguration(key="replicas", value="2")
+    engine.finish(
+        client.update_addon(cluster.id, "CertManager", models.UpdateAddonDetails(configurations=[configuration]))
+    )
+    assert client.get_addon(cluster.id, "CertManager").data.configurations[0].value == "2"
+    with refused(400, "InvalidParameter", "version"):
+        client.update_addon(cluster.id, "CertManager", models.UpdateAddonDetails(version="v0.0.1"))
+    engine.finish(client.disable_addon(cluster.id, "CertManager", is_remove_existing_add_on=True))
+    with refused(404, "NotAuthorizedOrNotFound"):
+        client.get_addon(cluster.id, "CertManager")
+    with refused(400, "InvalidParameter", "addonName"):
+        client.install_addon(cluster.id, models.InstallAddonDetails(addon_name="Nothing"))
+
+
+def test_a_retry_token_makes_one_cluster(engine: Engine) -> None:
+    first = engine.client.create_cluster(engine.details(name="once"), opc_retry_token="token-1")
+    again = engine.client.create_cluster(engine.details(name="once"), opc_retry_token="token-1")
+    assert first.headers["opc-work-request-id"] == again.headers["opc-work-request-id"]
+    engine.region.settle()
+    found = engine.client.list_clusters(engine.region.compartment_id, name="once", lifecycle_state=["ACTIVE"]).data
+    assert len(found) == 1
+    engine.delete(found[0].id)
+
+
+def test_what_is_under_way_goes_on_after_a_restart(tmp_path: Path) -> None:
+    folder = tmp_path / "region"
+    with Region.started(folder) as slow:
+        engine = Engine(slow, Net(slow))
+        slow.inner.clock.minute = 3600
+        response = engine.client.create_cluster(engine.details())
+        request_id = response.headers["opc-work-request-id"]
+        assert engine.client.get_work_request(request_id).data.status in ("ACCEPTED", "IN_PROGRESS")
+        (made,) = engine.client.list_clusters(slow.compartment_id).data
+        with refused(409, "IncorrectState"):
+            engine.client.delete_cluster(made.id)
+        # The hours that it would still take.
+        record = slow.inner.store.find(made.id)
+        assert record is not None
+        record.private["due"] = 0
+        slow.inner.store.save(record)
+    with Region.started(folder) as back:
+        client = back.client(ContainerEngineClient)
+        back.settle()
+        assert client.get_cluster(made.id).data.lifecycle_state == "ACTIVE"
+        assert client.get_work_request(request_id).data.status == "SUCCEEDED"
