@@ -16,6 +16,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Document,
     Field,
     ResourceType,
+    canonical,
     declared,
     is_unknown,
     same,
@@ -113,7 +114,7 @@ def plan_present(
         if field.name in desired and field.change is not Change.ONCE:
             old = observed.get(field.read or field.name)
             new = merged(field, desired[field.name], old, purge_tags)
-            if not same(field, old, new):
+            if not same(field, old, new) or _doubled(field, old):
                 changed.append((field, old, new))
     if not changed and not revive:
         return Plan()
@@ -134,6 +135,12 @@ def plan_present(
         before[state], after[state] = type_.states.of(observed), type_.states.ready[0]
         return Plan("revive", None, (Call(type_.deletion.cancel),), before, after)
     return Plan("update", None, tuple(_calls(type_, changed, observed)), before, after)
+
+
+def _doubled(field: Field, there: Any) -> bool:
+    """Whether a list that is kept row by row holds one twice (a write of a rule that was sent again)."""
+    by_row = field.change is Change.STEPS and field.fields and isinstance(there, list)
+    return bool(by_row) and len(canonical(field, there) or []) < len(there)
 
 
 def plan_absent(type_: ResourceType, observed: Document | None) -> Plan:

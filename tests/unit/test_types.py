@@ -51,12 +51,10 @@ def client(type_: ResourceType) -> type:
 
 def attributes(room: Any, model: Any) -> dict[str, str]:
     """The attributes of a model and of all that derive from it, with their declared types."""
-    found = dict(model().swagger_types)
-    if hasattr(model, "get_subtype"):
-        derived: list[Any] = list(vars(room).values())
-        for candidate in derived:
-            if inspect.isclass(candidate) and issubclass(candidate, model):
-                found |= candidate().swagger_types
+    derived = (c for c in vars(room).values() if hasattr(model, "get_subtype") and inspect.isclass(c))
+    found: dict[str, str] = {}
+    for candidate in (model, *(c for c in derived if issubclass(c, model))):
+        found |= candidate().swagger_types
     return found
 
 
