@@ -45,6 +45,8 @@ class Api:
         limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
         timeout = httpx.Timeout(30.0, connect=5.0, pool=120.0)
         self._calls = httpx.AsyncClient(base_url=server, verify=context, limits=limits, timeout=timeout)
+        # httpx looks at every waiting request for each one that ends: let them wait here.
+        self._turns = asyncio.Semaphore(_CONNECTIONS)
         endless = httpx.Timeout(None, connect=5.0)
         self._watches = httpx.AsyncClient(base_url=server, verify=context, timeout=endless)
 
@@ -65,7 +67,8 @@ class Api:
         """One request, its decoded answer."""
         headers = {"Content-Type": content_type} if body is not None else None
         content = None if body is None else json.dumps(body)
-        response = await self._calls.request(method, path, params=query, content=content, headers=headers)
+        async with self._turns:
+            response = await self._calls.request(method, path, params=query, content=content, headers=headers)
         _check(response)
         answer: Json = response.json()
         return answer

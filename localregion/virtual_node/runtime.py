@@ -382,7 +382,5 @@ class NullRuntime:
         return {number: Usage(0.0, 0) for number in container_ids}
 
     async def exits(self) -> AsyncIterator[str]:
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
-        return
+        await asyncio.Event().wait()
         yield ""
