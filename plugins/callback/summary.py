@@ -31,7 +31,7 @@ WORDS = {
 }
 
 
-class CallbackModule(CallbackBase):  # type: ignore[misc]
+class CallbackModule(CallbackBase):
     """Collects the changes that results tell of and prints them once, at the end."""
 
     CALLBACK_VERSION = 2.0

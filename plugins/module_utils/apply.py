@@ -124,7 +124,8 @@ class Engine:
                     made = self._create(plan.create, replaces=observed["id"] if observed else "")
                     target = made
                 else:
-                    assert observed is not None
+                    if observed is None:
+                        raise AssertionError("observed is not None")
                     target = observed["id"]
                 done = self._carry_out(plan, target, observed if plan.create is None else None)
                 if plan.kind == "revive":
@@ -448,7 +449,8 @@ class Engine:
     # -- work requests --------------------------------------------------------------------------------------------
 
     def _work_request(self, id_: str) -> Any:
-        assert self.type.work_requests
+        if not self.type.work_requests:
+            raise AssertionError("self.type.work_requests")
         return self.session.call(self.session.client(self.type.work_requests), "get_work_request", id_).data
 
     def _remember(self, response: Any) -> None:

@@ -104,6 +104,13 @@ class Applier:
         self.unknown = unknown
         self.sleep = sleep
 
+    @property
+    def server(self) -> Client:
+        """The client, where there must be one. Raises KubeError in check mode's planned cluster."""
+        if self.client is None:
+            raise KubeError("the cluster is not there: its id is a placeholder of check mode")
+        return self.client
+
     # Present
 
     def present(self, items: Sequence[Item]) -> list[Change]:
@@ -214,13 +221,14 @@ class Applier:
 
     def _apply(self, resource: Resource, item: Item, dry_run: bool) -> dict[str, Any]:
         """Apply, patient with admission webhooks and service accounts that are just coming up."""
-        assert self.client is not None
+        if self.client is None:
+            raise AssertionError("self.client is not None")
         until = time.monotonic() + self.options.webhook_timeout
         delay = 0.5
         said = False
         while True:
             try:
-                return self.client.apply(resource, item.manifest, dry_run=dry_run, force=self.options.force)
+                return client.apply(resource, item.manifest, dry_run=dry_run, force=self.options.force)
             except ApiError as error:
                 starting = error.webhook_unavailable or (
                     not dry_run and error.status == 403 and "error looking up service account" in error.message
@@ -234,9 +242,7 @@ class Applier:
             delay = min(delay * 2, 5.0)
 
     def _write(self, changes: Sequence[Change]) -> None:
-        client = self.client
-        if client is None:
-            raise KubeError("the cluster is not there: its id is a placeholder of check mode")
+        client = self.server
         wanted = {id(change.item): change for change in changes if change.item and change.action != "none"}
         for stage in stages([change.item for change in wanted.values() if change.item]):
             written = side_by_side(self._write_one, [wanted[id(item)] for item in stage])
@@ -254,12 +260,14 @@ class Applier:
 
     def _write_one(self, change: Change) -> Change:
         client, item = self.client, change.item
-        assert client is not None and item is not None
+        if client is None or item is None:
+            raise AssertionError("client is not None and item is not None")
         resource = change.resource or client.resource(change.key.api_version, change.key.kind)
         change.resource = resource
         leaving = change.live is not None and change.action in ("create", "replace")
         if leaving:
-            assert change.live is not None
+            if change.live is None:
+                raise AssertionError("change.live is not None")
             if change.action == "replace":
                 client.delete(resource, change.key.namespace, change.key.name, change.live["metadata"].get("uid"))
             target = Target(resource, change.key.namespace, change.key.name, lambda live: definition(live))
@@ -275,7 +283,8 @@ class Applier:
         return change
 
     def _wait(self, changes: Sequence[Change]) -> None:
-        assert self.client is not None
+        if self.client is None:
+            raise AssertionError("self.client is not None")
         targets, of = [], {}
         for change in changes:
             if change.action == "delete" or change.resource is None:
@@ -300,7 +309,8 @@ class Applier:
 
     def _delete_pods(self, target: Target) -> None:
         """Pods of a Job that is complete: kept, they go on being billed; the Job stays as the record."""
-        assert self.client is not None
+        if self.client is None:
+            raise AssertionError("self.client is not None")
         pods = self.client.resource("v1", "Pod")
         for row in self.client.list(pods, target.namespace, f"batch.kubernetes.io/job-name={target.name}"):
             if (row.get("status") or {}).get("phase") == "Succeeded":
@@ -377,14 +387,16 @@ class Applier:
         return found
 
     def _delete(self, changes: Sequence[Change]) -> None:
-        assert self.client is not None
+        if self.client is None:
+            raise AssertionError("self.client is not None")
         client = self.client
         waiter = self._waiter(client)
         for place in sorted({rank(change.key) for change in changes}, reverse=True):
             stage = [change for change in changes if rank(change.key) == place]
 
             def send(change: Change) -> None:
-                assert change.resource is not None
+                if change.resource is None:
+                    raise AssertionError("change.resource is not None")
                 uid = ((change.live or {}).get("metadata") or {}).get("uid")
                 if client.delete(change.resource, change.key.namespace, change.key.name, uid):
                     self.report(f"{change.key}: deleted")

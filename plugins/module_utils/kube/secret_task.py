@@ -132,7 +132,8 @@ class SecretTask:
             if not certificates.matches(certificate, key):
                 raise KubeError(f"key_file {params['key_file']} is not the key of {params['certificate_file']}")
         else:
-            assert wanted is not None
+            if wanted is None:
+                raise AssertionError("wanted is not None")
             certificate, key = self._self_signed(wanted, live, context)
             if not certificate:
                 return {"tls.crt": placeholder("Secret", params["name"], "tls.crt"), "tls.key": key}

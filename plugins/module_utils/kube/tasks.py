@@ -313,7 +313,8 @@ class WaitTask:
         if context.check_mode:
             return {"changed": False, "resources": [], "duration": 0.0}
         client = client_for(params, context)
-        assert client is not None
+        if client is None:
+            raise AssertionError("client is not None")
         api_version, kind = params.get("api_version") or "v1", params["kind"]
         predicate = predicate_for(api_version, kind, params.get("conditions") or ())
         absent = params.get("state") == "absent"
@@ -328,7 +329,8 @@ class WaitTask:
             if not names and not absent:
                 raise KubeError(f"no {kind} in {namespace} has the labels {params['label_selector']}")
         check = predicate or predicate_for(api_version, kind, ("Ready",))
-        assert check is not None
+        if check is None:
+            raise AssertionError("check is not None")
         targets = [Target(resource, namespace, name, check) for name in names]
         waiter = Waiter(
             client,
