@@ -261,6 +261,7 @@ def validated(task: Task, args: Mapping[str, Any]) -> tuple[Document, set[str]]:
     Also returns the values of the secret options. Raises BadOptions.
     """
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+    from ansible.module_utils.errors import UnsupportedError
 
     spec = full_spec(task)
     plain = untagged(args)
@@ -269,8 +270,12 @@ def validated(task: Task, args: Mapping[str, Any]) -> tuple[Document, set[str]]:
     open_spec = {k: {n: v for n, v in o.items() if n != "required"} if k in aside else o for k, o in spec.items()}
     constraints = {} if aside else dict(task.constraints)
     checked = ArgumentSpecValidator(open_spec, **constraints).validate(kept)
-    if checked.error_messages:
-        raise BadOptions(f"{task.name}: " + "; ".join(scrub(list(checked.error_messages), secrets)))
+    problems = [
+        f"unsupported option: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
+        for error in checked.errors.errors
+    ]
+    if problems:
+        raise BadOptions(f"{task.name}: " + "; ".join(scrub(problems, secrets)))
     return {**checked.validated_parameters, **aside}, secrets
 
 
@@ -280,9 +285,11 @@ def untagged(value: Any) -> Any:
         return {str(k): untagged(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
         return [untagged(v) for v in value]
-    for plain in (bool, int, float, str):
+    if isinstance(value, bool):
+        return value
+    for plain in (int, float, str):
         if isinstance(value, plain):
-            return value if type(value) is bool else plain(value)
+            return plain(value)
     return value
 
 
@@ -308,7 +315,8 @@ def set_aside(params: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) 
     aside: Document = {}
     for name, value in params.items():
         option = spec.get(name, {})
-        if holds_unknown(value) and (option.get("type", "str") not in ("str", "raw")):
+        coerced = option.get("type", "str") not in ("str", "raw") or option.get("choices")
+        if coerced and holds_unknown(value):
             aside[name] = value
         else:
             kept[name] = value
