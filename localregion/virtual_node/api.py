@@ -44,11 +44,13 @@ class Api:
         context.load_cert_chain(certificate, key)
         limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
         timeout = httpx.Timeout(30.0, connect=5.0, pool=120.0)
-        self._calls = httpx.AsyncClient(base_url=server, verify=context, limits=limits, timeout=timeout)
+        self._calls = httpx.AsyncClient(
+            base_url=server, verify=context, limits=limits, timeout=timeout, trust_env=False
+        )
         # httpx looks at every waiting request for each one that ends: let them wait here.
         self._turns = asyncio.Semaphore(_CONNECTIONS)
         endless = httpx.Timeout(None, connect=5.0)
-        self._watches = httpx.AsyncClient(base_url=server, verify=context, timeout=endless)
+        self._watches = httpx.AsyncClient(base_url=server, verify=context, timeout=endless, trust_env=False)
 
     async def close(self) -> None:
         """Close all connections."""

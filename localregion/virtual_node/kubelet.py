@@ -69,8 +69,8 @@ class Kubelet:
         self._found: dict[str, list[ContainerState]] = defaultdict(list)
         self._state = Path(config.state_dir)
         key = hashlib.sha256(config.pool_id.encode()).hexdigest()[:12]
-        # The region's name comes first, so that what a killed process left is found by it.
-        self._memory = Path("/dev/shm") / (config.region_netns or "okestack") / key  # noqa: S108
+        self._memory = runtime.memory / key
+        self._started = False
 
     # --- what workers use
 
@@ -112,6 +112,12 @@ class Kubelet:
                 return item
         return None
 
+    def waiting(self, uid: str, container: str) -> str:
+        """Why a container of a pod waits; empty if it does not."""
+        worker = self.workers.get(uid)
+        one = worker.run.containers.get(container) if worker else None
+        return one.reason if one and one.state == "waiting" else ""
+
     # --- running
 
     async def run(self) -> None:
@@ -126,6 +132,7 @@ class Kubelet:
         self._spawn(self._follow_exits())
         self._spawn(self._look_around())
         await self._server.start()
+        self._started = True
         self._arrange()
         self._spawn(self._orphans())
         try:
@@ -154,8 +161,9 @@ class Kubelet:
         self.config = config
         if hasattr(self.network, "config"):
             self.network.config = config
-        self._server.reload()
-        self._arrange()
+        if self._started:
+            self._server.reload()
+            self._arrange()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -44,7 +44,7 @@ class RegionNetwork:
     def __init__(self, config: Config) -> None:
         self.config = config
         transport = httpx.AsyncHTTPTransport(uds=config.internal_socket)
-        self._http = httpx.AsyncClient(transport=transport, base_url="http://region", timeout=60.0)
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://region", timeout=60.0, trust_env=False)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ class Runtime(Protocol):
 
     with_files: bool
     """Containers see files: volumes are to be made, images to be pulled, probes to be asked."""
+    memory: Path
+    """A folder on a tmpfs, for emptyDir volumes of medium Memory."""
 
     async def start(self) -> None: ...
     async def close(self) -> None: ...
@@ -127,6 +130,8 @@ class PodmanRuntime:
     def __init__(self, podman: Podman, pool: str) -> None:
         self._podman = podman
         self._pool = pool
+        # Beside podman's socket: what cleans up after podman unmounts and removes it too.
+        self.memory = podman.socket.parent / "memory"
         # runc and conmon start on few cores: more at once only make each slower.
         self._starts = asyncio.Semaphore(3)
         self._ends: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
@@ -136,9 +141,19 @@ class PodmanRuntime:
         """Wait until podman's service answers. Raises RuntimeFailure after a minute."""
         for _ in range(300):
             if await self._podman.ping():
+                await asyncio.to_thread(self._mount_memory)
                 return
             await asyncio.sleep(0.2)
         raise RuntimeFailure(f"podman's service does not answer at {self._podman.socket}")
+
+    def _mount_memory(self) -> None:
+        self.memory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.memory.is_mount():
+            return
+        command = ["mount", "-t", "tmpfs", "-o", "mode=0700,nosuid,nodev", "okestack-memory", str(self.memory)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeFailure(f"no memory for volumes: {done.stderr.strip()}")
 
     async def close(self) -> None:
         """Close the connections; containers go on."""
@@ -331,6 +346,7 @@ class NullRuntime:
     with_files = False
 
     def __init__(self) -> None:
+        self.memory = Path("/nowhere")
         self._table: dict[str, ContainerState] = {}
         self._numbers = itertools.count(1)
 

@@ -259,6 +259,9 @@ class Server:
         attempts = sorted(int(path.stem) for path in folder.glob("*.log")) if folder.exists() else []
         if options.previous:
             attempts = attempts[:-1]
+        waiting = self._kubelet.waiting(pod["metadata"]["uid"], container)
+        if not attempts and waiting and not options.previous:
+            return Answer.text(400, f'container "{container}" in pod "{pod_name}" is waiting to start: {waiting}')
         if not attempts:
             what = "previous terminated container" if options.previous else "container"
             return Answer.text(400, f'{what} "{container}" in pod "{pod_name}" not found')

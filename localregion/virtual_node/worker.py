@@ -11,7 +11,8 @@ import contextlib
 import json
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
+_T = TypeVar("_T")
 
 RESOLVER = "169.254.169.254"
 # Virtual Kubelet's word for a pod that its provider does not run.
@@ -45,7 +47,7 @@ class Worker:
         self.node = node
         self.pod = pod
         self.uid: str = pod["metadata"]["uid"]
-        self.run = pods.recall(pod, time.time())
+        self.run = pods.recall(pod, time.time()) if kubelet.runtime.with_files else PodRun.of(pod["spec"])
         self.folders = kubelet.folders(self.uid)
         self.attachment: Attachment | None = None
         self._found = found
@@ -62,6 +64,7 @@ class Worker:
         self._probes: dict[str, list[asyncio.Task[None]]] = {}
         self._sending = asyncio.Lock()
         self._stopped: set[str] = set()
+        self._busy: asyncio.Task[Any] | None = None
         if pod["metadata"].get("deletionTimestamp"):
             self._ending.set()
         self.task = asyncio.create_task(self._live(), name=f"pod {self.name}")
@@ -109,7 +112,6 @@ class Worker:
                 work = asyncio.create_task(self._sync())
                 await asyncio.wait({work, ending}, return_when=asyncio.FIRST_COMPLETED)
                 if not work.done():
-                    # Whatever is half made is found by its label when the pod is cleaned up.
                     work.cancel()
                     await asyncio.gather(work, return_exceptions=True)
                     break
@@ -156,8 +158,9 @@ class Worker:
             await self._push()
             return None
         if not run.start_time:
-            run.start_time = time.time()
-            await self._push()
+            run.start_time = pods.seconds((self.pod.get("status") or {}).get("startTime")) or time.time()
+            if self.kubelet.runtime.with_files:
+                await self._push()
         if not await self._prepare():
             await self._push()
             return time.time() + self._next_delay()
@@ -178,20 +181,10 @@ class Worker:
         """VNIC and volumes. False if something is missing; an event says what."""
         if self.attachment is None:
             try:
-                self.attachment = await self.kubelet.network.attach(self.node, self.pod)
+                await self._unbroken(self._attach())
             except NetworkError as error:
                 self._event("FailedCreatePodSandBox", f"Failed to attach the pod's VNIC: {error}", warning=True)
                 return False
-            self.run.ip = self.attachment.ip
-            if self.kubelet.runtime.with_files:
-                self.folders.make()
-                record = {
-                    "name": self.name,
-                    "vnic": self.attachment.vnic_id,
-                    "ip": self.attachment.ip,
-                    "netns": self.attachment.netns,
-                }
-                (self.folders.root / "pod.json").write_text(json.dumps(record))
         if not self._mounted and self.kubelet.runtime.with_files:
             try:
                 await self._mount()
@@ -202,6 +195,19 @@ class Worker:
         if self._found:
             await self._adopt()
         return True
+
+    async def _attach(self) -> None:
+        attachment = self.attachment = await self.kubelet.network.attach(self.node, self.pod)
+        self.run.ip = attachment.ip
+        if self.kubelet.runtime.with_files:
+            self.folders.make()
+            record = {"name": self.name, "vnic": attachment.vnic_id, "ip": attachment.ip, "netns": attachment.netns}
+            (self.folders.root / "pod.json").write_text(json.dumps(record))
+
+    async def _unbroken(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do something to its end even if the pod is deleted meanwhile: what is half made could not be undone."""
+        task = self._busy = asyncio.create_task(work)
+        return await asyncio.shield(task)
 
     async def _mount(self) -> None:
         spec = self.pod["spec"]
@@ -340,7 +346,7 @@ class Worker:
             spec = await self._spec(container, attempt, image)
             if before:
                 await runtime.remove(before)
-            made = await runtime.create(spec)
+            made = await self._unbroken(runtime.create(spec))
         except ImageError as error:
             await self._no_image(one, container["image"], error)
             return
@@ -356,7 +362,7 @@ class Worker:
         if self.kubelet.runtime.with_files:
             self._event("Created", f"Container created: {name}")
         try:
-            await runtime.run(made)
+            await self._unbroken(runtime.run(made))
         except RuntimeFailure as error:
             self._event("Failed", f"Error: {error}", warning=True)
             now = time.time()
@@ -630,6 +636,8 @@ class Worker:
     async def _end(self) -> None:
         """Stop and remove everything of the pod, then the pod itself."""
         kubelet = self.kubelet
+        if self._busy is not None:
+            await asyncio.gather(self._busy, return_exceptions=True)
         for name in list(self._probes):
             self._stop_probes(name)
         if self._found and not self.run.ended:

@@ -27,7 +27,8 @@ from typing import Any
 import httpx
 
 from localregion.parts import cluster
-from localregion.parts.podman import PodmanService
+from localregion.parts.podman import REGISTRY_PREFIX, Credentials, PodmanService
+from localregion.parts.registry import OperatorAccess, Registry
 from localregion.pki import Authority
 from localregion.virtual_node.config import Config, VirtualNode
 
@@ -38,6 +39,10 @@ APISERVER = "10.9.0.5"
 NODES = ("10.9.1.11", "10.9.1.12", "10.9.1.13")
 POD_GATEWAY = "10.9.32.1"
 IMAGE = "localhost/vnt:1"
+REGISTRY = ("127.83.0.9", 14050)
+USER, PASSWORD = "ns/operator", "a-password-of-the-tests"
+PRIVATE = f"{REGISTRY_PREFIX}/ns/private/app:1"
+PUBLIC = f"{REGISTRY_PREFIX}/ns/mirror/app:1"
 PROGRAMS = (
     "sh",
     "cat",
@@ -172,7 +177,17 @@ class Lab:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.kubelet: subprocess.Popen[bytes] | None = None
         self.authority = Authority.load_or_create(folder / "pki", "vnt")
-        self.podman = PodmanService(NAME, folder / "containers", {})
+        (folder / "registry").mkdir()
+        (folder / "registry" / "token").write_text(PASSWORD)
+        self.registry = Registry(
+            folder / "registry",
+            address=REGISTRY[0],
+            port=REGISTRY[1],
+            authority=Authority.load_or_create(folder / "registry" / "pki", "registry"),
+            access=OperatorAccess(USER, folder / "registry" / "token", lambda name: name.startswith("ns/mirror/")),
+        )
+        prefix = f"{REGISTRY_PREFIX}"
+        self.podman = PodmanService(NAME, folder / "containers", {prefix: self.registry.host})
         self.config_file = folder / "pool.json"
         self._loop = asyncio.new_event_loop()
 
@@ -205,6 +220,7 @@ class Lab:
     def down(self) -> None:
         self.stop_kubelet()
         if self._loop.is_running():
+            self.run(self.registry.stop())
             self.run(self.podman.stop())
             self._loop.call_soon_threadsafe(self._loop.stop)
         # Nothing of it is to be kept: no orderly end.
@@ -215,12 +231,11 @@ class Lab:
         self.clean()
 
     def clean(self) -> None:
-        """Remove namespaces and memory folders left behind."""
+        """Remove namespaces left behind."""
         for line in sh("ip", "netns", "list").splitlines():
             name = line.split()[0]
             if name == NAME or name.startswith(f"{NAME}-"):
                 sh("ip", "netns", "del", name)
-        shutil.rmtree(Path("/dev/shm") / NAME, ignore_errors=True)
 
     def _spawn(self, name: str, *flags: str) -> None:
         log = (self.folder / f"{name}.log").open("ab")
@@ -319,7 +334,11 @@ class Lab:
         shutil.copytree(perl, root / str(perl).lstrip("/"))
         (root / "srv" / "http.pl").write_text(HTTP_SERVER)
         sh("tar", "-C", str(root), "-cf", str(self.folder / "image.tar"), ".")
-        self.run(self.podman.client.import_tar(self.folder / "image.tar", IMAGE))
+        podman = self.podman.client
+        self.run(podman.import_tar(self.folder / "image.tar", IMAGE))
+        self.run(self.registry.start())
+        for name in (PRIVATE, PUBLIC):
+            self.run(podman.push(IMAGE, name, credentials=Credentials(USER, PASSWORD)))
 
     # --- the kubelet
 

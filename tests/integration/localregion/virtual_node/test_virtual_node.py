@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from harness import IMAGE, NODES, Json, Lab
+from harness import IMAGE, NODES, PASSWORD, PRIVATE, PUBLIC, USER, Json, Lab
 
 from localregion.virtual_node.config import Taint
 
@@ -84,7 +84,7 @@ def test_environment_files_and_names(lab: Lab) -> None:
     time.sleep(0.5)
     script = (
         "env; echo; cat /etc/resolv.conf /etc/hosts; cat /conf/a.txt /one/renamed /all/w /all/token; echo;"
-        " ls -ld /scratch /mem; touch /scratch/x /mem/y; ls /scratch /mem /sub; hostname; id -u; echo $0 $1;"
+        " ls -ld /scratch /mem; cat /proc/mounts; touch /scratch/x /mem/y; ls /scratch /mem /sub; hostname; id -u; echo $0 $1;"  # noqa: E501
         " touch /conf/new || echo read only"
     )
     lab.make_pod(
@@ -154,6 +154,7 @@ def test_environment_files_and_names(lab: Lab) -> None:
     assert claims["aud"] == ["vault"]
     assert claims["kubernetes.io"]["pod"]["name"] == "wide"
     assert "drwxrwxrwx" in text
+    assert "tmpfs /scratch" in text.replace("okestack-memory", "tmpfs")
     assert text.split("/sub:")[1].split()[0] == "y"
     assert "\nwide\n0\nwide geheim-3306-$(NAME)-$(NOPE)\n" in text
     assert "read only" in text
@@ -210,19 +211,19 @@ def test_readiness_and_liveness(lab: Lab) -> None:
             "ports": [{"name": "web", "containerPort": 8080}],
             "readinessProbe": probe,
             "livenessProbe": {"exec": {"command": ["sh", "-c", "test ! -e /tmp/dead"]}, "periodSeconds": 1},
-            "startupProbe": {"exec": {"command": ["ls", "/tmp"]}, "periodSeconds": 1},
+            "startupProbe": {"exec": {"command": ["ls", "/tmp"]}, "periodSeconds": 1},  # noqa: S108
         },
     )
     pod = running(lab, "web", 0)
     assert state_of(pod)["ready"] is False
     number = state_of(pod)["containerID"].removeprefix("podman://")
-    lab.run(lab.podman.client.exec(number, ["touch", "/tmp/ok"]))
+    lab.run(lab.podman.client.exec(number, ["touch", "/tmp/ok"]))  # noqa: S108
     pod = lab.ready("web")
     assert state_of(pod)["started"] is True
-    lab.run(lab.podman.client.exec(number, ["rm", "/tmp/ok"]))
+    lab.run(lab.podman.client.exec(number, ["rm", "/tmp/ok"]))  # noqa: S108
     lab.until(lambda: not state_of(lab.pod("web"))["ready"], 10, "web unready")  # type: ignore[arg-type]
     assert any("503" in message for _, reason, message in lab.events("web") if reason == "Unhealthy")
-    lab.run(lab.podman.client.exec(number, ["touch", "/tmp/dead"]))
+    lab.run(lab.podman.client.exec(number, ["touch", "/tmp/dead"]))  # noqa: S108
     pod = running(lab, "web", 1)
     assert "lastState" in state_of(pod)
     assert ("Normal", "Killing", "Container main failed liveness probe, will be restarted") in lab.events("web")
@@ -266,9 +267,39 @@ def test_image_that_is_not_there(lab: Lab) -> None:
     reasons = [reason for _, reason, _ in lab.events("noimage")]
     assert "Failed" in reasons
     assert lab.pod("noimage")["status"]["phase"] == "Pending"  # type: ignore[index]
+    with pytest.raises(httpx.HTTPStatusError, match="is waiting to start: ImagePullBackOff"):
+        lab.logs("noimage")
     lab.make_pod("badname", {"image": "UPPER/case"})
     waiting(lab, "badname", "InvalidImageName")
     for name in ("noimage", "badname"):
+        lab.delete(name)
+        lab.gone(name)
+
+
+def test_pull_secret(lab: Lab) -> None:
+    lab.make_pod("open", {"image": PUBLIC})
+    assert state_of(lab.ready("open"))["imageID"].startswith(PUBLIC.rpartition(":")[0] + "@sha256:")
+    lab.make_pod("closed", {"image": PRIVATE})
+    status = waiting(lab, "closed", "ImagePullBackOff")
+    assert "unauthorized" in status["state"]["waiting"]["message"].lower()
+    auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+    registry = PRIVATE.partition("/")[0]
+    lab.api.post(
+        "/api/v1/namespaces/default/secrets",
+        {
+            "metadata": {"name": "pull"},
+            "type": "kubernetes.io/dockerconfigjson",
+            "stringData": {".dockerconfigjson": json.dumps({"auths": {registry: {"auth": auth}}})},
+        },
+    )
+    lab.make_pod("let", {"image": PRIVATE, "imagePullPolicy": "IfNotPresent"}, imagePullSecrets=[{"name": "pull"}])
+    lab.ready("let")
+    # The image is on this machine now, but another pod is another container instance: it needs a secret as well.
+    lab.make_pod("closed2", {"image": PRIVATE, "imagePullPolicy": "IfNotPresent"})
+    waiting(lab, "closed2", "ImagePullBackOff")
+    assert PASSWORD not in (lab.folder / "kubelet.log").read_text()
+    assert not [event for event in lab.events("let") + lab.events("closed") if PASSWORD in event[2]]
+    for name in ("open", "closed", "let", "closed2"):
         lab.delete(name)
         lab.gone(name)
 
