@@ -20,7 +20,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from localregion.parts.process import Process, ProcessError, base_environment, run
@@ -257,6 +257,33 @@ class MysqlServer:
                 statements.append(f"DROP USER IF EXISTS {_quoted(before)}@'%';")
         await self._sql("SET NAMES utf8mb4;\n" + "\n".join(statements) + "\nFLUSH PRIVILEGES;\n")
         path.write_text(json.dumps({"name": admin}))
+
+    async def lock_accounts(self) -> list[list[str]]:
+        """Lock every account but the administrator's and the server's own, and end their connections; gives those that
+        were not locked before, as [user, host]."""
+        admin = json.loads((self.folder / "admin.json").read_text())["name"]
+        rows = await self._sql(
+            "SET NAMES utf8mb4;\nSELECT HEX(user), HEX(host) FROM mysql.global_priv"
+            f" WHERE user NOT IN ('', 'root', 'mariadb.sys', 'PUBLIC', {_quoted(admin)})"
+            " AND NOT COALESCE(JSON_VALUE(priv, '$.is_role'), 0)"
+            " AND NOT COALESCE(JSON_VALUE(priv, '$.account_locked'), 0);"
+        )
+        accounts = [[bytes.fromhex(part).decode() for part in row.split("\t")] for row in rows.splitlines()]
+        statements = [
+            f"{begin} {_quoted(user)}@{_quoted(host)}{end};"
+            for user, host in accounts
+            for begin, end in (("ALTER USER", " ACCOUNT LOCK"), ("KILL CONNECTION USER", ""))
+        ]
+        if statements:
+            await self._sql("SET NAMES utf8mb4;\n" + "\n".join(statements) + "\n")
+        return accounts
+
+    async def unlock_accounts(self, accounts: Sequence[Sequence[str]]) -> None:
+        """Unlock what `lock_accounts` gave; accounts dropped since are left out."""
+        users = [f"{_quoted(user)}@{_quoted(host)}" for user, host in accounts]
+        statements = [f"ALTER USER IF EXISTS {user} ACCOUNT UNLOCK;" for user in users]
+        if statements:
+            await self._sql("SET NAMES utf8mb4;\n" + "\n".join(statements) + "\n")
 
     async def dump(self, path: Path) -> int:
         """Write all schemas and users to a file (0600, complete or not there); its size in bytes."""

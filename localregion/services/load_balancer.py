@@ -14,6 +14,7 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
+from localregion.fabric import FabricError
 from localregion.parts.haproxy import Haproxy, HaproxyError
 from localregion.services import load_balancer_model as model
 from localregion.services.base import (
@@ -149,8 +150,11 @@ class LoadBalancer(Service):
         """Serve again what was served, then take up what was under way."""
         for balancer in self.living("load_balancer"):
             if balancer.state == "ACTIVE":
-                await self._attach(balancer.id, balancer.doc)
-                await self._serve(balancer)
+                try:
+                    await self._attach(balancer.id, balancer.doc)
+                    await self._serve(balancer)
+                except ServiceError as error:
+                    self.log.error("%s does not serve: %s", balancer.id, error.message)
         await super().resume()
 
     async def list_load_balancers(self, call: Call) -> Reply:
@@ -408,8 +412,11 @@ class LoadBalancer(Service):
         exposed = self._exposed.setdefault(balancer.id, set())
         for port in sorted(exposed - wanted):
             await self.region.fabric.unexpose(vnic.public_ip, port)
-        for port in sorted(wanted - exposed):
-            await self.region.fabric.expose(vnic.public_ip, port, vnic.private_ip, port)
+        try:
+            for port in sorted(wanted - exposed):
+                await self.region.fabric.expose(vnic.public_ip, port, vnic.private_ip, port)
+        except FabricError as error:
+            raise ServiceError(500, "InternalError", str(error)) from error
         self._exposed[balancer.id] = wanted
 
     async def _end(self, balancer: Record) -> None:

@@ -33,6 +33,7 @@ from localregion.services.base import (
     conflict,
     incorrect_state,
     invalid,
+    missing,
     not_found,
     not_implemented,
 )
@@ -133,7 +134,8 @@ class Mysql(DeletesLater):
     async def resume(self) -> None:
         """Start the servers that ran, then take up what was under way."""
         for system in self.living("db_system"):
-            if system.state in ("ACTIVE", "UPDATING") and system.doc.get("endpoints"):
+            stopping = any(t.record == system.id and t.target == "INACTIVE" for t in self.store.transitions(self.name))
+            if system.state in ("ACTIVE", "UPDATING") and system.doc.get("endpoints") and not stopping:
                 self.region.tasks.spawn(self._ensure(system.id), f"mysql {system.id}")
         await super().resume()
 
@@ -266,8 +268,9 @@ class Mysql(DeletesLater):
         """Change a DB system: plain fields at once, the others when the work request is done."""
         system = self._steady(call, "ACTIVE", "INACTIVE")
         new = model.changed(system.doc, call.body)
-        if "adminUsername" in call.body and call.body["adminUsername"] != system.private.get("admin"):
-            raise not_implemented("another administrator for an existing DB system")
+        another = call.body.get("adminUsername", system.private.get("admin")) != system.private.get("admin")
+        if another and "adminPassword" not in call.body:
+            raise missing("adminPassword")
         self._check_network(new, owner=system.id)
         if "encryptData" in call.body:
             self._check_key(call.principal, new["encryptData"])
@@ -279,6 +282,7 @@ class Mysql(DeletesLater):
         private: Document = {"update": heavy, "before": system.state}
         if "adminPassword" in call.body:
             private["password"] = self._sealer.seal(call.body["adminPassword"].encode(), system.id)
+            private["admin"] = call.body.get("adminUsername", system.private.get("admin"))
         system = self.update(system, light, private=private)
         request = self.work_request(call, "UPDATE_DBSYSTEM", [("UPDATED", _DB, system)])
         minutes = _UPDATE if heavy or "password" in private else _LIGHT_UPDATE
@@ -310,6 +314,8 @@ class Mysql(DeletesLater):
         if running:
             changes |= await self._ensure(system.id)
             await self._set_password(self.get("db_system", system.id))
+            if "accessMode" in heavy:
+                await self._set_access(self.get("db_system", system.id))
         elif heavy:
             async with self._lock(system.id):
                 changes |= self._addresses(system, await self._attach(system.id, system.doc))
@@ -713,15 +719,40 @@ class Mysql(DeletesLater):
         if self.region.settings.pure or "password" not in system.private:
             return
         password = self._sealer.open(system.private["password"], system.id).decode()
-        await self._server(system).set_admin(system.private["admin"], password)
+        try:
+            await self._server(system).set_admin(system.private["admin"], password)
+        except MysqlError as error:
+            raise ServiceError(500, "InternalError", f"The password was not changed: {error}") from error
+
+    async def _set_access(self, system: Record) -> None:
+        """RESTRICTED lets only the administrator in: the other accounts are locked, and unlocked afterwards.
+
+        In the service that is MySQL's `offline_mode`, which MariaDB does not have.
+        """
+        if self.region.settings.pure:
+            return
+        server = self._server(system)
+        try:
+            if system.doc["accessMode"] == "RESTRICTED":
+                locked = await server.lock_accounts()
+            else:
+                await server.unlock_accounts(system.private.get("locked", []))
+                locked = []
+        except MysqlError as error:
+            raise ServiceError(500, "InternalError", f"The access mode was not changed: {error}") from error
+        self.update(self.get("db_system", system.id), {}, private={"locked": locked})
 
     def _dump_path(self, backup: Record) -> Path:
         return self.region.settings.state / "mysql" / "backups" / f"{backup.id.rsplit('.', 1)[-1]}.sql"
 
     async def _dump(self, system: Record, backup: Record) -> None:
         """Write the data of a DB system into a backup's file."""
-        if not self.region.settings.pure:
+        if self.region.settings.pure:
+            return
+        try:
             await self._server(system).dump(self._dump_path(backup))
+        except MysqlError as error:
+            raise ServiceError(500, "InternalError", f"The backup failed: {error}") from error
 
     async def _delete_dump(self, backup: Record) -> None:
         """Delete a backup's file."""

@@ -300,8 +300,6 @@ def unsupported(body: Doc) -> None:
         raise not_implemented("DB systems with IPv6")
     if body.get("telemetryConfiguration"):
         raise not_implemented("telemetry of DB systems")
-    if body.get("accessMode") == "RESTRICTED":
-        raise not_implemented("the access mode RESTRICTED of DB systems")
     if (body.get("secureConnections") or {}).get("certificateGenerationType") == "BYOC":
         raise not_implemented("own certificates (BYOC) of DB systems")
 

@@ -80,11 +80,11 @@ def until(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     return answer
 
 
-def sql(started: RealRegion, system: Any, password: str, text: str) -> str:
-    """Run SQL as the administrator, by TLS with the server's certificate checked, from the region's own namespace."""
+def sql(started: RealRegion, system: Any, password: str, text: str, user: str = "manager") -> str:
+    """Run SQL as a user, by TLS with the server's certificate checked, from the region's own namespace."""
     path = started.settings.state / "client.cnf"
     path.touch(mode=0o600)
-    path.write_text(f"[client]\nuser=manager\npassword={password}\n")
+    path.write_text(f"[client]\nuser={user}\npassword={password}\n")
     done = started.run(
         run(
             [
@@ -152,6 +152,18 @@ def test_a_db_system_is_a_server(tmp_path: Path) -> None:
         client.update_db_system(system.id, models.UpdateDbSystemDetails(admin_password=NEW_PASSWORD))
         active(first, system.id)
         assert sql(first, system, NEW_PASSWORD, "select n from shop.t;").strip() == "42"
+        sql(first, system, NEW_PASSWORD, "create user app identified by 'App-Words-3'; grant select on shop.* to app;")
+        for mode, answer in (("RESTRICTED", False), ("UNRESTRICTED", True)):
+            client.update_db_system(system.id, models.UpdateDbSystemDetails(access_mode=mode))
+            active(first, system.id)
+            assert sql(first, system, NEW_PASSWORD, "select n from shop.t;").strip() == "42"
+            asked = sql(first, system, "App-Words-3", "select n from shop.t;", user="app")
+            assert (asked.strip() == "42") is answer
+        client.update_db_system(system.id, models.UpdateDbSystemDetails(database_mode="READ_ONLY"))
+        active(first, system.id)
+        assert "refused" in sql(first, system, NEW_PASSWORD, "insert into shop.t values (43);")
+        client.update_db_system(system.id, models.UpdateDbSystemDetails(database_mode="READ_WRITE"))
+        active(first, system.id)
         client.stop_db_system(system.id, models.StopDbSystemDetails(shutdown_type="FAST"))
         active(first, system.id, "INACTIVE")
         assert "refused" in sql(first, system, NEW_PASSWORD, "select 1;")

@@ -165,7 +165,6 @@ def test_an_address_is_taken_once(systems: Systems) -> None:
     [
         {"rest": models.CreateRestDetails(configuration="DBSYSTEM_ONLY")},
         {"source": models.CreateDbSystemSourceFromPitrDetails(db_system_id="ocid1.mysqldbsystem.oc1..x")},
-        {"access_mode": "RESTRICTED"},
         {"read_endpoint": models.CreateReadEndpointDetails(is_enabled=True)},
         {"secure_connections": models.SecureConnectionDetails(certificate_generation_type="BYOC", certificate_id="x")},
     ],
@@ -224,6 +223,7 @@ def test_storage_only_grows(systems: Systems) -> None:
 
 def test_shape_version_and_availability(systems: Systems) -> None:
     systems.create(mysql_version="8.4.5")
+    assert systems.update(access_mode="RESTRICTED", database_mode="READ_ONLY").endpoints[0].modes == ["READ"]
     found = systems.update(shape_name="MySQL.8", is_highly_available=True, mysql_version="8.4.6")
     assert (found.shape_name, found.is_highly_available, found.mysql_version) == ("MySQL.8", True, "8.4.6")
     configuration = systems.region.client(MysqlaasClient).get_configuration(found.configuration_id).data
@@ -410,8 +410,11 @@ def test_a_new_password_is_checked_and_not_kept(systems: Systems) -> None:
     record = systems.region.inner.store.find(systems.id)
     assert record is not None
     assert "password" not in record.private
-    with refused(501, "NotImplemented"):
-        systems.update(admin_username="someone", admin_password="Another-Secret-2")
+    with refused(400, "MissingParameter"):
+        systems.update(admin_username="someone")
+    systems.update(admin_username="someone", admin_password="Another-Secret-2")
+    backup = systems.backups.create_backup(models.CreateBackupDetails(db_system_id=systems.id)).data
+    assert backup.db_system_snapshot.admin_username == "someone"
 
 
 def test_catalogues(region: Region) -> None:
