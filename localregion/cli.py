@@ -245,7 +245,8 @@ def _stop(settings: Settings, timeout: float = 90.0) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         limit = time.monotonic() + timeout
-        while daemon.daemon_pid(settings) is not None:
+        # Its lock is free a moment before the process is gone.
+        while daemon.daemon_pid(settings) is not None or _lives(pid):
             if time.monotonic() > limit:
                 print("The daemon does not stop; it is killed.", file=sys.stderr)
                 with contextlib.suppress(ProcessLookupError):
@@ -254,6 +255,14 @@ def _stop(settings: Settings, timeout: float = 90.0) -> bool:
             time.sleep(0.05)
     asyncio.run(daemon.clean_up(settings))
     return pid is not None
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process is there and does more than wait to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
 
 
 def _control(settings: Settings, method: str, path: str, body: Any = None) -> Any:
