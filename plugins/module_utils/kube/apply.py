@@ -221,8 +221,7 @@ class Applier:
 
     def _apply(self, resource: Resource, item: Item, dry_run: bool) -> dict[str, Any]:
         """Apply, patient with admission webhooks and service accounts that are just coming up."""
-        if self.client is None:
-            raise AssertionError("self.client is not None")
+        client = self.server
         until = time.monotonic() + self.options.webhook_timeout
         delay = 0.5
         said = False
@@ -259,18 +258,15 @@ class Applier:
             self._delete(gone)
 
     def _write_one(self, change: Change) -> Change:
-        client, item = self.client, change.item
-        if client is None or item is None:
-            raise AssertionError("client is not None and item is not None")
+        client, item = self.server, change.item
+        if item is None:
+            raise ValueError(f"{change.key} is not declared, so there is nothing to write")
         resource = change.resource or client.resource(change.key.api_version, change.key.kind)
         change.resource = resource
-        leaving = change.live is not None and change.action in ("create", "replace")
-        if leaving:
-            if change.live is None:
-                raise AssertionError("change.live is not None")
+        if change.live is not None and change.action in ("create", "replace"):
             if change.action == "replace":
                 client.delete(resource, change.key.namespace, change.key.name, change.live["metadata"].get("uid"))
-            target = Target(resource, change.key.namespace, change.key.name, lambda live: definition(live))
+            target = Target(resource, change.key.namespace, change.key.name, definition)
             self._waiter(client).gone([target])
         try:
             change.live = self._apply(resource, item, dry_run=False)
@@ -283,8 +279,6 @@ class Applier:
         return change
 
     def _wait(self, changes: Sequence[Change]) -> None:
-        if self.client is None:
-            raise AssertionError("self.client is not None")
         targets, of = [], {}
         for change in changes:
             if change.action == "delete" or change.resource is None:
@@ -301,7 +295,7 @@ class Applier:
             of[id(target)] = change
         if not targets:
             return
-        self._waiter(self.client).ready(targets)
+        self._waiter(self.server).ready(targets)
         for target in targets:
             of[id(target)].live = target.live
             if self.options.delete_finished_pods and target.resource.kind == "Job":
@@ -309,12 +303,11 @@ class Applier:
 
     def _delete_pods(self, target: Target) -> None:
         """Pods of a Job that is complete: kept, they go on being billed; the Job stays as the record."""
-        if self.client is None:
-            raise AssertionError("self.client is not None")
-        pods = self.client.resource("v1", "Pod")
-        for row in self.client.list(pods, target.namespace, f"batch.kubernetes.io/job-name={target.name}"):
+        client = self.server
+        pods = client.resource("v1", "Pod")
+        for row in client.list(pods, target.namespace, f"batch.kubernetes.io/job-name={target.name}"):
             if (row.get("status") or {}).get("phase") == "Succeeded":
-                self.client.delete(pods, target.namespace, row["metadata"]["name"])
+                client.delete(pods, target.namespace, row["metadata"]["name"])
 
     # Prune
 
@@ -387,29 +380,22 @@ class Applier:
         return found
 
     def _delete(self, changes: Sequence[Change]) -> None:
-        if self.client is None:
-            raise AssertionError("self.client is not None")
-        client = self.client
+        client = self.server
         waiter = self._waiter(client)
         for place in sorted({rank(change.key) for change in changes}, reverse=True):
             stage = [change for change in changes if rank(change.key) == place]
 
-            def send(change: Change) -> None:
-                if change.resource is None:
-                    raise AssertionError("change.resource is not None")
+            def send(change: Change) -> Target:
+                key = change.key
+                resource = change.resource or client.resource(key.api_version, key.kind)
                 uid = ((change.live or {}).get("metadata") or {}).get("uid")
-                if client.delete(change.resource, change.key.namespace, change.key.name, uid):
-                    self.report(f"{change.key}: deleted")
+                if client.delete(resource, key.namespace, key.name, uid):
+                    self.report(f"{key}: deleted")
+                return Target(resource, key.namespace, key.name, definition)
 
-            side_by_side(send, stage)
+            targets = side_by_side(send, stage)
             if self.options.wait:
-                waiter.gone(
-                    [
-                        Target(change.resource, change.key.namespace, change.key.name, definition)
-                        for change in stage
-                        if change.resource
-                    ]
-                )
+                waiter.gone(targets)
 
     def _waiter(self, client: Client) -> Waiter:
         return Waiter(client, self.report, self.options.timeout, self.options.interval, self.sleep)

@@ -131,9 +131,9 @@ class SecretTask:
             certificate, key = _read(params["certificate_file"]), _read(params["key_file"])
             if not certificates.matches(certificate, key):
                 raise KubeError(f"key_file {params['key_file']} is not the key of {params['certificate_file']}")
+        elif wanted is None:
+            raise KubeError(f"one of {', '.join(_CONTENTS)} is required")
         else:
-            if wanted is None:
-                raise AssertionError("wanted is not None")
             certificate, key = self._self_signed(wanted, live, context)
             if not certificate:
                 return {"tls.crt": placeholder("Secret", params["name"], "tls.crt"), "tls.key": key}

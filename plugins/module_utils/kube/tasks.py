@@ -25,7 +25,7 @@ from .patch import parse_path, patch
 from .reach import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
 from .secret_task import SecretTask
 from .url_task import UrlTask
-from .wait import Target, Waiter, predicate_for
+from .wait import Target, Waiter, condition, predicate_for
 
 WAIT_OPTIONS: dict[str, dict[str, Any]] = {
     "wait": {"type": "bool", "default": True},
@@ -314,7 +314,7 @@ class WaitTask:
             return {"changed": False, "resources": [], "duration": 0.0}
         client = client_for(params, context)
         if client is None:
-            raise AssertionError("client is not None")
+            raise KubeError("the cluster is not there")
         api_version, kind = params.get("api_version") or "v1", params["kind"]
         predicate = predicate_for(api_version, kind, params.get("conditions") or ())
         absent = params.get("state") == "absent"
@@ -328,10 +328,7 @@ class WaitTask:
             names = [row["metadata"]["name"] for row in rows]
             if not names and not absent:
                 raise KubeError(f"no {kind} in {namespace} has the labels {params['label_selector']}")
-        check = predicate or predicate_for(api_version, kind, ("Ready",))
-        if check is None:
-            raise AssertionError("check is not None")
-        targets = [Target(resource, namespace, name, check) for name in names]
+        targets = [Target(resource, namespace, name, predicate or condition("Ready")) for name in names]
         waiter = Waiter(
             client,
             context.report,
