@@ -15,7 +15,7 @@ class Clock:
 
     def now(self) -> dt.datetime:
         """The time now, in UTC."""
-        return dt.datetime.now(dt.timezone.utc)
+        return dt.datetime.now(dt.UTC)
 
     def timestamp(self, when: dt.datetime | None = None) -> str:
         """A time as the API writes it: RFC 3339 with milliseconds."""

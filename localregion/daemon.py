@@ -1,8 +1,8 @@
 """The daemon: the region's one process, with its parts as children.
 
-`run` is what `localregion run` does, in the foreground; `localregion up` starts that in the background. A killed daemon
-takes its children with it, and `clean_up` removes what else it left (namespaces, containers, mounts): the next start and
-`localregion down` both call it.
+`run` is what `localregion run` does, in the foreground; `localregion up` starts that in the background. A killed
+daemon takes its children with it, and `clean_up` removes what else it left (namespaces, containers, mounts): the next
+start and `localregion down` both call it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Faults on chosen calls: errors, latency, dropped connections, answers that never arrive, and new resources not shown at once.
+"""Faults on chosen calls: errors, latency, dropped connections, lost answers, and new resources not shown at once.
 
 Set through the admin API (`POST /faults` on the control socket) or, in a test, through `region.faults.add(...)`.
 """
@@ -21,9 +21,10 @@ class Drop(Exception):
 class Fault:
     """What happens to calls of the operations that match.
 
-    ``operation`` is a pattern on `package.operation` (`core.create_*`). Of the calls that match, the first `skip` pass, the next `times`
-    (None: all) suffer. ``delay`` seconds go by first. ``drop`` is "before" (the call does nothing) or "after" (it takes effect and
-    its answer is lost); else an error answer of `status`, `code`, `message`, if `status` is given.
+    ``operation`` is a pattern on `package.operation` (`core.create_*`). Of the calls that match, the first `skip` pass,
+    the next `times` (None: all) suffer. ``delay`` seconds go by first. ``drop`` is "before" (the call does nothing) or
+    "after" (it takes effect and its answer is lost); else an error answer of `status`, `code`, `message`, if `status`
+    is given.
     """
 
     operation: str = "*"

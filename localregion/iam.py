@@ -1,8 +1,8 @@
 """The policy language: parsed, and evaluated for users and workloads.
 
 Source: https://docs.oracle.com/en-us/iaas/Content/Identity/policysyntax/policy-syntax.htm and conditions.htm. What no
-statement allows is forbidden. A condition on a variable that the request does not have does not hold. Comparisons of text
-ignore case.
+statement allows is forbidden. A condition on a variable that the request does not have does not hold. Comparisons of
+text ignore case.
 """
 
 from __future__ import annotations
@@ -48,10 +48,20 @@ FAMILIES: Mapping[str, frozenset[str]] = {
     }.items()
 }
 
-SINGLE_TYPES = frozenset(
-    ["all-resources", "compartments", "users", "groups", "dynamic-groups", "policies", "tenancies", "tag-namespaces", "tag-defaults", "domains", "identity-providers", "network-sources", "authentication-policies", "credentials", "vaults", "keys", "key-delegate", "load-balancers", "network-load-balancers", "repos", "resource-availability", "limits", "quotas", "objectstorage-namespaces", "network-security-group", "dns-zones", "dns-records", "dns", "dns-resolvers", "leaf-certificates", "leaf-certificate-family", "certificate-authorities", "certificate-authority-family", "metrics", "alarms", "ons-topics", "ons-subscriptions", "ons-family", "cloudevents-rules", "audit-events", "functions-family", "fn-app", "fn-function", "fn-invocation", "bastion", "bastion-session", "bastion-family", "tagnamespaces", "serviceconnectors", "orm-stacks", "orm-jobs", "orm-family", "waas-family", "waf-family", "web-app-firewall", "usage-report", "cluster-request-header", "app-catalog-listing", "generative-ai-family", "autonomous-database-family", "database-family", "streams", "stream-family", "inspect-family", "security-zone", "cloud-guard-family"]
+_SINGLE = (
+    "all-resources compartments users groups dynamic-groups policies tenancies tag-namespaces tag-defaults "
+    "domains identity-providers network-sources authentication-policies credentials vaults keys key-delegate "
+    "load-balancers network-load-balancers repos resource-availability limits quotas objectstorage-namespaces "
+    "network-security-group dns-zones dns-records dns dns-resolvers leaf-certificates leaf-certificate-family "
+    "certificate-authorities certificate-authority-family metrics alarms ons-topics ons-subscriptions ons-family "
+    "cloudevents-rules audit-events functions-family fn-app fn-function fn-invocation bastion bastion-session "
+    "bastion-family tagnamespaces serviceconnectors orm-stacks orm-jobs orm-family waas-family waf-family "
+    "web-app-firewall usage-report cluster-request-header app-catalog-listing generative-ai-family "
+    "autonomous-database-family database-family streams stream-family inspect-family security-zone "
+    "cloud-guard-family"
 )
-RESOURCE_TYPES = SINGLE_TYPES.union(FAMILIES, *FAMILIES.values())
+
+RESOURCE_TYPES = frozenset(_SINGLE.split()).union(FAMILIES, *FAMILIES.values())
 
 
 @dataclass(frozen=True)

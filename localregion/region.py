@@ -217,7 +217,7 @@ class Region:
         return reply
 
     def _route(self, method: str, path: str) -> tuple[Operation, Service | None, dict[str, str]]:
-        """Operation, service and path parameters. Where services share a path, the first that implements it and knows the record."""
+        """Operation, service and path parameters; of services that share a path, the one that knows the record."""
         by_method = self.schema.routes.find(path)
         if not by_method:
             raise ServiceError(404, "NotFound", "No operation is known at this path.")
@@ -275,9 +275,7 @@ class Region:
         if access is None:
             return
         verb, resource = access or (_verb(call.operation), service.resource_of(call.operation))
-        compartment = (
-            call.target.compartment if call.target else call.body.get("compartmentId") or call.query.get("compartment_id")
-        ) if isinstance(call.body, dict) else None  # fmt: skip
+        compartment = call.target.compartment if call.target else _named_compartment(call)
         variables: dict[str, str] = {}
         if call.target and (owner := self.services.get(call.target.service)):
             variables |= owner.target_variables(call.target)
@@ -292,7 +290,7 @@ class Region:
             raise ServiceError(412, "NoEtagMatch", "The If-Match header does not match the resource's current etag.")
 
     async def _repeated(self, call: Call, stack: AsyncExitStack) -> Reply | None:
-        """The answer to an earlier call with the same retry token; None for the first (others wait until it is answered)."""
+        """The answer to an earlier call with the same retry token; None for the first (others wait for its answer)."""
         token = self._retry_token(call)
         if token is None:
             return None
@@ -346,6 +344,12 @@ class _Trace:
 
     def __post_init__(self) -> None:
         self.headers = {}
+
+
+def _named_compartment(call: Call) -> str | None:
+    """The compartment that a create's body or a list's query names."""
+    in_body = call.body.get("compartmentId") if isinstance(call.body, dict) else None
+    return in_body or call.query.get("compartment_id")
 
 
 def _verb(operation: Operation) -> str:

@@ -1,7 +1,7 @@
 """The region's memory: records of resources in one SQLite file.
 
-One connection, write-ahead log, every write its own transaction without an fsync: a killed process loses nothing, only a
-crash of the machine may lose the last moments.
+One connection, write-ahead log, every write its own transaction without an fsync: a killed process loses nothing, only
+a crash of the machine may lose the last moments.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ CREATE INDEX IF NOT EXISTS records_kind ON records (service, kind, compartment);
 CREATE INDEX IF NOT EXISTS records_parent ON records (parent);
 CREATE INDEX IF NOT EXISTS records_forget ON records (forget) WHERE forget IS NOT NULL;
 CREATE TABLE IF NOT EXISTS transitions (
-    record TEXT PRIMARY KEY, service TEXT NOT NULL, target TEXT, due REAL NOT NULL, also TEXT, request TEXT, failed TEXT);
+    record TEXT PRIMARY KEY, service TEXT NOT NULL, target TEXT, due REAL NOT NULL, also TEXT, request TEXT,
+    failed TEXT);
 CREATE TABLE IF NOT EXISTS retry_tokens (
     caller TEXT NOT NULL, operation TEXT NOT NULL, token TEXT NOT NULL, digest TEXT NOT NULL, expires REAL NOT NULL,
     status INTEGER NOT NULL, headers TEXT NOT NULL, doc TEXT, record TEXT, PRIMARY KEY (caller, operation, token));
@@ -37,8 +38,8 @@ Document = dict[str, Any]
 class Record:
     """A resource as the region keeps it.
 
-    ``doc`` is the wire document as the API shows it (camelCase); ``private`` is what is never shown. ``parent`` is the id of the
-    record it lives in (a subnet's VCN), ``dead`` says that it is deleted and only still readable.
+    ``doc`` is the wire document as the API shows it (camelCase); ``private`` is what is never shown. ``parent`` is the
+    id of the record it lives in (a subnet's VCN), ``dead`` says that it is deleted and only still readable.
     """
 
     id: str
@@ -80,6 +81,7 @@ class PendingTransition:
     failed: str | None
 
 
+_TRANSITION = "record, service, target, due, also, request, failed"
 _FIELDS = "seq, id, service, kind, compartment, parent, etag, dead, forget, doc, private"
 
 
@@ -159,11 +161,7 @@ class Store:
 
     def put_transition(self, pending: PendingTransition) -> None:
         """Note the change of state to come; it takes the place of an earlier one of the same record."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO transitions (record, service, target, due, also, request, failed)"
-            " VALUES (?,?,?,?,?,?,?)",
-            (pending.record, pending.service, pending.target, pending.due, pending.also, pending.request, pending.failed),
-        )
+        self._db.execute(f"INSERT OR REPLACE INTO transitions ({_TRANSITION}) VALUES (?,?,?,?,?,?,?)", astuple(pending))
 
     def remove_transition(self, record_id: str) -> None:
         """Strike a change of state that is done or void."""
@@ -171,7 +169,7 @@ class Store:
 
     def transitions(self, service: str | None = None) -> Iterator[PendingTransition]:
         """All changes of state to come."""
-        rows = self._db.execute("SELECT record, service, target, due, also, request, failed FROM transitions").fetchall()
+        rows = self._db.execute(f"SELECT {_TRANSITION} FROM transitions").fetchall()
         return (PendingTransition(*row) for row in rows if service in (None, row[1]))
 
     # retry tokens
@@ -194,8 +192,8 @@ class Store:
     ) -> None:  # fmt: skip
         """Keep what was answered to a retry token."""
         self._db.execute(
-            "INSERT OR REPLACE INTO retry_tokens (caller, operation, token, digest, expires, status, headers, doc, record)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
+            "INSERT OR REPLACE INTO retry_tokens"
+            " (caller, operation, token, digest, expires, status, headers, doc, record) VALUES (?,?,?,?,?,?,?,?,?)",
             (caller, operation, token, digest, expires, status, json.dumps(dict(headers)),
              None if doc is None else json.dumps(doc), record),
         )  # fmt: skip

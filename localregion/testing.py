@@ -83,7 +83,7 @@ class Region:
     """A region under test; see the module."""
 
     def __init__(self, folder: Path, *, minute: float = 0.0, cache: Path | None = None) -> None:
-        """`folder`: where its state goes (used again, it goes on from there). ``minute``: real seconds of a cloud minute."""
+        """`folder`: where its state goes (used again, it goes on from there). ``minute``: seconds of a cloud minute."""
         settings = Settings(
             name="test", state=folder, cache=cache or Settings().cache, host_network="127.0.0.0/8", port=_free_port(),
             minute=minute, pure=True, strict_replies=True,

@@ -20,7 +20,7 @@ MAX_BODY = 4 * 1024 * 1024
 
 
 class Api:
-    """The region's services on one address. Requests for the second region come to another address, or name it in Host."""
+    """The region's services on one address; requests for the second region come to another, or name it in Host."""
 
     def __init__(self, region: Region) -> None:
         self._region = region

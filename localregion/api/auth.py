@@ -1,8 +1,8 @@
 """Who calls: signatures of requests (draft-cavage, RSA-SHA256) by API keys and by session tokens.
 
 Source: https://docs.oracle.com/en-us/iaas/Content/API/Concepts/signingrequests.htm. A `keyId` is
-`<tenancy>/<user>/<fingerprint>`, or `ST$<jwt>`: a token of the region that names its holder and carries the public key the
-holder signs with.
+`<tenancy>/<user>/<fingerprint>`, or `ST$<jwt>`: a token of the region that names its holder and carries the public key
+that the holder signs with.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class Tokens:
                 write_private(path, key_pem(made))
 
     def issue(self, principal: Principal, public_key: str, seconds: int = 3600) -> str:
-        """A token (the JWT, without `ST$`) for who signs with the key of this public half (PEM, or the base64 of its DER)."""
+        """A token (the JWT, without `ST$`) for who signs with the key of this public half (PEM or base64 DER)."""
         key = load_public_key(_as_pem(public_key))
         now = int(time.time())
         numbers = key.public_numbers()

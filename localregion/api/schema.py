@@ -147,10 +147,7 @@ class Schema:
 
         operations = [
             Operation(
-                **(
-                    value
-                    | {name: parameters(value[name]) for name in ("path_params", "query_params", "header_params")}
-                )
+                **(value | {name: parameters(value[name]) for name in ("path_params", "query_params", "header_params")})
             )
             for value in data["operations"]
         ]
@@ -205,9 +202,7 @@ def _segments(path: str) -> list[str]:
 
 
 def _bind(pattern: str, segments: list[str]) -> dict[str, str]:
-    return {
-        name[1:-1]: value for name, value in zip(_segments(pattern), segments, strict=True) if name.startswith("{")
-    }
+    return {name[1:-1]: value for name, value in zip(_segments(pattern), segments, strict=True) if name.startswith("{")}
 
 
 # reading the clients
@@ -279,12 +274,13 @@ def _read_operation(package: str, client: str, base: str, function: ast.Function
         package=package, client=client, name=function.name,
         method=values["method"], path=base + values["resource_path"],
         path_params=parameters("path_params"), query_params=parameters("query_params"),
-        header_params=parameters("header_params"), body=body_type, body_required=body_name in required, response=response,
+        header_params=parameters("header_params"), body=body_type, body_required=body_name in required,
+        response=response,
     )  # fmt: skip
 
 
 def _parameter_names(node: ast.Dict) -> dict[str, str]:
-    """Wire name to Python name, from `"limit": kwargs.get("limit", missing)`, `"scope": scope` or a call around it."""
+    """Wire name to Python name: of `"limit": kwargs.get("limit", missing)`, `"scope": scope`, or a call of it."""
     names = {}
     for key, value in zip(node.keys, node.values, strict=True):
         if not isinstance(key, ast.Constant):

@@ -53,8 +53,9 @@ if TYPE_CHECKING:
     from localregion.region import Region
 
 __all__ = [
-    "Call", "Document", "Kind", "Record", "Reply", "Service", "ServiceError", "WorkRequest", "already_exists", "conflict",
-    "incorrect_state", "invalid", "limit_exceeded", "missing", "not_found", "not_implemented", "related_not_found",
+    "Call", "Document", "Kind", "Record", "Reply", "Service", "ServiceError", "WorkRequest", "already_exists",
+    "conflict", "incorrect_state", "invalid", "limit_exceeded", "missing", "not_found", "not_implemented",
+    "related_not_found",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -68,11 +69,11 @@ class Kind:
     """A kind of resource, declared.
 
     ``name`` is the word of the SDK's operations (`vcn`, `db_system`); ``model`` the SDK model that shows one;
-    ``resource`` its resource type in policies; ``entity`` the word in its OCIDs (the name without underscores if empty);
-    ``label`` the beginning of a default display name; ``dead_state`` the state of one that is deleted, readable for
-    ``remember`` cloud minutes more (None: gone at once); ``everywhere`` says that it belongs to no region (identity);
-    ``name_field`` is where the wire document has its name; ``operations`` which of get, list and change_compartment the
-    framework answers by itself; ``plural`` the word in list operations.
+    ``resource`` its resource type in policies; ``entity`` the word in its OCIDs (the name without underscores if
+    empty); ``label`` the beginning of a default display name; ``dead_state`` the state of one that is deleted, readable
+    for ``remember`` cloud minutes more (None: gone at once); ``everywhere`` says that it belongs to no region
+    (identity); ``name_field`` is where the wire document has its name; ``operations`` which of get,
+    list and change_compartment the framework answers by itself; ``plural`` the word in list operations.
     """
 
     name: str
@@ -124,7 +125,7 @@ class Call:
 
 @dataclass
 class Reply:
-    """An answer: status, wire document (or list, str, bytes), extra headers. ``record`` is what it shows: gives the etag."""
+    """An answer: status, wire document (or list, str, bytes), extra headers. ``record`` is what it shows (its etag)."""
 
     status: int = 200
     doc: Any = None
@@ -254,9 +255,7 @@ class Service:
     def resource_of(self, operation: Operation) -> str:
         """The resource type of an operation in policies: that of the longest kind its name holds."""
         words = f"_{operation.name}_"
-        fitting = [
-            kind for kind in self.kinds if f"_{kind.name}_" in words or f"_{kind.plural_name}_" in words
-        ]
+        fitting = [kind for kind in self.kinds if f"_{kind.name}_" in words or f"_{kind.plural_name}_" in words]
         if fitting:
             return max(fitting, key=lambda kind: len(kind.name)).resource
         return self.kinds[0].resource if self.kinds else "all-resources"
@@ -302,8 +301,8 @@ class Service:
         """A new record.
 
         Its document starts with the fields of the call's body that the kind's model shows (so secrets of a body are
-        never in it), then `doc`; id, time, state, compartment, default name and empty tags are filled in where the model
-        has them. Without a call, the region itself makes it. Raises 404 when the compartment does not exist.
+        never in it), then `doc`; id, time, state, compartment, default name and empty tags are filled in where the
+        model has them. Without a call, the region itself makes it. Raises 404 when the compartment does not exist.
         """
         declared = self._kinds[kind]
         model = self._model(declared)
@@ -402,8 +401,8 @@ class Service:
         """After so many cloud minutes run `also` and change the record's state; now, to the state `via` if given.
 
         It happens in the background and is taken up again by a restarted region. It replaces a change still to come of
-        the same record. When `also` raises, the state becomes `failed` (None: it stays), and the work request fails with
-        the error. ``to`` None leaves the state alone.
+        the same record. When `also` raises, the state becomes `failed` (None: it stays), and the work request fails
+        with the error. ``to`` None leaves the state alone.
         """
         if via:
             record = self.update(record, {}, state=via)

@@ -241,9 +241,7 @@ class Identity(Service):
         if compartment.id == names.TENANCY_ID:
             raise invalid("The root compartment cannot be deleted.")
         request = self.work_request(call, "DELETE_COMPARTMENT", [("DELETED", "compartment", compartment)])
-        self.transition(
-            compartment, 0.5, "DELETED", via="DELETING", also=self._empty, request=request, failed="ACTIVE"
-        )
+        self.transition(compartment, 0.5, "DELETED", via="DELETING", also=self._empty, request=request, failed="ACTIVE")
         return self.accepted(request, 202)
 
     async def _empty(self, record: Record, request: WorkRequest | None) -> None:
@@ -300,7 +298,7 @@ class Identity(Service):
                 )
 
     def _place(self, statement: Statement, compartment: str) -> str:
-        """The compartment a statement of a policy holds in. Raises 400 when the policy's compartment has no such below it."""
+        """The compartment that a statement holds in. Raises 400 when the policy's compartment has no such below it."""
         kind, value = statement.location
         if kind == "tenancy":
             if compartment != names.TENANCY_ID:

@@ -48,9 +48,9 @@ def _kind(name: str, model: str, resource: str, **values: Any) -> Kind:
 class Child:
     """What is particular to a kind that lives in a VCN.
 
-    ``normalise`` names the method that makes its document (of VCN, body, and record when it is an update); ``limit``: how
-    many a VCN may have; ``users``: (kind, field) whose field holds the id of one in use; ``seconds``: how long it is
-    PROVISIONING and TERMINATING.
+    ``normalise`` names the method that makes its document (of VCN, body, and record when it is an update); ``limit``:
+    how many a VCN may have; ``users``: (kind, field) whose field holds the id of one in use; ``seconds``: how long it
+    is PROVISIONING and TERMINATING.
     """
 
     normalise: str
@@ -126,9 +126,7 @@ class Network(Addresses):
             vcn = self.get("vcn", call.body["vcnId"])
             self._check_available(vcn, "VCN")
             if child.limit is not None and len(self.living(kind, parent=vcn.id)) >= child.limit:
-                raise limit_exceeded(
-                    f"The limit of {child.limit} {WORDS[kind]} in VCN {vcn.id} has been reached."
-                )
+                raise limit_exceeded(f"The limit of {child.limit} {WORDS[kind]} in VCN {vcn.id} has been reached.")
             document = normalise(vcn, call.body, None)
             record = self.create(kind, call, document, state="PROVISIONING", parent=vcn.id)
             self._created(kind, record)
@@ -324,7 +322,9 @@ class Network(Addresses):
         self._check_available(vcn, "VCN")
         return vcn
 
-    def _set_cidrs(self, call: Call, vcn: Record, blocks: builtins.list[ipaddress.IPv4Network], operation: str) -> Reply:
+    def _set_cidrs(
+        self, call: Call, vcn: Record, blocks: builtins.list[ipaddress.IPv4Network], operation: str
+    ) -> Reply:
         rules.check_disjoint(blocks, ())
         for subnet in self.living("subnet", parent=vcn.id):
             cidr = rules.network(subnet.doc["cidrBlock"])

@@ -227,9 +227,7 @@ class Addresses(Service):
             place = self.check_placement(subnet_id, nsg_ids, public=public)
             known = self._new_vnic(place, display_name, owner_id, list(nsg_ids), hostname, private_ip, public)
         subnet = self.get("subnet", known.doc["subnetId"])
-        netns = await self.region.fabric.attach(
-            known.id, subnet.id, subnet.doc["cidrBlock"], known.doc["privateIp"]
-        )
+        netns = await self.region.fabric.attach(known.id, subnet.id, subnet.doc["cidrBlock"], known.doc["privateIp"])
         if known.private.get("netns") != netns:
             fresh = self.store.find(known.id) or known
             fresh.private["netns"] = netns

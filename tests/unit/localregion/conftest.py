@@ -43,5 +43,5 @@ def _refused(status: int, code: str, *words: str) -> Iterator[None]:
 
 @pytest.fixture
 def refused() -> Callable[..., Any]:
-    """`with refused(404, "NotAuthorizedOrNotFound"):` the call in it is answered so, with these words in the message."""
+    """`with refused(404, "NotAuthorizedOrNotFound"):` the call in it is answered so, words in the message."""
     return _refused

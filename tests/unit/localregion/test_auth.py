@@ -60,15 +60,11 @@ def send(
     lines = [line.replace("(request-target)", "(request-target)") for line in lines]
     signature = key.sign("\n".join(lines).encode(), padding.PKCS1v15(), hashes.SHA256())
     identifier = key_id or f"{config['tenancy']}/{config['user']}/{config['fingerprint']}"
-    values["authorization"] = template.format(
-        h=" ".join(signed), k=identifier, s=base64.b64encode(signature).decode()
-    )
+    values["authorization"] = template.format(h=" ".join(signed), k=identifier, s=base64.b64encode(signature).decode())
     content = body if sent_body is None else sent_body
     values["content-length"] = str(len(content)) if method != "GET" else "0"
     sent = {name: value for name, value in values.items() if name not in drop}
-    return httpx.request(
-        method, region.endpoint + (sent_path or path), headers=sent, content=content, trust_env=False
-    )
+    return httpx.request(method, region.endpoint + (sent_path or path), headers=sent, content=content, trust_env=False)
 
 
 def test_good_signatures_pass(region: Any) -> None:

@@ -29,8 +29,8 @@ def iam(*statements: str, place: str = TEAM) -> Iam:
         "allow group id ocid1.group.oc1..g to use subnets in tenancy where target.subnet.name in ('a','b')",
         "allow service PSM to use keys in tenancy",
         "define tenancy ske as ocid1.tenancy.oc1..x",
-        "endorse any-user to associate compute-container-instances in compartment s of tenancy ske with subnets in tenancy"
-        " where ALL {request.principal.type='virtualnode',request.principal.subnet=2.subnet.id}",
+        "endorse any-user to associate compute-container-instances in compartment s of tenancy ske with subnets in"
+        " tenancy where ALL {request.principal.type='virtualnode',request.principal.subnet=2.subnet.id}",
     ],
 )
 def test_statements_that_parse(text: str) -> None:

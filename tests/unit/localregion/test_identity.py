@@ -77,9 +77,7 @@ def test_a_user_may_do_what_policies_say(region: Any, identity: Any, refused: An
     group = identity.create_group(
         m.CreateGroupDetails(compartment_id=region.tenancy_id, name="Readers", description="d")
     ).data
-    user = identity.create_user(
-        m.CreateUserDetails(compartment_id=region.tenancy_id, name="ann", description="d")
-    ).data
+    user = identity.create_user(m.CreateUserDetails(compartment_id=region.tenancy_id, name="ann", description="d")).data
     identity.add_user_to_group(m.AddUserToGroupDetails(user_id=user.id, group_id=group.id))
     key = new_key("rsa")
     uploaded = identity.upload_api_key(user.id, m.CreateApiKeyDetails(key=public_key_pem(key).decode())).data
