@@ -124,8 +124,9 @@ class Kube:
 
 
 def exchange(*, bearer: str = "good", body: Any = None, kube: Any = None, enhanced: bool = True) -> httpx.Response:
+    api: Any = kube or Kube()
     app = authentication.workload_app(
-        CLUSTER, lambda: "ocid1.compartment.oc1..c", lambda: kube or Kube(), TOKENS, lambda: enhanced
+        CLUSTER, lambda: "ocid1.compartment.oc1..c", lambda: api, TOKENS, lambda: enhanced
     )
     # As the SDKs send it: the PEM's body alone.
     session = "".join(public_key_pem(OTHER).decode().splitlines()[1:-1])

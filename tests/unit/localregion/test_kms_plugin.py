@@ -7,7 +7,7 @@ import asyncio
 import os
 from pathlib import Path
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 import pytest
 
 from localregion.parts.kms_plugin import KmsPlugin, decode, encode
