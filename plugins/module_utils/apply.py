@@ -199,7 +199,7 @@ class Engine:
         lacking = [k for k, v in narrow.items() if not v] + ([] if name else [self.type.name_field])
         if lacking:
             raise ResourceError(f"{self.type.name}: to find it give {' and '.join(lacking)}, or id")
-        found = the_one(self.type, self.label, self.named(narrow, name))
+        found = the_one(self.type, self.label, self.named(narrow, name), removing=wish.state == "absent")
         if found is None or self.type.list_complete:
             return self._completed(found) if found else None
         return self.get(found["id"])
@@ -553,14 +553,15 @@ def _differs(type_: ResourceType, wanted: Document, old: Document, new: Document
     return any(old.get(name) != new.get(name) for name in wanted)
 
 
-def the_one(type_: ResourceType, label: str, documents: Iterable[Document]) -> Document | None:
+def the_one(type_: ResourceType, label: str, documents: Iterable[Document], removing: bool = False) -> Document | None:
     """The only living one of some documents of one name; two are refused with their ids.
 
-    One whose deletion is set for later counts only where there is no other.
+    One whose deletion is set for later counts only where there is no other; several of them do not hinder a removal.
     """
     living = [d for d in documents if type_.states.living(d)]
-    matches = [d for d in living if type_.states.of(d) not in type_.states.scheduled] or living
-    if len(matches) > 1:
+    serving = [d for d in living if type_.states.of(d) not in type_.states.scheduled]
+    matches = serving or living
+    if len(matches) > 1 and (serving or not removing):
         ids = ", ".join(d["id"] for d in matches)
         raise ResourceError(f"{label}: {len(matches)} have this name: {ids}. Give the id of the one that is meant")
     return matches[0] if matches else None
