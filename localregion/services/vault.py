@@ -92,8 +92,6 @@ class Vault(DeletesLater):
             raise invalid(
                 "secretName: valid characters are letters, numbers, hyphens, underscores and periods (1 to 255)"
             )
-        if any(other.doc["secretName"] == name for other in self.living("secret", parent=vault.id)):
-            raise invalid(f"secretName: a secret of the name {name} already exists in this vault")
         if body.get("replicationConfig"):
             raise not_implemented("replication of secrets")
         rules, rotation = _rules(self, body.get("secretRules") or []), _rotation(body.get("rotationConfig"))
@@ -104,6 +102,9 @@ class Vault(DeletesLater):
         if given.get("stage") == "PENDING":
             raise invalid("secretContent.stage of a new secret must be CURRENT")
         version_name = _version_name(given.get("name"))
+        # Generation took its time: from here to the record nothing else can come in between.
+        if any(other.doc["secretName"] == name for other in self.living("secret", parent=vault.id)):
+            raise invalid(f"secretName: a secret of the name {name} already exists in this vault")
         secret = self.create(
             "secret",
             call,
@@ -224,7 +225,8 @@ class Vault(DeletesLater):
         if "secretRules" in body:
             changes["secretRules"] = _rules(self, body["secretRules"])
         content = await self._new_content(secret, body, changes)
-        # Everything is checked: only now is anything changed.
+        # Generation took its time: another update may have come first. From here on nothing comes in between.
+        secret = self._in(self.get("secret", secret.id), "ACTIVE")
         if content is not None:
             details = body.get("secretContent") or {}
             self._check_version_limit(secret)

@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -453,6 +454,41 @@ def test_a_workload_reads_with_a_statement_only(made: Made, tmp_path: Path) -> N
     made.region.settle()
     with refused(404, "NotAuthorizedOrNotFound"):
         bundles.get_secret_bundle_by_name("workload", made.vault.id)
+
+
+def test_of_two_creates_at_once_one_wins(made: Made) -> None:
+    details = made.details("race", enable_auto_generation=True, secret_generation_context=_PASSWORD)
+
+    def create(_: int) -> int:
+        try:
+            made.region.client(VaultsClient).create_secret(details)
+        except oci.exceptions.ServiceError as error:
+            return int(error.status)
+        return 200
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(create, range(6)))
+    assert sorted(answers) == [200, 400, 400, 400, 400, 400]
+
+
+def test_of_two_updates_at_once_the_second_waits(made: Made) -> None:
+    made.create("updates", enable_auto_generation=True, secret_generation_context=_PASSWORD)
+
+    def update(_: int) -> int:
+        try:
+            client = made.region.client(VaultsClient)
+            client.update_secret(made.id, models.UpdateSecretDetails(enable_auto_generation=True))
+        except oci.exceptions.ServiceError as error:
+            return int(error.status)
+        return 200
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(update, range(6)))
+    made.region.settle()
+    assert set(answers) <= {200, 409}
+    numbers = [v.version_number for v in made.secrets.list_secret_versions(made.id).data]
+    assert numbers == list(range(1 + answers.count(200), 0, -1))
+    assert [stages for stages in made.stages().values() if "CURRENT" in stages] == [["CURRENT", "LATEST"]]
 
 
 def test_contents_are_in_no_file_in_clear(made: Made) -> None:
