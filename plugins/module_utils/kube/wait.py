@@ -334,9 +334,12 @@ class Waiter:
             before, when = said.get(id(target), ("", 0.0))
             if text != before:
                 moved = True
-            if text != before or now - when >= self.heartbeat:
-                self.report(f"{target}: {text} {duration(now - began)}")
-                said[id(target)] = (text, now)
+            elif now - when < self.heartbeat:
+                return
+            # Still the same after half a minute: people want to know whether it is stuck, and on what.
+            why = self._trouble(target) if text == before else ""
+            self.report(f"{target}: {text} {duration(now - began)}{why}")
+            said[id(target)] = (text, now)
 
         while pending:
             moved = False
@@ -347,6 +350,14 @@ class Waiter:
             delay = 0.2 if moved else min(delay * 2, self.interval)
             self.sleep(min(delay, self.interval, left))
         return pending
+
+    def _trouble(self, target: Target) -> str:
+        """The first trouble, for a line of progress."""
+        try:
+            found = self._troubles(target)
+        except KubeError:
+            return ""
+        return f" ({found[0][:200]})" if found else ""
 
     def _explain(self, target: Target) -> str:
         """What the cluster says about an object that does not become ready: its pods' troubles, its last warnings."""

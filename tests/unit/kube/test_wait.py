@@ -167,6 +167,23 @@ def test_the_loop_looks_soon_again_after_a_change_and_then_more_and_more_rarely(
     assert lines == ["Pod shop/x: not there yet 0s", "Pod shop/x: Ready=False 0s", "Pod shop/x: Ready=True 0s"]
 
 
+def test_a_heartbeat_says_what_it_is_stuck_on() -> None:
+    class Stuck(Story):
+        def list(self, *_: Any, **__: Any) -> list[dict[str, Any]]:
+            about = {"kind": "Pod", "name": "x"}
+            return [{"involvedObject": about, "type": "Warning", "reason": "Failed", "message": "no such image"}]
+
+    waiting = live(conditions=row("Ready", "False"))
+    made, lines, _pauses = waiter(Stuck(waiting, waiting, live(conditions=row("Ready"))))
+    made.heartbeat = 0.0
+    made.ready([target()])
+    assert lines == [
+        "Pod shop/x: Ready=False 0s",
+        "Pod shop/x: Ready=False 0s (Pod x: Failed: no such image)",
+        "Pod shop/x: Ready=True 0s",
+    ]
+
+
 def test_what_is_ready_at_once_is_not_talked_about() -> None:
     made, lines, pauses = waiter(Story(live(conditions=row("Ready"))))
     made.ready([target()])
