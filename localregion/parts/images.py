@@ -31,7 +31,7 @@ from typing import IO, Any
 
 import httpx
 
-from localregion.parts.podman import Credentials, PodmanError, PodmanService, content_key
+from localregion.parts.podman import Credentials, PodmanError, PodmanService, content_key, unmount_below
 from localregion.parts.process import ProcessError, run
 from localregion.parts.registry import Registry
 
@@ -228,6 +228,8 @@ class Images:
         version: str | None = None,
     ) -> None:
         self.folder = cache / "images"
+        # Of this process: several regions may share the cache.
+        self._scratch_folder = self.folder / f".tmp.{os.getpid()}"
         self.podman = podman
         self.registry = registry
         self.program = program
@@ -268,6 +270,7 @@ class Images:
         """Begin, in the background. What fails is tried again after half a minute, and said by `progress()`."""
         if self._tasks:
             return
+        self._sweep()
         for each in self.wanted():
             self._states[each.name] = "waiting"
             self._tasks.append(asyncio.create_task(self._keep(each), name=f"image {each.name}"))
@@ -278,6 +281,16 @@ class Images:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
+        unmount_below(self._scratch_folder)
+        _discard(self._scratch_folder)
+
+    def _sweep(self) -> None:
+        """Remove what processes that are no more have left half-made in the cache."""
+        for path in self.folder.glob(".*"):
+            owner = next((part for part in path.name.split(".") if part.isdigit()), "")
+            if owner and not Path(f"/proc/{owner}").exists():
+                unmount_below(path)
+                _discard(path)
 
     def progress(self) -> dict[str, str]:
         """Image (`repository:tag`) to `waiting`, `making`, `pushing`, `pulling`, `ready` or the error's text."""
@@ -387,7 +400,10 @@ class Images:
             for pattern in ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"):
                 command.append(f"--dpkgopt=path-exclude={pattern}")
             try:
-                await run([*command, _SUITE, str(tar)], env=os.environ, timeout=900.0)
+                # Its chroot is made beside the archive: what a kill leaves of it is found there.
+                self._scratch_folder.mkdir(exist_ok=True)
+                env = {**os.environ, "TMPDIR": str(self._scratch_folder)}
+                await run([*command, _SUITE, str(tar)], env=env, timeout=900.0, tied=True)
                 tar.rename(path)
             except ProcessError as error:
                 raise ImagesError(f"the application's base image could not be made: {error}") from error
@@ -425,7 +441,8 @@ class Images:
         ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
         await asyncio.to_thread(shutil.copytree, self.application, context, ignore=ignore)
         try:
-            await run(["bash", str(context / "vendor.sh")], env={**os.environ, "PYTHON": sys.executable}, timeout=600.0)
+            env = {**os.environ, "PYTHON": sys.executable}
+            await run(["bash", str(context / "vendor.sh")], env=env, timeout=600.0, tied=True)
         except ProcessError as error:
             raise ImagesError(f"the application's libraries could not be installed: {error}") from error
         base_image = f"localhost/okestack/base:{self._base_key()}"
@@ -435,7 +452,7 @@ class Images:
         try:
             await self.podman.build(context, context / "Containerfile", tag, arguments={"BASE_IMAGE": base_image})
             command = ["podman", "save", "--quiet", "--uncompressed", "--format", "oci-dir", "--output", str(path), tag]
-            await run(command, env=self.podman.environment, timeout=300.0)
+            await run(command, env=self.podman.environment, timeout=300.0, tied=True)
         except ProcessError as error:
             raise ImagesError(f"the application's image could not be built: {error}") from error
         await self.podman.client.remove_image(tag)

@@ -820,7 +820,7 @@ class PodmanService:
         command += ["--layers", "--format", "oci", "--runtime", "runc"]
         for key, value in arguments.items():
             command += ["--build-arg", f"{key}={value}"]
-        await run([*command, str(context)], env=self.environment, timeout=timeout)
+        await run([*command, str(context)], env=self.environment, timeout=timeout, tied=True)
 
 
 def _quiet_read(path: Path) -> str:

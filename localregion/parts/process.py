@@ -65,18 +65,23 @@ async def run(
     cwd: Path | None = None,
     timeout: float = 120.0,
     check: bool = True,
+    tied: bool = False,
 ) -> Completed:
     """Run a program to its end. Raises ProcessError when it fails (with `check`), is missing or takes longer than
-    `timeout` seconds. Secrets go through `stdin` or a file, not through `argv`."""
+    `timeout` seconds; then, and when the caller is cancelled, it is asked to end, and killed with what it started.
+    `tied`: it also ends when the daemon is killed (for what takes long). Secrets go through `stdin` or a file, not
+    through `argv`."""
     name = Path(argv[0]).name
+    line = ["setpriv", "--pdeathsig", "TERM", "--", *argv] if tied else argv
     try:
         process = await asyncio.create_subprocess_exec(
-            *in_netns(netns, argv),
+            *in_netns(netns, line),
             stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=base_environment(env),
             cwd=cwd,
+            start_new_session=True,
         )
     except FileNotFoundError as error:
         raise ProcessError(f"{name} is not installed") from error
@@ -85,19 +90,30 @@ async def run(
         async with asyncio.timeout(timeout):
             out, err = await process.communicate(data)
     except TimeoutError as error:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await _end(process)
         raise ProcessError(f"{name} did not end within {timeout:.0f} s") from error
     except asyncio.CancelledError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        await _end(process)
         raise
     result = Completed(process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace"))
     if check and process.returncode != 0:
         said = (result.stderr.strip() or result.stdout.strip())[-2000:]
         raise ProcessError(f"{name} ended with {process.returncode}: {said}")
     return result
+
+
+async def _end(process: asyncio.subprocess.Process, patience: float = 5.0) -> None:
+    """End a process and its group: by SIGTERM, then by SIGKILL."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await process.wait()
+                # The group outlives its leader when that did not wait for its children.
+                if number is signal.SIGTERM:
+                    continue
+                return
 
 
 class Process:
@@ -204,6 +220,8 @@ class Process:
             process = self._process
             assert process is not None
             self.returncode = await process.wait()
+            # What it started goes with it: a worker left behind would hold its port.
+            self._kill_group(process.pid)
             if self.on_exit is not None:
                 self.on_exit(self.returncode)
             if self._stopping or not self.restart:
