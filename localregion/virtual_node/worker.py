@@ -210,9 +210,18 @@ class Worker:
         return await asyncio.shield(task)
 
     async def _mount(self) -> None:
+        """Make the volumes. What a ConfigMap or a Secret held when the pod began stays, also over a restart of us."""
         spec = self.pod["spec"]
-        objects = await self.kubelet.read(self.pod, volumes.references(spec))
+        marker = self.folders.root / "mounted"
         tokens = {need: await self._token(need) for need in volumes.token_needs(spec)}
+        if marker.exists():
+            for volume in spec.get("volumes") or ():
+                if "emptyDir" in volume:
+                    self.folders.write(volume, None)
+            for need, token in tokens.items():
+                self._write_token(need, token)
+            return
+        objects = await self.kubelet.read(self.pod, volumes.references(spec))
         for volume in spec.get("volumes") or ():
             self.folders.write(volume, volumes.render(volume, self.pod, objects, tokens))
         meta = self.pod["metadata"]
@@ -226,6 +235,11 @@ class Worker:
             env.resolv_conf(spec, meta["namespace"], config.cluster_dns, config.cluster_domain, RESOLVER),
         )
         self.folders.etc("hostname", name + "\n")
+        marker.touch()
+
+    def _write_token(self, need: volumes.TokenNeed, token: str) -> None:
+        volume = next(v for v in self.pod["spec"]["volumes"] if v["name"] == need.volume)
+        volumes.write_file(volumes.inside(self.folders.volume(volume), need.path), token.encode())
 
     async def _token(self, need: volumes.TokenNeed) -> str:
         meta = self.pod["metadata"]
@@ -264,8 +278,7 @@ class Worker:
                 log.warning("%s: token not renewed: %s", self.name, error)
                 self._renewals.append((time.time() + 10.0, need))
                 continue
-            volume = next(v for v in self.pod["spec"]["volumes"] if v["name"] == need.volume)
-            volumes.write_file(volumes.inside(self.folders.volume(volume), need.path), token.encode())
+            self._write_token(need, token)
         return min((moment for moment, _ in self._renewals), default=None)
 
     # --- containers

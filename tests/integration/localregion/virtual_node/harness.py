@@ -147,6 +147,16 @@ class Region:
             name = f"{NAME}-{number}"
             address = f"10.9.32.{number}"
             self.vnics[name] = {"id": name, "key": key, "privateIp": address, "netns": name, "nsg": body["nsgIds"]}
+        self._join(name, number, address)
+        return self.vnics[name]
+
+    def again(self) -> None:
+        """Make all VNICs anew, as a region does that was stopped."""
+        for name, vnic in self.vnics.items():
+            sh("ip", "netns", "del", name)
+            self._join(name, int(name.rpartition("-")[2]), vnic["privateIp"])
+
+    def _join(self, name: str, number: int, address: str) -> None:
         sh("ip", "netns", "add", name)
         ip("link", "add", f"v{number}", "type", "veth", "peer", "name", "eth0", "netns", name)
         ip("link", "set", f"v{number}", "master", "pods", "up")
@@ -154,7 +164,6 @@ class Region:
         ip("addr", "add", f"{address}/24", "dev", "eth0", netns=name)
         ip("link", "set", "eth0", "up", netns=name)
         ip("route", "add", "default", "via", POD_GATEWAY, netns=name)
-        return self.vnics[name]
 
     def detach(self, name: str) -> None:
         with self._lock:

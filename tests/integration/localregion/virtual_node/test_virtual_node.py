@@ -536,6 +536,41 @@ def test_a_killed_kubelet_takes_its_containers_over(lab: Lab) -> None:
         lab.gone(name)
 
 
+def test_the_region_stops_and_comes_back(lab: Lab) -> None:
+    secrets = "/api/v1/namespaces/default/secrets"
+    lab.api.post(secrets, {"metadata": {"name": "old"}, "stringData": {"word": "before"}})
+    lab.make_pod(
+        "back",
+        {
+            "command": ["sh", "-c", "cat /s/word; ls /mem; exec sleep 1000"],
+            "volumeMounts": [{"name": "s", "mountPath": "/s"}, {"name": "mem", "mountPath": "/mem"}],
+        },
+        volumes=[
+            {"name": "s", "secret": {"secretName": "old"}},
+            {"name": "mem", "emptyDir": {"medium": "Memory"}},
+        ],
+    )
+    lab.make_pod("job", {"command": ["sh", "-c", "echo done"]}, restartPolicy="Never")
+    before = lab.ready("back")["status"]["podIP"]
+    lab.phase("job", "Succeeded")
+    assert lab.stop_kubelet() == 0
+    lab.run(lab.podman.stop())
+    lab.api.merge(f"{secrets}/old", {"stringData": {"word": "after"}})
+    lab.region.again()
+    lab.run(lab.podman.start())
+    lab.start_kubelet()
+    pod = running(lab, "back", 1)
+    assert pod["status"]["podIP"] == before
+    assert state_of(pod)["lastState"]["terminated"]["reason"] == "Unknown"
+    # What was mounted stays as it was.
+    assert lab.logs("back") == "before"
+    assert state_of(lab.phase("job", "Succeeded"))["restartCount"] == 0
+    assert lab.logs("job") == "done\n"
+    for name in ("back", "job"):
+        lab.delete(name)
+        lab.gone(name)
+
+
 def test_a_node_leaves(lab: Lab) -> None:
     base = lab.config()
     leaving = base.nodes[2]
