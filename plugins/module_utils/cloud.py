@@ -214,7 +214,7 @@ class Session:
             return self._clients[key]
 
     def _make_client(self, name: str, region: str, endpoint: str | None) -> Any:
-        package, _, class_name = name.partition(".")
+        package, _dot, class_name = name.partition(".")
         made = getattr(importlib.import_module(f"oci.{package}"), class_name)
         kwargs: dict[str, Any] = {
             "signer": self.signer,

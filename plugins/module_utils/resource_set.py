@@ -239,7 +239,7 @@ class ResourceSet:
                     running[pool.submit(work, key)] = key
                 if not running:
                     break
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                finished, _running = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     key = running.pop(future)
                     error = future.exception()

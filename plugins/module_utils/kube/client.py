@@ -53,7 +53,7 @@ def _known(api_version: str, namespaced: str, cluster: str = "") -> dict[tuple[s
     rows = [(pair, True) for pair in namespaced.split()] + [(pair, False) for pair in cluster.split()]
     table = {}
     for pair, scope in rows:
-        kind, _, plural = pair.partition(":")
+        kind, _colon, plural = pair.partition(":")
         table[(api_version, kind)] = Resource(api_version, kind, plural or kind.lower() + "s", scope)
     return table
 

@@ -184,7 +184,7 @@ def _spread(rule: Document) -> list[Document]:
     ports: list[Document] = []
     for many, option, protocol in (("tcp_ports", "tcp_options", "6"), ("udp_ports", "udp_options", "17")):
         for span in rule.get(many) or []:
-            low, _, high = str(span).partition("-")
+            low, _dash, high = str(span).partition("-")
             limits = {"min": _number(low), "max": _number(high or low)}
             ports.append({"protocol": protocol, option: {"destination_port_range": limits}})
     return [{**plain, **peer, **port} for peer in peers for port in (ports or [{}])]
