@@ -93,6 +93,7 @@ class ContainerEngine(Service):
         self._programs: Any = None
         self._internal: Any = None
         self._locks: dict[str, asyncio.Lock] = {}
+        self._returning: list[asyncio.Task[None]] = []
 
     # Life of the service
 
@@ -106,7 +107,8 @@ class ContainerEngine(Service):
             await self._serve_internal()
             for cluster in self.living("cluster"):
                 if cluster.state in ("ACTIVE", "UPDATING") or cluster.private.get("started"):
-                    self.region.tasks.spawn(self._come_back(cluster.id), f"cluster {cluster.id}")
+                    task = self.region.tasks.spawn(self._come_back(cluster.id), f"cluster {cluster.id}")
+                    self._returning.append(task)
         await super().resume()
 
     @property
@@ -147,7 +149,7 @@ class ContainerEngine(Service):
 
     async def stop(self) -> None:
         """Stop what is under way (the records know how to go on) and every part."""
-        tasks = list(self._running.values())
+        tasks = [*self._running.values(), *self._returning]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -245,11 +247,12 @@ class ContainerEngine(Service):
         living = self.living("cluster")
         if len(living) >= MAX_CLUSTERS:
             raise limit_exceeded(f"The maximum number of clusters ({MAX_CLUSTERS}) has been reached.")
-        if living and not self.region.settings.pure:
+        running = [cluster for cluster in living if cluster.state != "FAILED"]
+        if running and not self.region.settings.pure:
             # All clusters' service addresses are rewritten in the region's one namespace by one kube-proxy.
             raise limit_exceeded(
                 "The local region runs one cluster at a time (service addresses of two would collide);"
-                f" delete {living[0].id} first."
+                f" delete {running[0].id} first."
             )
 
     async def _cluster_created(self, cluster: Record, request: WorkRequest | None) -> Mapping[str, Any]:
@@ -705,6 +708,8 @@ class ContainerEngine(Service):
             changes["initialVirtualNodeLabels"] = model.labels(body["initialVirtualNodeLabels"])
         if "taints" in body:
             changes["taints"] = model.taints(body["taints"])
+        if "virtualNodePoolCyclingDetails" in changes:
+            model.cycling_limits(changes["virtualNodePoolCyclingDetails"], int(changes.get("size") or pool.doc["size"]))
         if pool.state not in ("ACTIVE", "NEEDS_ATTENTION"):
             raise incorrect_state(f"virtual node pool {pool.id} is {pool.state}; it must be ACTIVE")
         cycling = (changes.get("virtualNodePoolCyclingDetails") or {}).get("isVirtualNodeCyclingEnabled", False)
@@ -727,30 +732,44 @@ class ContainerEngine(Service):
         """Make the nodes of a pool what its document says, and wait until they are Ready."""
         await self._awake(pool.parent or "")
         say = request.log if request else self.log.info
-        stale = set(pool.private.get("stale") or ())
-        nodes = self._nodes(pool)
-        keep = {
-            node.id: (node.doc["availabilityDomain"], node.doc["faultDomain"], node.doc["subnetId"])
-            for node in nodes
-            if node.state != "DELETING" and node.id not in stale
-        }
+        await self._cycle(pool, say)
+        keep = {node.id: _place(node) for node in self._nodes(pool) if node.state != "DELETING"}
         added, surplus = model.plan_nodes(pool.doc["placementConfigurations"], pool.doc["size"], keep)
         for place in added:
             await self._add_node(pool, place)
         await self._run_pool(pool)
         if added:
-            say(f"Creating {len(added)} virtual node{'s' if len(added) > 1 else ''}")
+            say(f"Creating {_nodes_text(len(added))}")
         await self._nodes_ready(pool, say)
-        out = stale.union(surplus)
-        leaving = [node for node in self._nodes(pool) if node.id in out or node.state == "DELETING"]
+        leaving = [node for node in self._nodes(pool) if node.id in surplus or node.state == "DELETING"]
         if leaving:
-            say(f"Deleting {len(leaving)} virtual node{'s' if len(leaving) > 1 else ''}")
+            say(f"Deleting {_nodes_text(len(leaving))}")
             await self._remove_nodes(pool, leaving, self.clock.seconds(60))
         await self.clock.sleep_until(pool.private.get("due", 0))
-        fresh = self._fresh(pool.id)
-        fresh.private.pop("stale", None)
-        self.store.save(fresh, etag=False)
         return {"lifecycleDetails": None}
+
+    async def _cycle(self, pool: Record, say: Callable[[str], None]) -> None:
+        """Replace the nodes that were there before an update, a few at a time."""
+        rows, size = pool.doc["placementConfigurations"], pool.doc["size"]
+        surge, unavailable = model.cycling_limits(pool.doc.get("virtualNodePoolCyclingDetails") or {}, size)
+        step = max(1, surge + unavailable)
+        while True:
+            old = set(pool.private.get("stale") or ())
+            stale = [node for node in self._nodes(pool) if node.id in old]
+            if not stale:
+                break
+            batch = stale[:step]
+            first, rest = batch[:unavailable], batch[unavailable:]
+            say(f"Cycling {_nodes_text(len(batch))}, {len(stale) - len(batch)} to go")
+            if first:
+                await self._remove_nodes(pool, first, self.clock.seconds(60))
+            new = {node.id: _place(node) for node in self._nodes(pool) if node.id not in old}
+            for place in model.plan_nodes(rows, min(size, len(new) + len(batch)), new)[0]:
+                await self._add_node(pool, place)
+            await self._run_pool(pool)
+            await self._nodes_ready(pool, say)
+            if rest:
+                await self._remove_nodes(pool, rest, self.clock.seconds(60))
 
     async def _add_node(self, pool: Record, place: model.Place) -> Record:
         domain, fault_domain, subnet_id = place
@@ -1145,6 +1164,14 @@ class ContainerEngine(Service):
         if self._addon_options()[name]["isEssential"]:
             raise invalid(f"The add-on {name} is essential: the local region does not run clusters without it")
         return self._change_addon(call, cluster, addons[name], "DISABLE_ADDON", "DELETING")
+
+
+def _place(node: Record) -> model.Place:
+    return node.doc["availabilityDomain"], node.doc["faultDomain"], node.doc["subnetId"]
+
+
+def _nodes_text(count: int) -> str:
+    return f"{count} virtual node{'s' if count > 1 else ''}"
 
 
 def _short(record_id: str) -> str:

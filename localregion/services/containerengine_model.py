@@ -289,6 +289,23 @@ def plan_nodes(rows: Sequence[Doc], size: int, present: Mapping[str, Place]) -> 
     return added, gone
 
 
+def cycling_limits(details: Doc, size: int) -> tuple[int, int]:
+    """How many nodes may be too many and how many missing while a pool is cycled (`"1"` or `"25%"`). Raises 400."""
+    limits = []
+    for field, default, up in (("maximumSurge", "1", True), ("maximumUnavailable", "0", False)):
+        text = str(details.get(field) or default)
+        if not re.fullmatch(r"\d+%?", text):
+            raise invalid(f"virtualNodePoolCyclingDetails.{field}: {text!r} is neither a number nor a percentage")
+        number = int(text.removesuffix("%"))
+        if text.endswith("%"):
+            number = -(-size * number // 100) if up else size * number // 100
+        limits.append(number)
+    surge, unavailable = limits
+    if details.get("isVirtualNodeCyclingEnabled") and surge + unavailable == 0:
+        raise invalid("virtualNodePoolCyclingDetails: maximumSurge and maximumUnavailable cannot both be 0")
+    return surge, unavailable
+
+
 def duration_minutes(text: str, most: float = 60.0) -> float:
     """An ISO 8601 duration (`PT10M`) in minutes. Raises 400."""
     match = _DURATION.match(text)

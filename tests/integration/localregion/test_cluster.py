@@ -472,6 +472,27 @@ def test_killed_while_a_pool_changes_it_goes_on(site: Site) -> None:
     assert {node.private_ip for node in nodes} == set(site.nodes())
 
 
+def test_cycling_keeps_the_pools_size(site: Site) -> None:
+    m = oci.container_engine.models
+    before = set(site.nodes())
+    details = m.UpdateVirtualNodePoolDetails(
+        taints=[m.Taint(key="cycled", effect="PreferNoSchedule")],
+        virtual_node_pool_cycling_details=m.VirtualNodePoolCyclingDetails(
+            is_virtual_node_cycling_enabled=True, maximum_surge="2", maximum_unavailable="0"
+        ),
+    )
+    response = site.engine.update_virtual_node_pool(site.pool_id, details)
+    seen = []
+    while site.engine.get_work_request(response.headers["opc-work-request-id"]).data.status != "SUCCEEDED":
+        seen.append(len(site.nodes()))
+        time.sleep(0.3)
+    site.finish(response)
+    after = site.nodes()
+    assert len(after) == 5 and not before & set(after)
+    assert all(5 <= count <= 7 for count in seen), seen
+    assert {node["spec"]["taints"][0]["key"] for node in after.values()} == {"cycled"}
+
+
 def test_a_pool_drains_and_goes(site: Site) -> None:
     site.finish(site.engine.delete_virtual_node_pool(site.pool_id, override_eviction_grace_duration_vnp="PT1M"))
     assert site.nodes() == {}

@@ -171,3 +171,18 @@ def test_kubeconfig_calls_the_token_helper_for_its_cluster() -> None:
     assert user["args"][user["args"].index("--cluster-id") + 1] == "ocid1.cluster.oc1.x.abcdefghijkl"
     assert document["clusters"][0]["cluster"]["server"] == "https://10.0.0.5:6443"
     assert document["current-context"] == "context-ccdefghijkl"
+
+
+@pytest.mark.parametrize(
+    ("surge", "unavailable", "expected"),
+    [(None, None, (1, 0)), ("2", "1", (2, 1)), ("25%", "0", (2, 0)), ("0", "50%", (0, 2)), ("0", "30%", (0, 1))],
+)
+def test_cycling_limits(surge: str | None, unavailable: str | None, expected: tuple[int, int]) -> None:
+    details = {"maximumSurge": surge, "maximumUnavailable": unavailable, "isVirtualNodeCyclingEnabled": True}
+    assert model.cycling_limits(details, 5) == expected
+
+
+@pytest.mark.parametrize("details", [{"maximumSurge": "x"}, {"maximumSurge": "0", "isVirtualNodeCyclingEnabled": True}])
+def test_cycling_limits_that_are_none(details: dict[str, Any]) -> None:
+    with refused(match="Cycling|maximumSurge"):
+        model.cycling_limits(details, 3)
