@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ipaddress
+import logging
 import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
@@ -33,6 +34,8 @@ from localregion.parts.dns import Resolver
 from localregion.parts.process import ProcessError, run
 
 __all__ = ["CLIENT_ADDRESS", "RESOLVER_ADDRESS", "SERVICE_ADDRESS", "Fabric", "FabricError"]
+
+log = logging.getLogger(__name__)
 
 CLIENT_ADDRESS = "203.0.113.1"
 """Source of connections that come through a public address."""
@@ -135,7 +138,15 @@ class Fabric:
             self._resolver_task = asyncio.create_task(self._start_resolver(self._coredns), name="resolver")
 
     async def _start_resolver(self, coredns: Callable[[], Awaitable[Path]]) -> None:
-        await self.resolver.start(await coredns())
+        while True:
+            try:
+                await self.resolver.start(await coredns())
+                return
+            except Exception:
+                # Whoever needs the program says so too; names are all that is missing meanwhile.
+                log.exception("the VCNs' resolver does not start")
+                await self.resolver.stop()
+                await asyncio.sleep(30)
 
     async def stop(self) -> None:
         """Remove everything; the daemon makes it again from its records when it starts."""

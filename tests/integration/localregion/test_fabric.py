@@ -256,7 +256,7 @@ asyncio.run(main())
 
 @pytest.mark.programs
 def test_names_are_resolved(tmp_path: Path) -> None:
-    program = next((Path(p) for p in _coredns_places() if Path(p).exists()), None)
+    program = next((Path(place) for place in _coredns_places() if place and Path(place).exists()), None)
     if program is None:
         pytest.skip("CoreDNS is not built: `localregion programs build`")
 
