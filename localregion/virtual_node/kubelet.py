@@ -76,6 +76,9 @@ class Kubelet:
 
     def folders(self, uid: str) -> PodFolders:
         """The folders of a pod."""
+        if not uid or "/" in uid or uid.startswith("."):
+            # They are removed as a whole one day: never those of all pods.
+            raise ValueError(f"not a pod's uid: {uid!r}")
         return PodFolders(self._state / "pods" / uid, self._memory / uid)
 
     async def read(self, pod: Json, wanted: Iterable[env.Reference]) -> dict[tuple[str, str], Json | None]:
@@ -216,7 +219,7 @@ class Kubelet:
         except NetworkError as error:
             log.warning("VNICs cannot be listed: %s", error)
             vnics = {}
-        for uid in sorted((known | set(self._found) | set(vnics)) - set(self.workers) - self._pods()):
+        for uid in sorted((known | set(self._found) | set(vnics)) - set(self.workers) - self._pods() - {""}):
             try:
                 for container in self._found.pop(uid, []):
                     await self.runtime.remove(container.id)

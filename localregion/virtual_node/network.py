@@ -64,7 +64,7 @@ class RegionNetwork:
 
     async def attached(self) -> dict[str, str]:
         answer = (await self._call("GET", "/internal/vnics", params={"ownerId": self.config.pool_id})).json()
-        return {item["displayName"]: item["id"] for item in answer["items"]}
+        return {item["displayName"]: item["id"] for item in answer["items"] if item.get("displayName")}
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
