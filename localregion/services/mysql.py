@@ -4,8 +4,8 @@ subnet.
 
 What MariaDB has no counterpart for is kept as the service shows it and no more: the MySQL version, the two
 secondaries of high availability (the address survives a failover there, so clients see no difference), HeatWave
-clusters. REST, console, read endpoints, own certificates, replicas, channels, point-in-time recovery and custom
-configurations answer 501.
+clusters. Of a custom configuration the server takes numbers and switches, not sizes of memory. REST, console, read
+endpoints, own certificates, replicas, channels and point-in-time recovery answer 501.
 
 The administrator's password is kept, sealed, only until the server has it.
 """
@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from localregion.parts.mysql import MysqlError, MysqlServer
 from localregion.pki import Authority
@@ -90,6 +90,14 @@ class Mysql(DeletesLater):
     package = "mysql"
     kinds = (
         Kind("db_system", model="DbSystem", resource="mysql-instances", entity=_DB),
+        Kind(
+            "configuration",
+            model="Configuration",
+            resource="mysql-configurations",
+            entity="mysqlconfiguration",
+            label="mysqlconfiguration",
+            operations=(),
+        ),
         Kind("backup", model="Backup", resource="mysql-backups", entity=_BK, label="mysqlbackup"),
     )
     work_request_entity = "mysqlworkrequest"
@@ -145,7 +153,7 @@ class Mysql(DeletesLater):
         """Create a DB system; about ten minutes."""
         body = call.body
         restored = self._source(body)
-        doc = model.new(body, restored, self.clock.now())
+        doc = model.new(body, restored, self.clock.now(), self._known())
         if restored and not body.get("adminPassword"):
             raise not_implemented("a DB system from a backup without a new administrator's name and password")
         self._check_network(doc)
@@ -267,7 +275,7 @@ class Mysql(DeletesLater):
     async def update_db_system(self, call: Call) -> Reply:
         """Change a DB system: plain fields at once, the others when the work request is done."""
         system = self._steady(call, "ACTIVE", "INACTIVE")
-        new = model.changed(system.doc, call.body)
+        new = model.changed(system.doc, call.body, self._known())
         another = call.body.get("adminUsername", system.private.get("admin")) != system.private.get("admin")
         if another and "adminPassword" not in call.body:
             raise missing("adminPassword")
@@ -305,7 +313,10 @@ class Mysql(DeletesLater):
             async with self._lock(system.id):
                 await self._stop_server(system)
                 await self._detach(system.id)
-        elif running and {"port", "portX", "databaseMode", "shapeName", "crashRecovery"} & heavy.keys():
+        elif (
+            running
+            and {"port", "portX", "databaseMode", "shapeName", "crashRecovery", "configurationId"} & heavy.keys()
+        ):
             async with self._lock(system.id):
                 await self._stop_server(system)
         if "nsgIds" in heavy:
@@ -647,7 +658,9 @@ class Mysql(DeletesLater):
         query = call.query
         if not self.region.compartment_exists(query["compartment_id"]):
             raise not_found()
-        found = list(model.configurations().values())
+        compartment = query["compartment_id"]
+        custom = [record.doc for record in self.living("configuration", compartment=compartment)]
+        found = [*model.configurations().values(), *custom]
         for name, field in (
             ("configuration_id", "id"),
             ("lifecycle_state", "lifecycleState"),
@@ -658,14 +671,62 @@ class Mysql(DeletesLater):
                 found = [doc for doc in found if doc[field] == query[name]]
         if "type" in query:
             found = [doc for doc in found if doc["type"] in query["type"]]
-        return self.page(call, sorted(found, key=lambda doc: (doc["shapeName"], doc["displayName"])))
+        # DEFAULT before CUSTOM
+        found.sort(key=lambda doc: (doc["shapeName"], doc["type"] == "CUSTOM", doc["displayName"]))
+        return self.page(call, found)
+
+    def _known(self) -> dict[str, Document]:
+        """Default and custom configurations by OCID."""
+        custom = {record.id: record.doc for record in self.living("configuration")}
+        return model.configurations() | custom
 
     async def get_configuration(self, call: Call) -> Reply:
-        """A configuration."""
-        found = model.configurations().get(call.path["configuration_id"])
-        if found is None:
+        """A configuration, default or custom."""
+        default = model.configurations().get(call.path["configuration_id"])
+        if default is not None:
+            return Reply(200, default)
+        return self.show(self.get("configuration", call.path["configuration_id"], dead=True))
+
+    async def create_configuration(self, call: Call) -> Reply:
+        """Create a custom configuration: variables over those of a parent or of the shape's default."""
+        body = call.body
+        if body.get("options") or body.get("initVariables"):
+            raise not_implemented("options and initialization variables of configurations")
+        model.shape(body["shapeName"])
+        parent_id = body.get("parentConfigurationId") or model.configuration_id(body["shapeName"], False)
+        parent = self._known().get(parent_id)
+        if parent is None:
             raise not_found()
-        return Reply(200, found)
+        if parent["shapeName"] != body["shapeName"]:
+            raise invalid(f"parentConfigurationId: {parent_id} is for shape {parent['shapeName']}")
+        made = self.create(
+            "configuration",
+            call,
+            {
+                "type": "CUSTOM",
+                "variables": parent["variables"] | (body.get("variables") or {}),
+                "options": [],
+                "parentConfigurationId": parent_id,
+                "timeUpdated": self.clock.timestamp(),
+            },
+            state="ACTIVE",
+            private={"given": _given_variables(self.store.find(parent_id)) | (body.get("variables") or {})},
+        )
+        return self.show(made)
+
+    async def update_configuration(self, call: Call) -> Reply:
+        """Change names and tags; the variables of a configuration never change."""
+        found = self.get("configuration", call.path["configuration_id"])
+        return self.show(self.apply(found, call, "displayName", "description", "freeformTags", "definedTags"))
+
+    async def delete_configuration(self, call: Call) -> Reply:
+        """Delete a custom configuration that no DB system uses."""
+        found = self.get("configuration", call.path["configuration_id"])
+        users = [system.id for system in self.living("db_system") if system.doc["configurationId"] == found.id]
+        if users:
+            raise conflict(f"Configuration {found.id} is in use by {', '.join(users)}")
+        self.retire(found)
+        return self.accepted()
 
     # the server: MariaDB
 
@@ -693,7 +754,7 @@ class Mysql(DeletesLater):
                 port=doc["port"],
                 admin=private.get("admin"),
                 password=password,
-                configuration=_variables(doc),
+                configuration=_given_variables(self.store.find(doc["configurationId"]), server=True) | _variables(doc),
                 restore=self._dump_path(backup) if backup else None,
             )
         except MysqlError as error:
@@ -757,6 +818,12 @@ class Mysql(DeletesLater):
     async def _delete_dump(self, backup: Record) -> None:
         """Delete a backup's file."""
         self._dump_path(backup).unlink(missing_ok=True)
+
+
+def _given_variables(configuration: Record | None, *, server: bool = False) -> dict[str, Any]:
+    """The variables that a custom configuration was given, in wire names or (`server`) as MariaDB's options."""
+    given = dict(configuration.private.get("given", {})) if configuration else {}
+    return dict(model.server_variables(given)) if server else given
 
 
 def _variables(doc: Document) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ..api.errors import ServiceError, invalid, missing, not_implemented
@@ -288,6 +289,20 @@ def configurations() -> dict[str, Doc]:
     return made
 
 
+def server_variables(variables: Doc) -> dict[str, str]:
+    """A custom configuration's variables for MariaDB: numbers and switches that are no sizes of memory.
+
+    A server of this machine is not of the shape's size; names that MariaDB does not know are ignored by it (`loose_`).
+    """
+    made = {}
+    for name, value in variables.items():
+        if isinstance(value, str) or re.search(r"Size|Mem|Ram|Pool|Capacity|Chunk|mysqlx", name):
+            continue
+        word = re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: f"_{match[1].lower()}", name)
+        made[f"loose_{word}"] = {True: "ON", False: "OFF"}[value] if isinstance(value, bool) else str(value)
+    return made
+
+
 def unsupported(body: Doc) -> None:
     """Refuse with 501 what the region's database has no counterpart for."""
     if (body.get("rest") or {}).get("configuration") == "DBSYSTEM_ONLY":
@@ -304,8 +319,10 @@ def unsupported(body: Doc) -> None:
         raise not_implemented("own certificates (BYOC) of DB systems")
 
 
-def new(body: Doc, restored: Doc | None, now: dt.datetime) -> Doc:
+def new(body: Doc, restored: Doc | None, now: dt.datetime, known: Mapping[str, Doc]) -> Doc:
     """The parts of a new DB system's document that its request decides.
+
+    :param known: configurations by OCID.
 
     :param restored: the document of the DB system that a backup was made of: defaults come from it.
     """
@@ -348,7 +365,7 @@ def new(body: Doc, restored: Doc | None, now: dt.datetime) -> Doc:
         "faultDomain": body.get("faultDomain") or FAULT_DOMAINS[0],
         "shapeName": name,
         "mysqlVersion": version(body.get("mysqlVersion") or restored.get("mysqlVersion") or DEFAULT_VERSION),
-        "configurationId": configuration(body.get("configurationId"), name, available),
+        "configurationId": configuration(body.get("configurationId"), name, available, known),
         "dataStorageSizeInGBs": size,
         "dataStorage": storage(size, body.get("dataStorage"), storage_limit(size)),
         **ports,
@@ -400,20 +417,20 @@ def mode(value: str | None, field: str, allowed: tuple[str, ...]) -> str:
     return value or allowed[0]
 
 
-def configuration(given: str | None, shape_name: str, highly_available: bool) -> str:
+def configuration(given: str | None, shape_name: str, highly_available: bool, known: Mapping[str, Doc]) -> str:
     """A configuration that fits the shape, or the shape's default."""
     if given is None:
         return configuration_id(shape_name, highly_available)
-    known = configurations().get(given)
-    if known is None:
+    found = known.get(given)
+    if found is None:
         raise ServiceError(404, "NotAuthorizedOrNotFound", "Authorization failed or requested resource not found.")
-    if known["shapeName"] != shape_name:
-        raise invalid(f"Configuration {given} is for shape {known['shapeName']}, not {shape_name}")
+    if found["shapeName"] != shape_name:
+        raise invalid(f"Configuration {given} is for shape {found['shapeName']}, not {shape_name}")
     return given
 
 
-def changed(doc: Doc, body: Doc) -> Doc:
-    """The document after an update, or 400. `doc` is not altered.
+def changed(doc: Doc, body: Doc, known: Mapping[str, Doc]) -> Doc:
+    """The document after an update, or 400. `doc` is not altered; `known`: configurations by OCID.
 
     Passwords and user names are not part of it; `subnetId`, `ipAddress`, `hostnameLabel` and `nsgIds` are, and are
     acted on elsewhere.
@@ -463,7 +480,7 @@ def changed(doc: Doc, body: Doc) -> Doc:
         raise invalid("High availability is not supported with shape MySQL.Free")
     if "configurationId" in body or any(new_doc[f] != doc[f] for f in ("shapeName", "isHighlyAvailable")):
         new_doc["configurationId"] = configuration(
-            body.get("configurationId"), new_doc["shapeName"], new_doc["isHighlyAvailable"]
+            body.get("configurationId"), new_doc["shapeName"], new_doc["isHighlyAvailable"], known
         )
     if "mysqlVersion" in body:
         wanted, have = _numbers(version(body["mysqlVersion"])), _numbers(doc["mysqlVersion"])

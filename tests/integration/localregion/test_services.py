@@ -159,6 +159,15 @@ def test_a_db_system_is_a_server(tmp_path: Path) -> None:
             assert sql(first, system, NEW_PASSWORD, "select n from shop.t;").strip() == "42"
             asked = sql(first, system, "App-Words-3", "select n from shop.t;", user="app")
             assert (asked.strip() == "42") is answer
+        variables = models.ConfigurationVariables(max_connections=77, mysqlx_read_timeout=9)
+        own = first.client(oci.mysql.MysqlaasClient).create_configuration(
+            models.CreateConfigurationDetails(
+                compartment_id=first.compartment_id, shape_name="MySQL.2", variables=variables
+            )
+        )
+        client.update_db_system(system.id, models.UpdateDbSystemDetails(configuration_id=own.data.id))
+        active(first, system.id)
+        assert sql(first, system, NEW_PASSWORD, "select @@max_connections;").strip() == "77"
         client.update_db_system(system.id, models.UpdateDbSystemDetails(database_mode="READ_ONLY"))
         active(first, system.id)
         assert "refused" in sql(first, system, NEW_PASSWORD, "insert into shop.t values (43);")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from oci.mysql import DbBackupsClient, DbSystemClient, MysqlaasClient, WorkRequestsClient, models
 
+from localregion.services import mysql
 from localregion.testing import Region
 from tests.unit.localregion.support import Net, make_key, make_vault, refused
 
@@ -428,6 +429,52 @@ def test_catalogues(region: Region) -> None:
     configurations = client.list_configurations(compartment, shape_name="MySQL.4").data
     assert [each.display_name for each in configurations] == ["MySQL.4.HA", "MySQL.4.Standalone"]
     assert client.get_configuration(configurations[0].id).data.variables.max_connections
+
+
+def test_custom_configurations(systems: Systems) -> None:
+    client, compartment = systems.region.client(MysqlaasClient), systems.region.compartment_id
+    details = models.CreateConfigurationDetails(
+        compartment_id=compartment,
+        display_name="own",
+        shape_name="MySQL.2",
+        freeform_tags={"a": "b"},
+        variables=models.ConfigurationVariables(max_connections=77, require_secure_transport=True, sql_mode="ANSI"),
+    )
+    made = client.create_configuration(details).data
+    assert (made.type, made.lifecycle_state, made.variables.max_connections) == ("CUSTOM", "ACTIVE", 77)
+    assert made.variables.innodb_buffer_pool_size  # the shape's default
+    child = client.create_configuration(
+        models.CreateConfigurationDetails(
+            compartment_id=compartment,
+            shape_name="MySQL.2",
+            parent_configuration_id=made.id,
+            variables=models.ConfigurationVariables(connect_timeout=20),
+        )
+    ).data
+    assert (child.variables.max_connections, child.variables.connect_timeout) == (77, 20)
+    assert systems.create(configuration_id=made.id).configuration_id == made.id
+    service: Any = systems.region.inner.services["mysql"]
+    assert mysql._given_variables(systems.region.inner.store.find(child.id), server=True) == {
+        "loose_max_connections": "77",
+        "loose_require_secure_transport": "ON",
+        "loose_connect_timeout": "20",
+    }
+    with refused(400, "InvalidParameter"):
+        systems.client.create_db_system(systems.details(configuration_id=made.id, shape_name="MySQL.4"))
+    with refused(404, "NotAuthorizedOrNotFound"):
+        systems.client.create_db_system(systems.details(configuration_id="ocid1.mysqlconfiguration.oc1..none"))
+    with refused(409, "Conflict"):
+        client.delete_configuration(made.id)
+    assert systems.update(configuration_id=child.id).configuration_id == child.id
+    assert (
+        client.update_configuration(made.id, models.UpdateConfigurationDetails(display_name="new")).data.display_name
+        == "new"
+    )
+    custom = client.list_configurations(compartment, type=["CUSTOM"]).data
+    assert {each.id for each in custom} == {made.id, child.id}
+    client.delete_configuration(made.id)
+    assert client.get_configuration(made.id).data.lifecycle_state == "DELETED"
+    assert service.living("configuration") != []
 
 
 def test_etags(systems: Systems) -> None:
