@@ -42,6 +42,8 @@ AUDIENCES = ("api", ISSUER)
 AUTHENTICATION_PORT = 12251
 """Where kube-apiserver asks who a token is: on the loopback of its namespace."""
 WORKLOAD_PORT = 12250
+WORKLOAD_PORT_NAME = "proxymux"
+"""As OCI's SDKs call what answers there."""
 MANAGERS_GROUP = "oke:cluster-managers"
 """Group of the users whom a policy lets manage the cluster; cluster-admin."""
 NODES_GROUP = "oke:virtual-nodes"
@@ -120,6 +122,7 @@ class ControlPlane:
         self._kms: KmsPlugin | None = None
         self._dns: DnsPlace | None = None
         self._proxy_name: str | None = None
+        self._workload_port: asyncio.Task[None] | None = None
         self._client: KubeClient | None = None
         self._pki = folder / "pki"
 
@@ -230,6 +233,7 @@ class ControlPlane:
             ],
         )
         await self._bootstrap()
+        self._workload_port = asyncio.create_task(self._keep_workload_port(), name=f"port of {self.cluster_id}")
 
     async def _program(self, name: str, report: Report) -> Path:
         """The program's path; says what is being built while it is not there."""
@@ -403,6 +407,10 @@ class ControlPlane:
 
     async def stop(self) -> None:
         """Stop every part; data stays."""
+        if self._workload_port is not None:
+            self._workload_port.cancel()
+            await asyncio.gather(self._workload_port, return_exceptions=True)
+            self._workload_port = None
         if self._client is not None:
             await self._client.close()
             self._client = None
@@ -540,6 +548,42 @@ class ControlPlane:
                     if attempt == 49:
                         raise
                     await asyncio.sleep(0.2)
+
+    async def _keep_workload_port(self) -> None:
+        """The Service `kubernetes` leads to port 12250 too: SDKs look for workload identity at KUBERNETES_SERVICE_HOST.
+
+        kube-apiserver writes that Service and its endpoints itself. It leaves further ports alone, but makes the
+        endpoints anew when it has been away.
+        """
+        port = {"name": WORKLOAD_PORT_NAME, "port": WORKLOAD_PORT, "protocol": "TCP"}
+        service = "/api/v1/namespaces/default/services/kubernetes"
+        endpoints = "/api/v1/namespaces/default/endpoints/kubernetes"
+        slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes"
+        pause = 0.2
+        while True:
+            try:
+                found = await self.client.get(service)
+                if found is not None and _lacks(found["spec"]["ports"]):
+                    ports = [*found["spec"]["ports"], port | {"targetPort": WORKLOAD_PORT}]
+                    await self.client.merge(service, {"spec": {"ports": ports}})
+                found = await self.client.get(endpoints)
+                if found is not None and found.get("subsets") and _lacks(found["subsets"][0]["ports"]):
+                    subset = found["subsets"][0]
+                    subset["ports"].append(port)
+                    version = found["metadata"]["resourceVersion"]
+                    await self.client.merge(endpoints, {"metadata": {"resourceVersion": version}, "subsets": [subset]})
+                found = await self.client.get(slices)
+                if found is not None and _lacks(found["ports"]):
+                    await self.client.merge(slices, {"ports": [*found["ports"], port]})
+            except (KubeError, httpx.HTTPError, OSError) as error:
+                log.debug("port %d of the Service kubernetes: %s", WORKLOAD_PORT, error)
+            await asyncio.sleep(pause)
+            # The API server writes its endpoints in its first seconds, and looks at them every ten.
+            pause = min(5.0, pause * 1.3)
+
+
+def _lacks(ports: list[dict[str, Any]]) -> bool:
+    return all(port["port"] != WORKLOAD_PORT for port in ports)
 
 
 def _role(name: str, rules: list[dict[str, Any]], subject: dict[str, str]) -> list[tuple[str, dict[str, Any]]]:

@@ -356,7 +356,9 @@ def test_a_workload_gets_a_session_for_its_service_account(site: Site, pod: dict
     from localregion.pki import new_key, public_key_pem
 
     path = "/api/v1/namespaces/default/serviceaccounts/default/token"
-    host = site.engine.get_cluster(site.cluster_id).data.endpoints.private_endpoint.split(":")[0]
+    # Where SDKs look: KUBERNETES_SERVICE_HOST.
+    host = "10.96.0.1"
+    until(lambda: len(site.kube("GET", "/api/v1/namespaces/default/services/kubernetes").json()["spec"]["ports"]) == 2)
     key = "".join(public_key_pem(new_key("rsa")).decode().splitlines()[1:-1])
     ca = site.folder.parent / "cluster-ca.pem"
 
