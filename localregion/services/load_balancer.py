@@ -31,7 +31,6 @@ from localregion.services.base import (
     incorrect_state,
     invalid,
     not_found,
-    not_implemented,
 )
 from localregion.services.sealing import Sealer, sealer
 
@@ -81,21 +80,36 @@ class LoadBalancer(Service):
         """Create a load balancer; the work request names it."""
         body = call.body
         doc, keys = model.new(body)
-        if body.get("reservedIps"):
-            raise not_implemented("load balancers with a reserved public IP")
         self._check_network(doc)
+        reserved = self._reserved(body)
         doc["id"] = self.kind("load_balancer").ocid()
         # The address is taken at once: a full subnet is refused, and the subnet is in use from now on.
-        await self._attach(doc["id"], doc)
+        await self._attach(doc["id"], doc, reserved)
         try:
             balancer = self.create("load_balancer", call, doc, state="CREATING")
         except ServiceError:
             await self._detach(doc["id"])
             raise
         self._drop_secrets(balancer, keys)
+        if reserved:
+            self.update(balancer, {}, private={"reserved": reserved.id})
         request = self._request_for(call, "CreateLoadBalancer", balancer)
         self.transition(balancer, _CREATE_MINUTES, "ACTIVE", also=self._provision, request=request)
         return self.accepted(request, record=balancer)
+
+    def _reserved(self, body: Document) -> Record | None:
+        """The reserved public IP that a create names, free to be taken; else 400 or 409."""
+        given = [each.get("id") for each in body.get("reservedIps") or []]
+        if not given:
+            return None
+        if len(given) > 1 or body.get("isPrivate"):
+            raise invalid("reservedIps takes one address, of a public load balancer")
+        address = self._network.get("public_ip", given[0], related=True)
+        if address.doc["lifetime"] != "RESERVED":
+            raise invalid(f"reservedIps: public IP {address.id} is not reserved")
+        if address.doc.get("privateIpId") or address.state != "AVAILABLE":
+            raise conflict(f"Public IP {address.id} is in use, or in state {address.state}")
+        return address
 
     def _drop_secrets(self, balancer: Record, keys: Mapping[str, bytes]) -> None:
         """Keep private keys sealed beside the document; the document never had them (model.certificate)."""
@@ -110,20 +124,27 @@ class LoadBalancer(Service):
     async def _provision(self, balancer: Record, request: WorkRequest | None) -> Document:
         """Give the load balancer its address and start serving; also after a restart, so all of it can run twice."""
         private = balancer.doc["isPrivate"]
-        vnic = await self._attach(balancer.id, balancer.doc)
-        address = vnic.private_ip if private else vnic.public_ip
-        changes = {"ipAddresses": [{"ipAddress": address, "isPublic": not private}]}
+        reserved = self.store.find(balancer.private.get("reserved", ""))
+        vnic = await self._attach(balancer.id, balancer.doc, reserved)
+        shown: Document = {"ipAddress": vnic.private_ip if private else vnic.public_ip, "isPublic": not private}
+        if reserved:
+            shown["reservedIp"] = {"id": reserved.id}
+        changes = {"ipAddresses": [shown]}
         await self._serve(self.update(balancer, changes))
         return changes
 
-    async def _attach(self, balancer_id: str, doc: Document) -> Vnic:
-        return await self._network.attach_vnic(
+    async def _attach(self, balancer_id: str, doc: Document, reserved: Record | None = None) -> Vnic:
+        vnic = await self._network.attach_vnic(
             subnet_id=doc["subnetIds"][0],
             display_name="load-balancer",
             owner_id=balancer_id,
             nsg_ids=doc["networkSecurityGroupIds"],
-            public=not doc["isPrivate"],
+            public=not doc["isPrivate"] and reserved is None,
         )
+        if reserved and vnic.public_ip is None:
+            self._network.assign_reserved(reserved, vnic.id)
+            vnic = next(each for each in self._network.vnics_of(balancer_id) if each.id == vnic.id)
+        return vnic
 
     async def _detach(self, balancer_id: str) -> None:
         for vnic in self._network.vnics_of(balancer_id):

@@ -126,6 +126,11 @@ class Addresses(Service):
         if vnic := self.store.find(private_ip.doc.get("vnicId", "")):
             self.update(vnic, {"publicIp": record.doc["ipAddress"]})
 
+    def assign_reserved(self, public_ip: Record, vnic_id: str) -> None:
+        """Give a reserved public IP to a VNIC of a part of the region; freed when the VNIC goes."""
+        self._assign(public_ip, self.living("private_ip", parent=vnic_id)[0])
+        self.update(public_ip, {}, state="ASSIGNED")
+
     async def update_public_ip(self, call: Call) -> Reply:
         """New name or tags; a reserved one can be given to a private IP (`privateIpId`), or be freed ("")."""
         record = self.get("public_ip", call.path["public_ip_id"])

@@ -331,6 +331,11 @@ class Vault(DeletesLater):
             raise invalid("The secret has no rotationConfig with a target system to rotate")
         raise not_implemented("the rotation of a secret in an Autonomous Database or by a Function")
 
+    async def cancel_secret_rotation(self, call: Call) -> Reply:
+        """There is never a rotation under way (see `rotate_secret`)."""
+        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
+        raise incorrect_state(f"No rotation of secret {secret.id} is in progress")
+
     async def schedule_secret_deletion(self, call: Call) -> Reply:
         """Let a secret be deleted in 1 to 30 days. Its name stays taken, its content is not readable."""
         secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE", "FAILED")

@@ -103,6 +103,24 @@ def test_a_private_load_balancer_has_a_private_address(balancers: Balancers, net
     assert found.ip_addresses[0].is_public is False
 
 
+def test_a_reserved_address_outlives_its_load_balancer(balancers: Balancers, net: Net) -> None:
+    core = oci.core.models
+    reserved = net.client.create_public_ip(
+        core.CreatePublicIpDetails(compartment_id=balancers.region.compartment_id, lifetime="RESERVED")
+    ).data
+    balancers.region.settle()
+    wanted = [models.ReservedIP(id=reserved.id)]
+    with refused(400, "InvalidParameter"):
+        balancers.client.create_load_balancer(balancers.details(is_private=True, reserved_ips=wanted))
+    address = balancers.create(reserved_ips=wanted).ip_addresses[0]
+    assert (address.ip_address, address.is_public, address.reserved_ip.id) == (reserved.ip_address, True, reserved.id)
+    assert net.client.get_public_ip(reserved.id).data.lifecycle_state == "ASSIGNED"
+    with refused(409, "Conflict"):
+        balancers.client.create_load_balancer(balancers.details(reserved_ips=wanted))
+    balancers.do("delete_load_balancer", balancers.id)
+    assert net.client.get_public_ip(reserved.id).data.lifecycle_state == "AVAILABLE"
+
+
 def test_its_subnet_is_in_use_until_it_is_gone(balancers: Balancers, net: Net) -> None:
     balancers.subnet = net.subnet("10.0.3.0/24", "busy")
     balancers.create()
