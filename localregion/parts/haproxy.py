@@ -266,7 +266,8 @@ class Haproxy:
         text = self.configuration(doc, mark)
         new = self.folder / "haproxy.cfg.new"
         new.write_text(text)
-        (self.folder / "state").touch()
+        if not (self.folder / "state").exists():
+            (self.folder / "state").write_text("1\n")
         try:
             # In the namespace: it checks that addresses can be bound to as far as it can.
             await run(["haproxy", "-c", "-q", "-f", str(new)], netns=self.netns, cwd=self.folder)
@@ -274,7 +275,7 @@ class Haproxy:
             raise HaproxyError(f"HAProxy refuses the configuration: {error}") from error
         new.replace(self.folder / "haproxy.cfg")
         if self._process is None:
-            (self.folder / "state").write_text("")
+            (self.folder / "state").write_text("1\n")
             self._process = Process(
                 f"haproxy {self.folder.name}",
                 ["haproxy", "-W", "-f", str(self.folder / "haproxy.cfg")],
