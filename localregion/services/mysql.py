@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -147,6 +148,13 @@ class Mysql(DeletesLater):
                 self.region.tasks.spawn(self._ensure(system.id), f"mysql {system.id}")
         await super().resume()
 
+    def _begun(self, call: Call, kind: str, resources: Sequence[tuple[str, str, Record | str]]) -> WorkRequest:
+        """A work request that is under way from the start."""
+        request = self.work_request(call, kind, resources)
+        request._change({"status": "IN_PROGRESS", "timeStarted": self.clock.timestamp()})
+        request.progress(5, "The request is being carried out")
+        return request
+
     # DB systems
 
     async def create_db_system(self, call: Call) -> Reply:
@@ -172,8 +180,8 @@ class Mysql(DeletesLater):
         if restored:
             private["backup"] = body["source"]["backupId"]
         system = self.update(system, {}, private=private)
-        request = self.work_request(call, "CREATE_DBSYSTEM", [("CREATED", _DB, system)])
-        self.region.tasks.spawn(self._begin(system.id), f"mysql {system.id}")
+        request = self._begun(call, "CREATE_DBSYSTEM", [("CREATED", _DB, system)])
+        self.region.tasks.spawn(self._begin(system.id, request), f"mysql {system.id}")
         self.transition(system, _CREATE, "ACTIVE", also=self._created, request=request)
         return self.show(system, request=request)
 
@@ -201,10 +209,12 @@ class Mysql(DeletesLater):
         if encryption.get("keyGenerationType") == "BYOK":
             self._kms.may_use(principal, encryption["keyId"])
 
-    async def _begin(self, system_id: str) -> None:
+    async def _begin(self, system_id: str, request: WorkRequest) -> None:
         """Make the server while the DB system is still CREATING; what goes wrong shows when it is to be ACTIVE."""
         with contextlib.suppress(Exception):
-            await self._ensure(system_id)
+            endpoint = (await self._ensure(system_id))["endpoints"][0]
+            if request._fresh().doc["status"] == "IN_PROGRESS":
+                request.progress(60, f"The server answers at {endpoint['ipAddress']}:{endpoint['port']}")
 
     async def _created(self, system: Record, request: WorkRequest | None) -> Document:
         changes = await self._ensure(system.id)
@@ -292,7 +302,7 @@ class Mysql(DeletesLater):
             private["password"] = self._sealer.seal(call.body["adminPassword"].encode(), system.id)
             private["admin"] = call.body.get("adminUsername", system.private.get("admin"))
         system = self.update(system, light, private=private)
-        request = self.work_request(call, "UPDATE_DBSYSTEM", [("UPDATED", _DB, system)])
+        request = self._begun(call, "UPDATE_DBSYSTEM", [("UPDATED", _DB, system)])
         minutes = _UPDATE if heavy or "password" in private else _LIGHT_UPDATE
         self.transition(
             system, minutes, system.state, via="UPDATING", also=self._updated, request=request, failed=system.state
@@ -344,7 +354,7 @@ class Mysql(DeletesLater):
             raise conflict(f"DB System {system.id} is protected against deletion by its deletionPolicy")
         if policy["finalBackup"] == "REQUIRE_FINAL_BACKUP" and system.state != "ACTIVE":
             raise incorrect_state("The deletionPolicy requires a final backup, which needs an ACTIVE DB System")
-        request = self.work_request(call, "DELETE_DBSYSTEM", [("DELETED", _DB, system)])
+        request = self._begun(call, "DELETE_DBSYSTEM", [("DELETED", _DB, system)])
         system = self.update(system, {}, private={"before": system.state})
         self.transition(system, _DELETE, "DELETED", via="DELETING", also=self._deleted, request=request)
         return self.accepted(request, 202)
@@ -375,7 +385,7 @@ class Mysql(DeletesLater):
     async def start_db_system(self, call: Call) -> Reply:
         """INACTIVE to ACTIVE."""
         system = self._steady(call, "INACTIVE")
-        request = self.work_request(call, "START_DBSYSTEM", [("UPDATED", _DB, system)])
+        request = self._begun(call, "START_DBSYSTEM", [("UPDATED", _DB, system)])
         self.transition(
             system, _START, "ACTIVE", via="UPDATING", also=self._started, request=request, failed="INACTIVE"
         )
@@ -387,7 +397,7 @@ class Mysql(DeletesLater):
     async def stop_db_system(self, call: Call) -> Reply:
         """ACTIVE to INACTIVE; its HeatWave cluster stops with it."""
         system = self._steady(call, "ACTIVE")
-        request = self.work_request(call, "STOP_DBSYSTEM", [("UPDATED", _DB, system)])
+        request = self._begun(call, "STOP_DBSYSTEM", [("UPDATED", _DB, system)])
         self.transition(system, _STOP, "INACTIVE", via="UPDATING", also=self._stopped, request=request, failed="ACTIVE")
         return self.accepted(request, 202, system)
 
@@ -400,7 +410,7 @@ class Mysql(DeletesLater):
     async def restart_db_system(self, call: Call) -> Reply:
         """ACTIVE to ACTIVE, with a new server process."""
         system = self._steady(call, "ACTIVE")
-        request = self.work_request(call, "RESTART_DBSYSTEM", [("UPDATED", _DB, system)])
+        request = self._begun(call, "RESTART_DBSYSTEM", [("UPDATED", _DB, system)])
         self.transition(system, _RESTART, "ACTIVE", via="UPDATING", also=self._restarted, request=request)
         return self.accepted(request, 202, system)
 
@@ -448,7 +458,7 @@ class Mysql(DeletesLater):
         during = {"ADD": "CREATING", "DELETE": "DELETING"}.get(kind, "UPDATING")
         shown = self._heatwave_shown(system, during)
         system = self.update(self.get("db_system", system.id), shown, private={"heatwave_next": state})
-        request = self.work_request(call, f"{kind}_HEATWAVE_CLUSTER", [("UPDATED", _DB, system)])
+        request = self._begun(call, f"{kind}_HEATWAVE_CLUSTER", [("UPDATED", _DB, system)])
         self.transition(system, minutes, "ACTIVE", via="UPDATING", also=self._heatwave_done, request=request)
         return request
 
@@ -537,7 +547,7 @@ class Mysql(DeletesLater):
             raise incorrect_state(f"DB System {system.id} is in state {system.state}, not ACTIVE")
         _retention(body)
         backup = self._new_backup(system, call, {}, "MANUAL")
-        request = self.work_request(call, "CREATE_BACKUP", [("CREATED", _BK, backup), ("RELATED", _DB, system)])
+        request = self._begun(call, "CREATE_BACKUP", [("CREATED", _BK, backup), ("RELATED", _DB, system)])
         self.transition(backup, _BACKUP, "ACTIVE", also=self._backed_up, request=request)
         return self.show(backup, request=request)
 
@@ -597,7 +607,7 @@ class Mysql(DeletesLater):
     async def delete_backup(self, call: Call) -> Reply:
         """Delete a backup; with soft delete in seven days."""
         backup = self._backup_in(call, "ACTIVE", "INACTIVE", "FAILED")
-        request = self.work_request(call, "DELETE_BACKUP", [("DELETED", _BK, backup)])
+        request = self._begun(call, "DELETE_BACKUP", [("DELETED", _BK, backup)])
         if backup.doc["softDelete"] == "ENABLED" and backup.state == "ACTIVE":
             when = self.clock.now() + dt.timedelta(days=7)
             self.update(backup, {}, state="DELETE_SCHEDULED", private={"delete_at": when.timestamp()})

@@ -256,6 +256,10 @@ def test_updates_wait_for_each_other(tmp_path: Path) -> None:
         made = systems.client.create_db_system(systems.details()).data
         systems.id = made.id
         assert made.lifecycle_state == "CREATING"
+        request = systems.requests.list_work_requests(slow.compartment_id).data[0]
+        assert (request.operation_type, request.status) == ("CREATE_DBSYSTEM", "IN_PROGRESS")
+        logs = [entry.message for entry in systems.requests.list_work_request_logs(request.id).data]
+        assert "The request is being carried out" in logs
         for call in (
             lambda: systems.client.update_db_system(made.id, models.UpdateDbSystemDetails(display_name="x")),
             lambda: systems.client.delete_db_system(made.id),
