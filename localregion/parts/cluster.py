@@ -233,6 +233,7 @@ class ControlPlane:
             ],
         )
         await self._bootstrap()
+        await self._wait_controllers()
         self._workload_port = asyncio.create_task(self._keep_workload_port(), name=f"port of {self.cluster_id}")
 
     async def _program(self, name: str, report: Report) -> Path:
@@ -404,6 +405,20 @@ class ControlPlane:
                     f"the API server was not ready after {timeout:.0f} s; see {self.folder}/logs/kube-apiserver.log"
                 )
             await asyncio.sleep(0.2)
+
+    async def _wait_controllers(self, timeout: float = 60.0) -> None:
+        """Wait for the controller manager's first work: a cluster without default service accounts runs no pod."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        namespace = "/api/v1/namespaces/default"
+        for path in (f"{namespace}/serviceaccounts/default", f"{namespace}/configmaps/kube-root-ca.crt"):
+            while await self.client.get(path) is None:
+                if loop.time() > deadline:
+                    raise ClusterError(
+                        f"the controller manager did nothing in {timeout:.0f} s;"
+                        f" see {self.folder}/logs/kube-controller-manager.log"
+                    )
+                await asyncio.sleep(0.1)
 
     async def stop(self) -> None:
         """Stop every part; data stays."""
