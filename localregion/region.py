@@ -24,7 +24,7 @@ from localregion.api.errors import ServiceError, invalid, not_found, not_impleme
 from localregion.api.schema import Operation, Schema
 from localregion.clock import Clock
 from localregion.faults import Drop, Fault, Faults
-from localregion.iam import VERBS, Iam
+from localregion.iam import VERBS, Iam, Principal
 from localregion.services import service_classes
 from localregion.services.base import Call, Record, Reply, Service
 from localregion.settings import Settings
@@ -77,8 +77,8 @@ class Region:
         self._by_package: dict[str, list[Service]] = {}
         for service in self.services.values():
             self._by_package.setdefault(service.package, []).append(service)
-        identity: Identity = self.services["identity"]  # type: ignore[assignment]
-        self.authenticator = Authenticator(identity.find_key, self.tokens)
+        self._identity: Identity = self.services["identity"]  # type: ignore[assignment]
+        self.authenticator = Authenticator(self._identity.find_key, self.tokens)
         self._log_file: TextIO | None = None
         self._token_locks: dict[tuple[str, str, str], asyncio.Lock] = {}
 
@@ -135,6 +135,11 @@ class Region:
             return True
         created = record.doc.get("timeCreated")
         return created is None or created < self.clock.timestamp_before(self.faults.hidden)
+
+    def default_tags(self, principal: Principal) -> dict[str, Any]:
+        """The defined tags that a resource gets which this principal makes."""
+        user = self.store.find(principal.id)
+        return self._identity.default_tags(user.name if user else principal.id)
 
     def find(self, record_id: str) -> Record | None:
         """Any record by its id."""
@@ -194,6 +199,7 @@ class Region:
             operation=operation, principal=principal, path=path_values, query=query_values, headers=request.headers,
             body=self._body(operation, request.content), content=request.content, request_id=request_id, region=region,
         )  # fmt: skip
+        self._identity.check_tags(call.body if isinstance(call.body, dict) else {})
         if service is None or (handler := service.handler(operation.name)) is None:
             raise not_implemented(operation.full_name)
         if region != names.REGION:

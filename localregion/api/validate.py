@@ -13,6 +13,7 @@ from localregion.api.schema import Model, Operation, Parameter, Schema
 
 _LIST = re.compile(r"list\[(.+)\]$")
 _DICT = re.compile(r"dict\(str, (.+)\)$")
+MAX_NAME = 255
 _TRUTH = {"true": True, "false": False}
 
 
@@ -64,7 +65,10 @@ def _check_enum(where: str, value: Any, enum: tuple[str, ...]) -> None:
 
 def body(schema: Schema, package: str, type_name: str, value: Any) -> Any:
     """A request's body, nulls dropped. Raises 400 InvalidParameter or MissingParameter, naming the field."""
-    return _Checker(schema, package).value(type_name, value, "")
+    checked = _Checker(schema, package).value(type_name, value, "")
+    if isinstance(checked, dict) and not 1 <= len(checked.get("displayName", "-")) <= MAX_NAME:
+        raise invalid(f"displayName must have 1 to {MAX_NAME} characters")
+    return checked
 
 
 def reply(schema: Schema, package: str, type_name: str, value: Any, *, strict: bool) -> Any:

@@ -312,6 +312,8 @@ class Service:
         if compartment is None and parent is not None and (owner := self.store.find(parent)):
             compartment = owner.compartment
         now = self.clock.now()
+        if call is not None and "definedTags" in model.fields:
+            document["definedTags"] = self.region.default_tags(call.principal) | document.get("definedTags", {})
         defaults: Document = {
             "id": record_id or declared.ocid(),
             "compartmentId": compartment,

@@ -20,13 +20,13 @@ from localregion.services.base import (
     Kind,
     Record,
     Reply,
-    Service,
     ServiceError,
     WorkRequest,
     invalid,
     limit_exceeded,
     not_found,
 )
+from localregion.services.tags import TAG_KINDS, Tags
 
 POLICY_DELAY = 10 * SECOND
 """Policies take about this long to hold."""
@@ -39,11 +39,12 @@ def _kind(name: str, model: str, resource: str, **values: Any) -> Kind:
     return Kind(name, model=model, resource=resource, everywhere=True, name_field="name", **values)
 
 
-class Identity(Service):
+class Identity(Tags):
     """The identity service."""
 
     package = "identity"
     kinds = (
+        *TAG_KINDS,
         _kind("compartment", "Compartment", "compartments", operations=("get",)),
         _kind("policy", "Policy", "policies", plural="policies", remember=None, operations=("get", "list")),
         _kind("user", "User", "users", remember=None, operations=("get", "list")),
@@ -66,6 +67,7 @@ class Identity(Service):
     async def resume(self) -> None:
         """Seed a new region; let its policies hold."""
         self._seed()
+        self.seed_tags()
         self._reload()
         await super().resume()
 

@@ -115,3 +115,53 @@ def test_a_workload_has_no_rights_of_its_own(region: Any, tmp_path: Path, refuse
     )
     with refused(404, "NotAuthorizedOrNotFound"):
         client.list_compartments(region.tenancy_id)
+
+
+def test_what_is_made_gets_default_tags(region: Any) -> None:
+    vcns = region.client(oci.core.VirtualNetworkClient)
+    details = oci.core.models.CreateVcnDetails(compartment_id=region.compartment_id, cidr_blocks=["10.0.0.0/16"])
+    tags = vcns.create_vcn(details).data.defined_tags
+    assert tags["Oracle-Tags"]["CreatedBy"] == "operator"
+    assert set(tags["Oracle-Tags"]) == {"CreatedBy", "CreatedOn"}
+
+
+def test_defined_tags_need_their_namespace(region: Any, identity: Any, refused: Any) -> None:
+    vcns = region.client(oci.core.VirtualNetworkClient)
+
+    def create(**tags: str) -> Any:
+        details = oci.core.models.CreateVcnDetails(
+            compartment_id=region.compartment_id, cidr_blocks=["10.0.0.0/16"], defined_tags={"cost": tags}
+        )
+        return vcns.create_vcn(details).data
+
+    with refused(400, "RelatedResourceNotAuthorizedOrNotFound", "TagNamespace cost"):
+        create(centre="42")
+    namespace = identity.create_tag_namespace(
+        m.CreateTagNamespaceDetails(compartment_id=region.tenancy_id, name="cost", description="d")
+    ).data
+    with refused(400, "RelatedResourceNotAuthorizedOrNotFound", "centre"):
+        create(centre="42")
+    values = m.EnumTagDefinitionValidator(values=["42", "43"])
+    identity.create_tag(namespace.id, m.CreateTagDetails(name="centre", description="d", validator=values))
+    assert create(centre="42").defined_tags["cost"] == {"centre": "42"}
+    with refused(400, "InvalidParameter"):
+        create(centre="44")
+    identity.update_tag(namespace.id, "centre", m.UpdateTagDetails(is_retired=True))
+    with refused(400, "RelatedResourceNotAuthorizedOrNotFound"):
+        create(centre="43")
+
+
+def test_limits_of_tags_and_names(region: Any, refused: Any) -> None:
+    vcns = region.client(oci.core.VirtualNetworkClient)
+    for code, values in (
+        ("LimitExceeded", {"freeform_tags": {str(number): "x" for number in range(11)}}),
+        ("InvalidParameter", {"freeform_tags": {"k" * 101: "x"}}),
+        ("InvalidParameter", {"freeform_tags": {"k": "x" * 257}}),
+        ("InvalidParameter", {"display_name": "n" * 256}),
+    ):
+        with refused(400, code):
+            vcns.create_vcn(
+                oci.core.models.CreateVcnDetails(
+                    compartment_id=region.compartment_id, cidr_blocks=["10.0.0.0/16"], **values
+                )
+            )
