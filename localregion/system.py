@@ -231,8 +231,9 @@ def require(*, listen: Iterable[tuple[str, int]] = (), folders: Iterable[Path] =
 
 
 def install(packages: Sequence[str] | None = None) -> list[str]:
-    """Install what is missing with apt, as root, without starting any service; what was installed. A service that was
-    there before is left as it was. Raises SystemUnfit when it cannot be done, with the command to type."""
+    """Install what is missing with apt, as root, without starting any service, now or at a boot; what was installed. A
+    service that was there before is left as it was. Raises SystemUnfit when it cannot be done, with the command to
+    type."""
     wanted = list(packages) if packages is not None else missing_packages()
     if not wanted:
         return []
@@ -257,7 +258,25 @@ def install(packages: Sequence[str] | None = None) -> list[str]:
 
 @contextlib.contextmanager
 def _no_services() -> Iterator[None]:
-    """Debian's packages start their services when they are configured, unless this file says that they may not."""
+    """Debian's packages start their services when they are configured, unless this file says that they may not; and
+    they have them started at each boot, unless the link that does it is removed again."""
+    before = _started_at_boot()
+    try:
+        with _policy():
+            yield
+    finally:
+        for link in _started_at_boot() - before:
+            link.unlink(missing_ok=True)
+
+
+def _started_at_boot() -> set[Path]:
+    """systemd's links to what it starts."""
+    units = Path("/etc/systemd/system")
+    return {link for kind in ("wants", "requires") for link in units.glob(f"*.{kind}/*")}
+
+
+@contextlib.contextmanager
+def _policy() -> Iterator[None]:
     policy = Path("/usr/sbin/policy-rc.d")
     if policy.exists():
         # Someone's own policy: it stands.

@@ -58,11 +58,18 @@ def test_nothing_is_installed_without_root(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_no_service_is_started_while_packages_are_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    policy = tmp_path / "policy-rc.d"
-    monkeypatch.setattr(system, "Path", lambda path: policy if "policy-rc.d" in str(path) else Path(path))
+    policy, units = tmp_path / "policy-rc.d", tmp_path / "units"
+    places = {"/usr/sbin/policy-rc.d": policy, "/etc/systemd/system": units}
+    monkeypatch.setattr(system, "Path", lambda path: places.get(str(path)) or Path(path))
+    wants = units / "multi-user.target.wants"
+    wants.mkdir(parents=True)
+    (wants / "theirs.service").symlink_to("/lib/systemd/system/theirs.service")
     with system._no_services():
         assert "exit 101" in policy.read_text() and policy.stat().st_mode & 0o111
+        (wants / "haproxy.service").symlink_to("/lib/systemd/system/haproxy.service")
     assert not policy.exists()
+    # Nor is it at the next boot; what was started then before, still is.
+    assert [link.name for link in wants.iterdir()] == ["theirs.service"]
     # Someone's own policy stands.
     policy.write_text("theirs")
     with system._no_services():
