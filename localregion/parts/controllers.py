@@ -171,6 +171,9 @@ def desired(service: Doc, facts: ClusterFacts, nodes: Mapping[str, Doc]) -> Doc:
     check_rule_management(service)
     if service["spec"].get("sessionAffinity", "None") != "None":
         raise Refused('OCI only supports SessionAffinity "None" currently')
+    if service["spec"].get("externalTrafficPolicy") == "Local":
+        # One kube-proxy serves all nodes, under the name of one: it would find no local endpoint for the others.
+        raise Refused("externalTrafficPolicy: Local is not implemented by the local region (Cluster is)")
     if service["spec"].get("loadBalancerIP"):
         raise Refused("loadBalancerIP (a reserved address) is not implemented by the local region")
     internal = _annotation(service, f"{_B}internal", default="false").lower() == "true"
@@ -227,14 +230,13 @@ def desired(service: Doc, facts: ClusterFacts, nodes: Mapping[str, Doc]) -> Doc:
 def _backend_set(service: Doc, port: Doc, addresses: list[str]) -> Doc:
     if not port.get("nodePort"):
         raise Refused("the local region's load balancers need node ports (allocateLoadBalancerNodePorts)")
-    local = service["spec"].get("externalTrafficPolicy") == "Local"
     return {
         "policy": _annotation(service, f"{_N}loadbalancer-policy", default="ROUND_ROBIN"),
         "backends": [{"ipAddress": address, "port": port["nodePort"], "weight": 1} for address in addresses],
         "healthChecker": {
             "protocol": "HTTP",
             "urlPath": "/healthz",
-            "port": service["spec"]["healthCheckNodePort"] if local else _PROXY_HEALTH_PORT,
+            "port": _PROXY_HEALTH_PORT,
             "returnCode": 200,
             "retries": _number(service, f"{_B}health-check-retries", 3),
             "timeoutInMillis": _number(service, f"{_B}health-check-timeout", 3000),

@@ -93,11 +93,6 @@ def test_annotations_take_effect() -> None:
     assert body["listeners"]["TCP-80"]["connectionConfiguration"] == {"idleTimeout": 90}
 
 
-def test_policy_local_asks_its_own_health_port() -> None:
-    body = desired(service(externalTrafficPolicy="Local", healthCheckNodePort=31234), FACTS, {})
-    assert body["backendSets"]["TCP-80"]["healthChecker"]["port"] == 31234
-
-
 def test_tls_ports_name_the_secrets_certificate() -> None:
     annotations = {f"{BETA}-ssl-ports": "80", f"{BETA}-tls-secret": "apps/shop-tls"}
     listener = desired(service(annotations), FACTS, {})["listeners"]["TCP-80"]
@@ -118,6 +113,7 @@ def test_tls_ports_name_the_secrets_certificate() -> None:
         ({f"{BETA}-ssl-ports": "https"}, {}, "parse SSL port"),
         ({f"{OCI}/initial-freeform-tags-override": "[1]"}, {}, "not a JSON object"),
         ({}, {"sessionAffinity": "ClientIP"}, "SessionAffinity"),
+        ({}, {"externalTrafficPolicy": "Local"}, "Local is not implemented"),
         ({}, {"loadBalancerIP": "1.2.3.4"}, "reserved address"),
         ({}, {"ports": [{"port": 53, "protocol": "UDP", "nodePort": 30053}]}, "UDP"),
         ({}, {"ports": [{"port": 80, "protocol": "TCP"}]}, "node ports"),
