@@ -106,6 +106,7 @@ class Worker:
 
     async def _live(self) -> None:
         ending = asyncio.create_task(self._ending.wait())
+        work: asyncio.Task[float | None] | None = None
         try:
             while not self._ending.is_set():
                 self._wake.clear()
@@ -128,6 +129,9 @@ class Worker:
                     await asyncio.sleep(self._next_delay())
         finally:
             ending.cancel()
+            if work is not None:
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
         self.kubelet.finished(self)
 
     def _result(self, work: asyncio.Task[float | None]) -> float | None:
@@ -370,6 +374,8 @@ class Worker:
         except RuntimeFailure as error:
             self._event("Failed", f"Error: {error}", warning=True)
             pods.note_waiting(one, "CreateContainerError", str(error), time.time() + pods.BACKOFF_FIRST)
+            # Perhaps its network namespace is gone: asking for the VNIC again makes it anew.
+            self.attachment = None
             return
         self._pull_delays.pop(name, None)
         if self.kubelet.runtime.with_files:

@@ -397,14 +397,17 @@ class Lab:
         return Config(**(values | changes))
 
     def start_kubelet(self, config: Config | None = None) -> None:
-        (config or self.config()).save(self.config_file)
+        self.kubelet = self._kubelet(config or self.config(), self.config_file)
+
+    def another_kubelet(self, config: Config) -> subprocess.Popen[bytes]:
+        """A process for one more pool; the caller ends it."""
+        return self._kubelet(config, self.folder / f"{config.pool_id}.json")
+
+    def _kubelet(self, config: Config, file: Path) -> subprocess.Popen[bytes]:
+        config.save(file)
         log = (self.folder / "kubelet.log").open("ab")
-        self.kubelet = subprocess.Popen(
-            [sys.executable, "-m", "localregion.virtual_node", "--config", str(self.config_file)],
-            stdout=log,
-            stderr=log,
-            cwd=ROOT,
-        )
+        command = [sys.executable, "-m", "localregion.virtual_node", "--config", str(file)]
+        return subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
 
     def change(self, config: Config) -> None:
         """A new configuration for the running kubelet."""

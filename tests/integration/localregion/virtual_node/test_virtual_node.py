@@ -18,7 +18,7 @@ from harness import IMAGE, NODES, PASSWORD, PRIVATE, PUBLIC, USER, Json, Lab
 
 from localregion.virtual_node.config import Taint
 
-pytestmark = [pytest.mark.programs, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.programs, pytest.mark.root, pytest.mark.timeout(300)]
 
 
 def state_of(pod: Json) -> Json:
