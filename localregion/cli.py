@@ -84,6 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     fault.add_argument("--skip", type=int, help="how many pass before")
     fault.add_argument("--hidden", type=float, help="new resources are not seen for so many seconds")
     fault.add_argument("--clear", action="store_true", help="no faults any more")
+    session_ = command("session", session, "make a configuration with a session token for the operator")
+    session_.add_argument("--minutes", type=int, default=60, help="how long it is valid (60)")
     programs = command("programs", _programs, "the programs that no package ships")
     from localregion.parts import programs as module
 
@@ -167,6 +169,18 @@ def faults(settings: Settings, options: argparse.Namespace) -> int:
         if "error" in answer:
             raise Problem(answer["error"])
     print(json.dumps(_control(settings, "GET", "/faults"), indent=2))
+    return 0
+
+
+def session(settings: Settings, options: argparse.Namespace) -> int:
+    """Write a configuration with a session token and print its path."""
+    from localregion.operator_files import write_session
+
+    def issue(public_key: str) -> str:
+        body = {"public_key": public_key, "seconds": 60 * options.minutes}
+        return str(_control(settings, "POST", "/session", body)["token"])
+
+    print(write_session(settings.operator_dir / "session", issue))
     return 0
 
 

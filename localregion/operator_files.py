@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
@@ -26,6 +28,30 @@ key_file={key_file}
 
 _LABEL = b"OCI_API_KEY\n"
 """The line that the OCI CLI wants at the end of a key's file; it warns without."""
+
+
+_SESSION = """[DEFAULT]
+fingerprint=session
+tenancy={tenancy}
+region={region}
+key_file={key_file}
+security_token_file={token_file}
+"""
+
+
+def write_session(folder: Path, issue: Callable[[str], str]) -> Path:
+    """A configuration with a session token in `folder`, its path; `issue` gives the token for a public key (PEM)."""
+    key = new_key("rsa")
+    write_private(folder / "session_key.pem", key_pem(key) + _LABEL)
+    write_private(folder / "session_token", issue(public_key_pem(key).decode()))
+    values = {
+        "tenancy": names.TENANCY_ID,
+        "region": names.REGION,
+        "key_file": folder / "session_key.pem",
+        "token_file": folder / "session_token",
+    }
+    write_private(folder / "config", _SESSION.format(**values))
+    return folder / "config"
 
 
 def write_operator(settings: Settings, identity: Identity) -> None:

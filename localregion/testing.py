@@ -28,7 +28,7 @@ from localregion.api.app import Api
 from localregion.api.server import Server, listen, make_server
 from localregion.faults import Faults
 from localregion.iam import Principal
-from localregion.pki import key_pem, new_key, public_key_pem, write_private
+from localregion.pki import key_pem, new_key, write_private
 from localregion.settings import Settings
 
 
@@ -168,16 +168,7 @@ class Region:
 
     def session(self, principal: Principal, folder: Path, *, seconds: int = 3600) -> Path:
         """An OCI configuration file with a session token (`security_token_file`) for a principal, in `folder`."""
-        key = new_key("rsa")
-        token = self.inner.tokens.issue(principal, public_key_pem(key).decode(), seconds)
-        write_private(folder / "session_key.pem", key_pem(key))
-        write_private(folder / "session_token", token)
-        lines = [
-            "[DEFAULT]", "fingerprint=session", f"tenancy={names.TENANCY_ID}", f"region={names.REGION}",
-            f"key_file={folder / 'session_key.pem'}", f"security_token_file={folder / 'session_token'}",
-        ]  # fmt: skip
-        write_private(folder / "config", "\n".join(lines) + "\n")
-        return folder / "config"
+        return operator_files.write_session(folder, lambda pem: self.inner.tokens.issue(principal, pem, seconds))
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine in the region's loop and give its result."""

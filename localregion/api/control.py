@@ -1,4 +1,4 @@
-"""The region's admin API, on a socket that only root can open: status, stop, faults, calls."""
+"""The region's admin API, on a socket that only root can open: status, stop, faults, calls, session tokens."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from localregion import settings as names
 
 if TYPE_CHECKING:
     from localregion.region import Region
@@ -53,6 +55,12 @@ def control_app(region: Region, stop: Callable[[], None], more: Callable[[], dic
         region.faults.clear()
         return JSONResponse({})
 
+    async def session(request: Request) -> JSONResponse:
+        values = await request.json()
+        operator = region.services["identity"].user_principal(names.OPERATOR_ID)  # type: ignore[attr-defined]
+        token = region.tokens.issue(operator, values["public_key"], int(values.get("seconds", 3600)))
+        return JSONResponse({"token": token})
+
     async def calls(request: Request) -> JSONResponse:
         start = int(request.query_params.get("start", "0"))
         return JSONResponse([asdict(call) for call in list(region.calls)[start:]])
@@ -65,5 +73,6 @@ def control_app(region: Region, stop: Callable[[], None], more: Callable[[], dic
             Route("/faults", add_fault, methods=["POST"]),
             Route("/faults", clear_faults, methods=["DELETE"]),
             Route("/calls", calls),
+            Route("/session", session, methods=["POST"]),
         ]
     )
