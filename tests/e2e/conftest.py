@@ -1,0 +1,45 @@
+"""One region and one site for the tests of test_site.py, in the order in which they are written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.site import ROOT, Region, Site
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here is slow and needs the programs."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.programs)
+            item.add_marker(pytest.mark.timeout(3600))
+
+
+@pytest.fixture(scope="session")
+def _programs() -> None:
+    """The Go programs: built by now, or built here."""
+    subprocess.run(
+        [sys.executable, "-m", "localregion", "programs", "build"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture(scope="session")
+def region(_programs: None) -> Iterator[Region]:
+    made = Region("e2e", "127.78.0.0/16", Path(tempfile.mkdtemp(prefix="okestack-e2e-")))
+    yield made
+    made.remove()
+
+
+@pytest.fixture(scope="session")
+def site(region: Region) -> Site:
+    """The region started and the site built on it."""
+    region.localregion("up")
+    run = region.playbook("-vvv").wait()
+    return Site(region, run.lines[-1].strip())
