@@ -77,7 +77,7 @@ class Engine:
         clock: Callable[[], float] = time.monotonic,
         first_look: Callable[[], Document | None] | None = None,
     ) -> None:
-        """``first_look`` gives what is there where the caller has read it already (None: nothing); used once."""
+        """``first_look`` gives what is there, whole, where the caller has read it already; used once."""
         self._first_look = first_look
         self.session = session
         self.type = type_
@@ -180,8 +180,7 @@ class Engine:
         wish = self.wish
         if self._first_look is not None:
             look, self._first_look = self._first_look, None
-            seen = look()
-            return self._completed(seen) if seen is not None else None
+            return look()
         if wish.id:
             if is_unknown(wish.id):
                 return None
