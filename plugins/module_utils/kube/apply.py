@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .client import FIELD_MANAGER, Client, Resource
+from .client import FIELD_MANAGER, WELL_KNOWN, Client, Resource
 from .errors import ApiError, KubeError, UnknownKind
 from .objects import OWNER_LABEL, Item, Key, changed_parts, holds, key_of, overlaid, rank, settled, stages, veiled
 from .pool import side_by_side
@@ -143,7 +143,8 @@ class Applier:
         for item in sorted(items, key=lambda one: rank(one.key)):
             key = item.key
             resource: Resource | None = None
-            namespaced = scopes.get((key.api_version, key.kind), True)
+            known = WELL_KNOWN.get((key.api_version, key.kind))
+            namespaced = known.namespaced if known else scopes.get((key.api_version, key.kind), True)
             if self.client is not None and not self.unknown(key.api_version + key.kind):
                 try:
                     resource = self.client.resource(key.api_version, key.kind)

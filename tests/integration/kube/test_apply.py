@@ -205,8 +205,10 @@ def test_namespace_that_is_not_there(client: Client) -> None:
 
 def test_without_a_cluster_everything_is_a_create() -> None:
     applier = Applier(None, Options(namespace="x", check_mode=True), lambda line: None)
-    changes = applier.present(items_of([config_map("c", a="1"), deployment("web")], "definition"))
-    assert actions(changes) == ["create", "create"]
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}
+    changes = applier.present(items_of([config_map("c", a="1"), deployment("web"), namespace], "definition"))
+    assert [str(change.key) for change in changes] == ["Namespace n", "ConfigMap x/c", "Deployment x/web"]
+    assert actions(changes) == ["create"] * 3
     assert diff_of(changes)[1]["ConfigMap x/c"]["data"] == {"a": "1"}
 
 

@@ -278,6 +278,17 @@ def test_veil() -> None:
     assert other["data"] == {"a": "(secret)", "b": "(secret, changed)", "c": "(secret, changed)"}
 
 
+def test_schemas_are_folded_in_a_diff() -> None:
+    def definition(text: str) -> dict[str, Any]:
+        versions = [{"name": "v1", "schema": {"description": text}}]
+        return {"kind": "CustomResourceDefinition", "spec": {"group": "g", "versions": versions}}
+
+    one, other = veiled(definition("long"), definition("longer"))
+    assert "long" not in str(one) and one != other
+    assert veiled(definition("long"), definition("long"))[1] == one
+    assert veiled({}, definition("long")) == ({}, one)
+
+
 def test_holds() -> None:
     assert holds({"a": {"b": 1, "c": 2}, "l": [{"x": 1, "y": 2}]}, {"a": {"b": 1}, "l": [{"x": 1}]})
     assert not holds({"a": 1}, {"b": 1})
