@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.lint.conftest import ROOT, Collection, run
 
@@ -32,11 +34,16 @@ def test_ansible_lint(tmp_path: Path) -> None:
     run(["ansible-lint", "--offline", "--profile", "production", "--strict"], ANSIBLE_HOME=str(tmp_path))
 
 
-def test_documentation(collection: Collection) -> None:
-    run(
-        ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--skip-rstcheck", str(collection.folder)],
-        ANSIBLE_COLLECTIONS_PATH=str(collection.path),
-    )
+def test_documentation(collection: Collection, tmp_path: Path) -> None:
+    """Without the routing to the door: antsibull-docs takes an action's redirect for one of the module's, and so finds
+    no module of ours."""
+    copy = tmp_path / "ansible_collections" / "okestack" / "oci"
+    shutil.copytree(collection.folder, copy)
+    runtime = yaml.safe_load((copy / "meta" / "runtime.yml").read_text())
+    del runtime["plugin_routing"]
+    (copy / "meta" / "runtime.yml").write_text(yaml.safe_dump(runtime))
+    options = ["--plugin-docs", "--skip-rstcheck", "--validate-collection-refs", "self"]
+    run(["antsibull-docs", "lint-collection-docs", *options, str(copy)], ANSIBLE_COLLECTIONS_PATH=str(tmp_path))
 
 
 def test_changelog() -> None:
