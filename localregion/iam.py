@@ -205,7 +205,7 @@ class _Reader:
 def parse(text: str) -> Statement:
     """Parse a statement. Raises 400 InvalidParameter when it is not one."""
     reader = _Reader(text)
-    effect = reader.word("allow", "define", "endorse", "admit", "deny")
+    effect = reader.word("allow", "define", "endorse", "admit")
     if effect == "define":
         reader.word("tenancy", "compartment", "group", "dynamic-group")
         reader.name()
@@ -213,7 +213,7 @@ def parse(text: str) -> Statement:
         if not reader.word().lower().startswith("ocid1."):
             raise reader.error("expected an OCID")
         statement = Statement(text, effect)
-    elif effect in ("endorse", "admit", "deny"):
+    elif effect in ("endorse", "admit"):
         statement = _parse_foreign(reader, text, effect)
     else:
         statement = _parse_allow(reader, text)

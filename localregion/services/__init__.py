@@ -1,4 +1,4 @@
-"""The services of the region, by name; a module that does not exist yet leaves its operations at 501."""
+"""The services of the region, by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ SERVICES = {
     "artifacts": "Artifacts",
     "logging": "Logging",
     "limits": "Limits",
-    "object_storage": "ObjectStorage",
     "work_requests": "WorkRequests",
 }
 """Name (and module) to class."""

@@ -287,15 +287,16 @@ class Identity(Tags):
             if statement.effect != "allow":
                 continue
             self._place(statement, compartment)
-            if statement.subject == "group":
+            if statement.subject in ("group", "dynamic-group"):
                 self._check_groups(statement)
 
     def _check_groups(self, statement: Statement) -> None:
-        known = {text.lower() for group in self.living("group") for text in (group.id, group.name)}
+        groups = self.living("group") if statement.subject == "group" else []
+        known = {text.lower() for group in groups for text in (group.id, group.name)}
         for name in sorted(statement.names):
             if name.lower() not in known:
                 raise invalid(
-                    f"The group {name} specified in the policy statement does not exist under current compartment"
+                    f"The {statement.subject} {name} specified in the policy statement does not exist under current compartment"
                     " hierarchy."
                 )
 

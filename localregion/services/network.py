@@ -202,6 +202,8 @@ class Network(Addresses):
         dead: bool = True,
     ) -> Reply:
         """As in the base; a VCN that is asked for must exist."""
+        if not {"compartment_id", "vlan_id"} & set(call.query) and kind in _CHILDREN:
+            raise missing("compartmentId")
         if "vcn_id" in call.query:
             self.get("vcn", call.query["vcn_id"])
         return super().list(kind, call, filters, where=where, dead=dead)

@@ -237,7 +237,8 @@ class Addresses(Service):
             fresh = self.store.find(known.id) or known
             fresh.private["netns"] = netns
             known = self.store.save(fresh, etag=False)
-        self._tell_hosts()
+        if known.doc.get("hostnameLabel"):
+            self._tell_hosts()
         return self._as_vnic(known)
 
     async def hold_address(
@@ -294,7 +295,8 @@ class Addresses(Service):
 
     def vnics_of(self, owner_id: str) -> list[Vnic]:
         """The VNICs that an owner holds."""
-        return [self._as_vnic(vnic) for vnic in self.living("vnic") if vnic.private["owner"] == owner_id]
+        held = [vnic_id for (owner, _), vnic_id in self._vnics.items() if owner == owner_id]
+        return [self._as_vnic(vnic) for vnic_id in held if (vnic := self.store.find(vnic_id))]
 
     async def set_vnic_groups(self, vnic_id: str, nsg_ids: Iterable[str]) -> None:
         """Put a VNIC into other network security groups."""
@@ -322,7 +324,8 @@ class Addresses(Service):
         self._used(vnic.doc["subnetId"]).discard(int(ipaddress.IPv4Address(vnic.doc["privateIp"])))
         self._vnics.pop((vnic.private["owner"], vnic.private["name"]), None)
         self.store.remove(vnic.id)
-        self._tell_hosts()
+        if vnic.doc.get("hostnameLabel"):
+            self._tell_hosts()
 
     def _used(self, subnet_id: str) -> set[int]:
         """The addresses of a subnet that are taken."""
