@@ -48,6 +48,8 @@ class ClusterFacts:
     subnet_ids: tuple[str, ...]
     freeform_tags: Mapping[str, str]
     defined_tags: Mapping[str, Any]
+    reserved: Callable[[str], str | None] = lambda address: None
+    """The OCID of the reserved public IP that has an address, if there is one."""
 
 
 LoadBalancerCall = Callable[[str, Mapping[str, str], Doc | None], Awaitable[tuple[Any, Mapping[str, str]]]]
@@ -174,9 +176,9 @@ def desired(service: Doc, facts: ClusterFacts, nodes: Mapping[str, Doc]) -> Doc:
     if service["spec"].get("externalTrafficPolicy") == "Local":
         # One kube-proxy serves all nodes, under the name of one: it would find no local endpoint for the others.
         raise Refused("externalTrafficPolicy: Local is not implemented by the local region (Cluster is)")
-    if service["spec"].get("loadBalancerIP"):
-        raise Refused("loadBalancerIP (a reserved address) is not implemented by the local region")
     internal = _annotation(service, f"{_B}internal", default="false").lower() == "true"
+    if internal and service["spec"].get("loadBalancerIP"):
+        raise Refused("invalid service: cannot create a private load balancer with Reserved IP")
     subnets = [
         subnet for subnet in (_annotation(service, f"{_B}subnet1"), _annotation(service, f"{_B}subnet2")) if subnet
     ] or list(facts.subnet_ids)  # fmt: skip
@@ -467,6 +469,11 @@ class ServiceController:
 
     async def _create(self, service: Doc, body: Doc) -> None:
         certificate = await self._certificate(service)
+        if address := service["spec"].get("loadBalancerIP"):
+            reserved = self._facts().reserved(address)
+            if reserved is None:
+                raise Refused(f"{address} is not a reserved public IP address of this region")
+            body = body | {"reservedIps": [{"id": reserved}]}
         if certificate:
             body = body | {"certificates": {certificate["certificateName"]: certificate}}
         _, headers = await self._call("create_load_balancer", {}, body)

@@ -454,7 +454,14 @@ class ContainerEngine(Service):
             tuple(options.get("serviceLbSubnetIds") or ()),
             tags.get("freeformTags") or {},
             tags.get("definedTags") or {},
+            self._reserved_ip,
         )
+
+    def _reserved_ip(self, address: str) -> str | None:
+        for record in self.store.select("network", "public_ip"):
+            if record.doc.get("ipAddress") == address and record.doc.get("lifetime") == "RESERVED":
+                return record.id
+        return None
 
     async def _call_load_balancer(
         self, operation: str, parameters: Mapping[str, str], body: Doc | None

@@ -449,6 +449,29 @@ def test_a_service_has_a_load_balancer_as_long_as_it_lives(site: Site, pod: dict
         server.wait()
 
 
+def test_a_service_can_have_a_reserved_address(site: Site) -> None:
+    network = site.client(oci.core.VirtualNetworkClient)
+    details = oci.core.models.CreatePublicIpDetails(compartment_id=C, lifetime="RESERVED", display_name="fixed")
+    address = network.create_public_ip(details).data
+    services = "/api/v1/namespaces/default/services"
+    service = {
+        "metadata": {
+            "name": "fixed",
+            "annotations": {"oci.oraclecloud.com/security-rule-management-mode": "None"},
+        },
+        "spec": {"type": "LoadBalancer", "loadBalancerIP": address.ip_address, "ports": [{"port": 80}]},
+    }
+    assert site.kube("POST", services, service).status_code == 201
+
+    def ingress() -> Any:
+        return site.kube("GET", f"{services}/fixed").json()["status"]["loadBalancer"].get("ingress")
+
+    assert until(ingress)[0]["ip"] == address.ip_address
+    assert site.kube("DELETE", f"{services}/fixed").status_code == 200
+    until(lambda: site.kube("GET", f"{services}/fixed").status_code == 404)
+    assert network.get_public_ip(address.id).data.ip_address == address.ip_address
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_region_that_ended_comes_back_with_its_cluster(site: Site, number: signal.Signals) -> None:
     site.stop(number)

@@ -114,7 +114,7 @@ def test_tls_ports_name_the_secrets_certificate() -> None:
         ({f"{OCI}/initial-freeform-tags-override": "[1]"}, {}, "not a JSON object"),
         ({}, {"sessionAffinity": "ClientIP"}, "SessionAffinity"),
         ({}, {"externalTrafficPolicy": "Local"}, "Local is not implemented"),
-        ({}, {"loadBalancerIP": "1.2.3.4"}, "reserved address"),
+        ({f"{BETA}-internal": "true"}, {"loadBalancerIP": "1.2.3.4"}, "private load balancer with Reserved IP"),
         ({}, {"ports": [{"port": 53, "protocol": "UDP", "nodePort": 30053}]}, "UDP"),
         ({}, {"ports": [{"port": 80, "protocol": "TCP"}]}, "node ports"),
     ],
