@@ -103,8 +103,9 @@ def up(settings: Settings, _: argparse.Namespace) -> int:
         print(f"The region {settings.name} is up already.")
         _show_up(settings, found, None)
         return 0
-    _preflight(settings)
-    _spawn(settings)
+    if _daemon().daemon_pid(settings) is None:  # else another `up` is about to be done
+        _preflight(settings)
+        _spawn(settings)
     _show_up(settings, _wait_up(settings), time.monotonic() - began)
     return 0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,13 +26,10 @@ SERVICES = {
 
 
 def service_classes() -> dict[str, type[Service]]:
-    """The services that exist, in the order they start."""
+    """The services, in the order they start."""
     found: dict[str, type[Service]] = {}
     for name, class_name in SERVICES.items():
-        module_name = f"{__name__}.{name}"
-        if importlib.util.find_spec(module_name) is None:
-            continue
-        service: type[Service] = getattr(importlib.import_module(module_name), class_name)
+        service: type[Service] = getattr(importlib.import_module(f"{__name__}.{name}"), class_name)
         service.name = name
         found[name] = service
     return found

@@ -296,8 +296,8 @@ class Identity(Tags):
         for name in sorted(statement.names):
             if name.lower() not in known:
                 raise invalid(
-                    f"The {statement.subject} {name} specified in the policy statement does not exist under current compartment"
-                    " hierarchy."
+                    f"The {statement.subject} {name} specified in the policy statement does not exist under current"
+                    " compartment hierarchy."
                 )
 
     def _place(self, statement: Statement, compartment: str) -> str:
