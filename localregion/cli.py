@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import fcntl
 import importlib
 import json
 import os
@@ -103,10 +104,11 @@ def up(settings: Settings, _: argparse.Namespace) -> int:
         print(f"The region {settings.name} is up already.")
         _show_up(settings, found, None)
         return 0
-    if _daemon().daemon_pid(settings) is None:  # else another `up` is about to be done
-        _preflight(settings)
-        _spawn(settings)
-    _show_up(settings, _wait_up(settings), time.monotonic() - began)
+    with _one_at_a_time(settings):
+        if _daemon().daemon_pid(settings) is None:
+            _preflight(settings)
+            _spawn(settings)
+        _show_up(settings, _wait_up(settings), time.monotonic() - began)
     return 0
 
 
@@ -214,6 +216,15 @@ def _preflight(settings: Settings) -> None:
         system.require(listen=wanted, programs=False)
     except system.SystemUnfit as unfit:
         raise Problem(str(unfit)) from None
+
+
+@contextlib.contextmanager
+def _one_at_a_time(settings: Settings) -> Iterator[None]:
+    """Let another `up` end first: what it starts must not be taken for leftovers."""
+    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (settings.state / "up.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _spawn(settings: Settings) -> None:
