@@ -30,7 +30,7 @@ def test_check_mode_plans_everything_from_nothing(region: Region) -> None:
     region.localregion("up")
     run = region.playbook("--check", "--diff").wait()
     for name in (
-        "vcn okestack",
+        "subnet api",
         "vault okestack",
         "mysql_db_system okestack",
         "oke_cluster okestack",
@@ -57,6 +57,15 @@ def test_bad_input_is_refused_before_the_first_change(
     run = region.playbook("-e", json.dumps(variables)).fails()
     for part in named:
         assert part in run.text, run.end
+    assert region.writes() == []
+
+
+def test_a_missing_variable_is_named_before_the_first_change(region: Region, tmp_path: Path) -> None:
+    inventory = shutil.copytree(ROOT / "inventories" / "local", tmp_path / "inventory")
+    path = inventory / "group_vars" / "all" / "application.yml"
+    path.write_text(re.sub(r"^app_ingress_image:.*\n", "", path.read_text(), flags=re.M))
+    run = region.playbook(inventory=str(inventory)).fails()
+    assert "missing required arguments: app_ingress_image" in run.text, run.end
     assert region.writes() == []
 
 
