@@ -66,6 +66,10 @@ _VNIC_SYSCTLS = {
 }
 
 
+_BRIDGE_PORTS = 1000
+"""A Linux bridge has 1,024 ports; a subnet with more VNICs gets further bridges, each joined to its first."""
+
+
 class FabricError(Exception):
     """The network could not be made as asked."""
 
@@ -112,6 +116,8 @@ class Fabric:
         self._lock = asyncio.Lock()
         self._subnets: dict[str, ipaddress.IPv4Network] = {}
         self._vnics: dict[str, tuple[str, str]] = {}
+        self._ports: dict[str, set[str]] = {}
+        """Bridge to the VNICs that are ports of it."""
         self._relays: dict[tuple[str, int], Relay] = {}
         self.started = False
 
@@ -164,6 +170,7 @@ class Fabric:
         await asyncio.to_thread(self._destroy)
         self._subnets.clear()
         self._vnics.clear()
+        self._ports.clear()
         self.started = False
 
     def _destroy(self) -> None:
@@ -216,7 +223,33 @@ class Fabric:
         """Remove a subnet's bridge; nothing when it has none."""
         async with self._lock:
             if self._subnets.pop(subnet_id, None) is not None:
-                await self._ip(f"link del {self._bridge(subnet_id)}", force=True)
+                bridges = [bridge for bridge in self._ports if bridge.endswith(_short(subnet_id))]
+                for bridge in {self._bridge(subnet_id), *bridges}:
+                    self._ports.pop(bridge, None)
+                    await self._ip(f"link del {bridge}", force=True)
+
+    async def _bridge_with_room(self, subnet_id: str) -> str:
+        """The subnet's first bridge, or the first further one, that has a free port."""
+        first = self._bridge(subnet_id)
+        for number in range(1000):
+            bridge = first if number == 0 else f"b{number}{_short(subnet_id)}"
+            if bridge not in self._ports:
+                self._ports[bridge] = set()
+                if number:
+                    # Hairpin only at VNICs: a frame must not come back from the other bridge.
+                    near, far = f"n{bridge}", f"f{bridge}"
+                    await self._ip(
+                        f"link add {bridge} type bridge",
+                        f"link set {bridge} up",
+                        f"link add {near} type veth peer name {far}",
+                        f"link set {near} master {first}",
+                        f"link set {far} master {bridge}",
+                        f"link set {near} up",
+                        f"link set {far} up",
+                    )
+            if len(self._ports[bridge]) < _BRIDGE_PORTS:
+                return bridge
+        raise FabricError(f"{subnet_id} has no room for one more VNIC")
 
     async def attach(self, vnic_key: str, subnet_id: str, cidr: str, address: str) -> str:
         """A VNIC: its namespace's name, with `address` on eth0 and a default route. The same call again does nothing;
@@ -233,10 +266,11 @@ class Fabric:
             await self._ensure_subnet(subnet_id, network)
             await asyncio.to_thread(namespaces.create, netns, _VNIC_SYSCTLS)
             port = f"v{_short(vnic_key)}"
+            bridge = await self._bridge_with_room(subnet_id)
             try:
                 await self._ip(
                     f"link add {port} type veth peer name eth0 address {_mac(address)} netns {netns}",
-                    f"link set {port} master {self._bridge(subnet_id)}",
+                    f"link set {port} master {bridge}",
                     f"link set {port} type bridge_slave hairpin on",
                     f"link set {port} up",
                 )
@@ -250,6 +284,7 @@ class Fabric:
                 await asyncio.to_thread(namespaces.remove, netns)
                 raise
             self._vnics[vnic_key] = (subnet_id, address)
+            self._ports[bridge].add(vnic_key)
         return netns
 
     async def detach(self, vnic_key: str) -> None:
@@ -257,6 +292,8 @@ class Fabric:
         netns = self.netns_of(vnic_key)
         async with self._lock:
             self._vnics.pop(vnic_key, None)
+            for ports in self._ports.values():
+                ports.discard(vnic_key)
             if namespaces.exists(netns):
                 # Taken away by name: a socket of the daemon may keep the namespace alive, and with it the address.
                 await self._ip(f"link del v{_short(vnic_key)}", force=True)

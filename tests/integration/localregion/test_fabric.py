@@ -156,6 +156,32 @@ def test_root_holds_node_and_service_addresses(tmp_path: Path) -> None:
     asyncio.run(body())
 
 
+def test_a_subnet_may_have_more_vnics_than_a_bridge_has_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localregion.fabric._BRIDGE_PORTS", 2)
+
+    async def body() -> None:
+        async with fabric(tmp_path) as made:
+            places = [await made.attach(f"vnic-{n}", SUBNET, CIDR, f"10.9.1.{10 + n}") for n in range(7)]
+            shown = (await run(["ip", "-n", made.root, "-o", "link", "show", "type", "bridge"])).stdout
+            assert len(shown.splitlines()) == 4 + 2  # four of the subnet, and the two that hold addresses
+            for number in (0, 3, 6):
+                await serve_peer(made, places[number], f"10.9.1.{10 + number}", 80)
+            for client in range(7):
+                for server in (0, 3, 6):
+                    answer = await ask(*await made.open_connection(f"10.9.1.{10 + server}", 80, netns=places[client]))
+                    assert answer[0] == f"10.9.1.{10 + client}"
+            outside = await made.attach("vnic-x", OTHER, OTHER_CIDR, "10.9.2.10")
+            assert (await ask(*await made.open_connection("10.9.1.16", 80, netns=outside)))[0] == "10.9.2.10"
+            # A freed port is used again.
+            await made.detach("vnic-0")
+            again = await made.attach("vnic-8", SUBNET, CIDR, "10.9.1.30")
+            assert (await ask(*await made.open_connection("10.9.1.16", 80, netns=again)))[0] == "10.9.1.30"
+            shown = (await run(["ip", "-n", made.root, "-o", "link", "show", "type", "bridge"])).stdout
+            assert len(shown.splitlines()) == 4 + 2 + 1
+
+    asyncio.run(body())
+
+
 def test_overlapping_subnets_are_refused(tmp_path: Path) -> None:
     async def body() -> None:
         async with fabric(tmp_path) as made:
