@@ -117,7 +117,8 @@ options:
     description:
       - Whether objects that this module applied under the same O(owner), and that are not declared any more, are
         deleted.
-      - They are found in all namespaces and of any kind.
+      - They are found in all namespaces and of any kind. Namespaces, definitions of custom resources and volumes are never
+        deleted so, because what others made would go with them.
     type: bool
     default: false
   force:

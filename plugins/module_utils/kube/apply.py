@@ -28,6 +28,10 @@ _CANNOT_CHANGE = (
 )
 
 
+_NEVER_PRUNED = ("Namespace", "CustomResourceDefinition", "PersistentVolume", "PersistentVolumeClaim")
+"""What holds more than was declared: objects and data of others go with it."""
+
+
 @dataclass
 class Change:
     """What is to happen to one object."""
@@ -313,7 +317,7 @@ class Applier:
     # Prune
 
     def _to_prune(self, keep: Sequence[Key]) -> list[Change]:
-        """Objects with our owner label, applied by us, that are not declared any more - of any kind."""
+        """Objects with our owner label, applied by us, that are not declared any more - of any kind but a few."""
         if not self.options.owner:
             raise KubeError("prune needs owner")
         if self.client is None:
@@ -336,7 +340,8 @@ class Applier:
                     found.append(_delete_change(key, resource, row))
             return found
 
-        return [change for group in side_by_side(find, client.all_resources()) for change in group]
+        kinds = [resource for resource in client.all_resources() if resource.kind not in _NEVER_PRUNED]
+        return [change for group in side_by_side(find, kinds) for change in group]
 
     # Absent
 

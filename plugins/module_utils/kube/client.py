@@ -13,7 +13,7 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -136,7 +136,7 @@ class Client:
         while True:
             wait: float = delay
             try:
-                response = self._send(method, path, query, body, content_type, accept, stream=False)
+                response = self._send(method, path, query, body, content_type, accept)
             except (HTTPError, OSError) as error:
                 if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
                     server = self.connection.server
@@ -153,27 +153,6 @@ class Client:
             time.sleep(wait)
             delay = min(delay * 2, 5.0)
 
-    def watch(self, path: str, query: Mapping[str, Any], seconds: float) -> Iterator[dict[str, Any]]:
-        """Events of a collection for at most `seconds`; ends early without an error where the server ends it."""
-        asked = {**query, "watch": "1", "timeoutSeconds": max(1, int(seconds))}
-        try:
-            response = self._send("GET", path, asked, None, "", "application/json", stream=True, read=seconds + 5)
-        except (HTTPError, OSError):
-            return
-        try:
-            if response.status >= 300:
-                return
-            rest = b""
-            for chunk in response.stream(None):
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    if line.strip():
-                        yield json.loads(line)
-        except (HTTPError, OSError):
-            return
-        finally:
-            response.close()
-
     def _send(
         self,
         method: str,
@@ -182,8 +161,6 @@ class Client:
         body: Any,
         content_type: str,
         accept: str,
-        stream: bool,
-        read: float | None = None,
     ) -> Any:
         headers = {"Accept": accept, "User-Agent": "okestack.oci"}
         if self.connection.token:
@@ -195,10 +172,7 @@ class Client:
         url = self.connection.server + path
         if query:
             url += "?" + urlencode(query)
-        options: dict[str, Any] = {"preload_content": not stream, "redirect": False}
-        if read is not None:
-            options["timeout"] = urllib3.Timeout(connect=10.0, read=read)
-        return self._pool.request(method, url, body=data, headers=headers, **options)
+        return self._pool.request(method, url, body=data, headers=headers, redirect=False)
 
     # What a kind is called in URLs
 

@@ -293,6 +293,15 @@ def test_prune_removes_only_what_we_applied_for_this_owner(client: Client, space
     assert left == {"keep", "other", "copied"}
 
 
+def test_prune_leaves_what_holds_the_objects_of_others(client: Client) -> None:
+    space = "never-pruned"
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}}
+    objects = [namespace, definition("never.okestack.example"), config_map("c")]
+    present(client, *objects, namespace=space, owner=space)
+    planned = present(client, config_map("c"), namespace=space, owner=space, prune=True, check_mode=True)
+    assert [(change.action, change.key.kind) for change in planned] == [("none", "ConfigMap")]
+
+
 def test_absent(client: Client, space: str) -> None:
     present(client, config_map("c", a="1"), namespace=space)
     assert actions(absent(client, config_map("c"), namespace=space, check_mode=True)) == ["delete"]
