@@ -162,6 +162,39 @@ def test_ends_are_told(tmp_path: Path, tiny_rootfs: Path) -> None:
     asyncio.run(body())
 
 
+def test_a_service_that_dies_comes_back(tmp_path: Path, tiny_rootfs: Path) -> None:
+    async def body() -> None:
+        async with region(tmp_path, tiny_rootfs) as (podman, netns, _):
+            seen: list[Event] = []
+
+            async def watch() -> None:
+                async for event in podman.events():
+                    seen.append(event)
+
+            watcher = asyncio.create_task(watch())
+            first = await podman.create(shell(netns, "sleep 1000", name="first"))
+            await podman.start(first)
+            for number in range(2):
+                served = int((await run(["pgrep", "-f", f"podman.*okestack-{NAME}/podman.sock"])).stdout.split()[0])
+                os.kill(served, 9)
+                # What runs goes on; the next call waits for the service.
+                ident = await podman.create(shell(netns, "exit 5", name=f"next{number}"))
+                await podman.start(ident)
+                assert await podman.wait(ident, timeout=10) == 5
+                state = await podman.inspect(first)
+                assert state is not None and state.running
+            for _ in range(100):
+                if {event.name for event in seen if event.action == "died"} == {"next0", "next1"}:
+                    break
+                await asyncio.sleep(0.1)
+            else:
+                pytest.fail(f"ends not told: {seen}")
+            watcher.cancel()
+
+    asyncio.run(body())
+    assert left() == []
+
+
 def test_a_registry_that_is_not_there(tmp_path: Path, tiny_rootfs: Path) -> None:
     async def body() -> None:
         async with region(tmp_path, tiny_rootfs) as (podman, _, _made):
