@@ -256,7 +256,7 @@ class Applier:
                     Target(client.resource(change.key.api_version, change.key.kind), None, change.key.name, definition)
                     for change in definitions
                 ]
-                self._waiter(client).ready(targets)
+                self._waiter(client, quiet=3.0).ready(targets)
                 client.forget()
         gone = [change for change in changes if change.action == "delete"]
         if gone:
@@ -403,8 +403,8 @@ class Applier:
             if self.options.wait:
                 waiter.gone(targets)
 
-    def _waiter(self, client: Client) -> Waiter:
-        return Waiter(client, self.report, self.options.timeout, self.options.interval, self.sleep)
+    def _waiter(self, client: Client, quiet: float = 0.0) -> Waiter:
+        return Waiter(client, self.report, self.options.timeout, self.options.interval, self.sleep, quiet=quiet)
 
 
 _PAST = {"create": "created", "update": "changed", "replace": "replaced"}

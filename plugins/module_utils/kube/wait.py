@@ -238,10 +238,12 @@ class Waiter:
         interval: float = 10.0,
         sleep: Callable[[float], object] = time.sleep,
         heartbeat: float = 30.0,
+        quiet: float = 0.0,
     ) -> None:
         """
         :param timeout: seconds for everything that is waited for together.
         :param interval: longest pause between two looks, seconds.
+        :param quiet: seconds in which nothing is told, for what is nearly always done by then.
         """
         self.client = client
         self.report = report
@@ -249,6 +251,7 @@ class Waiter:
         self.interval = interval
         self.sleep = sleep
         self.heartbeat = heartbeat
+        self.quiet = quiet
         self.started = time.monotonic()
 
     def ready(self, targets: Sequence[Target]) -> list[Object]:
@@ -335,6 +338,8 @@ class Waiter:
             if text != before:
                 moved = True
             elif now - when < self.heartbeat:
+                return
+            if now - began < self.quiet:
                 return
             # Still the same after half a minute: people want to know whether it is stuck, and on what.
             why = self._trouble(target) if text == before else ""
