@@ -57,7 +57,17 @@ def collection(tmp_path_factory: pytest.TempPathFactory, sources: list[Path]) ->
     (tarball,) = base.glob("*.tar.gz")
     installed = base / "installed"
     run(
-        ["ansible-galaxy", "collection", "install", "--offline", "--no-deps", "--force", str(tarball), "-p", str(installed)],
+        [
+            "ansible-galaxy",
+            "collection",
+            "install",
+            "--offline",
+            "--no-deps",
+            "--force",
+            str(tarball),
+            "-p",
+            str(installed),
+        ],
         cwd=base,
         ANSIBLE_COLLECTIONS_PATH=str(installed),
     )

@@ -22,8 +22,9 @@ ensurepip.bootstrap()
 
 
 def pip_settings() -> str:
-    """This machine's settings of pip (a mirror, a proxy, certificates) as a file: ansible-test hides the environment."""
-    rows = re.findall(r"^(?:global|:env:)\.([a-z-]+)='(.*)'$", run([sys.executable, "-m", "pip", "config", "list"]), re.M)
+    """This machine's settings of pip (a mirror, certificates) as a file: ansible-test hides the environment."""
+    listed = run([sys.executable, "-m", "pip", "config", "list"])
+    rows = re.findall(r"^(?:global|:env:)\.([a-z-]+)='(.*)'$", listed, re.M)
     return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in dict(rows).items())
 
 
