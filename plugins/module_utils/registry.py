@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Iterator
 from types import ModuleType
@@ -60,3 +61,5 @@ def preload() -> None:
             importlib.import_module(name)
         except ImportError:
             continue
+    gc.collect()
+    gc.freeze()  # so that a worker's collector does not copy the parent's pages
