@@ -505,6 +505,7 @@ class Service:
         answers 501: an ignored filter would be a wrong answer. Deleted records show as long as they are readable unless
         `dead` is False.
         """
+        self.check_list(kind, call)
         declared = self._kinds[kind]
         compartment = call.query.get("compartment_id")
         if compartment is not None and not self.region.compartment_exists(compartment):
@@ -519,6 +520,9 @@ class Service:
             if self.region.visible(record) and all(test(record) for test in tests) and (where is None or where(record))
         ]  # fmt: skip
         return self.page(call, [record.doc for record in self._sorted(declared, call, records)])
+
+    def check_list(self, kind: str, call: Call) -> None:
+        """What a service demands of a list's query beyond the SDK's models. Raises 400 or 404."""
 
     def _filters(
         self, kind: Kind, call: Call, own: Mapping[str, Callable[[Record, Any], bool]]

@@ -5,10 +5,9 @@ Conflicts follow the real service: https://docs.oracle.com/iaas/api/#/en/iaas/la
 
 from __future__ import annotations
 
-import builtins
 import ipaddress
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,21 +191,12 @@ class Network(Addresses):
                         " You must remove the reference to proceed with this operation."
                     )
 
-    def list(
-        self,
-        kind: str,
-        call: Call,
-        filters: Mapping[str, Callable[[Record, Any], bool]] | None = None,
-        *,
-        where: Callable[[Record], bool] | None = None,
-        dead: bool = True,
-    ) -> Reply:
-        """As in the base; a VCN that is asked for must exist."""
+    def check_list(self, kind: str, call: Call) -> None:
+        """A compartment must be named, and a VCN that is asked for must exist."""
         if not {"compartment_id", "vlan_id"} & set(call.query) and kind in _CHILDREN:
             raise missing("compartmentId")
         if "vcn_id" in call.query:
             self.get("vcn", call.query["vcn_id"])
-        return super().list(kind, call, filters, where=where, dead=dead)
 
     # VCNs
 
@@ -324,9 +314,7 @@ class Network(Addresses):
         self._check_available(vcn, "VCN")
         return vcn
 
-    def _set_cidrs(
-        self, call: Call, vcn: Record, blocks: builtins.list[ipaddress.IPv4Network], operation: str
-    ) -> Reply:
+    def _set_cidrs(self, call: Call, vcn: Record, blocks: list[ipaddress.IPv4Network], operation: str) -> Reply:
         rules.check_disjoint(blocks, ())
         for subnet in self.living("subnet", parent=vcn.id):
             cidr = rules.network(subnet.doc["cidrBlock"])
@@ -450,7 +438,7 @@ class Network(Addresses):
             changes["services"] = self._enabled([entry["serviceId"] for entry in body["services"]], vcn, record)
         return changes
 
-    def _enabled(self, identifiers: builtins.list[str], vcn: Record, record: Record | None) -> builtins.list[Document]:
+    def _enabled(self, identifiers: list[str], vcn: Record, record: Record | None) -> list[Document]:
         """The services of a gateway, as it shows them; those that routes use cannot go."""
         known = {service["id"]: service for service in rules.SERVICES}
         if any(identifier not in known for identifier in identifiers):
@@ -476,7 +464,7 @@ class Network(Addresses):
         kept = [entry["serviceId"] for entry in gateway.doc["services"] if entry["serviceId"] != call.body["serviceId"]]
         return self._change_services(gateway, kept)
 
-    def _change_services(self, gateway: Record, identifiers: builtins.list[str]) -> Reply:
+    def _change_services(self, gateway: Record, identifiers: list[str]) -> Reply:
         vcn = self.get("vcn", gateway.parent)
         return self.show(self.update(gateway, {"services": self._enabled(identifiers, vcn, gateway)}))
 
@@ -547,7 +535,7 @@ class Network(Addresses):
     def _group(self, _vcn: Record, _body: Document, _: Record | None) -> Document:
         return {}
 
-    def _rules(self, call: Call) -> tuple[Record, builtins.list[Document]]:
+    def _rules(self, call: Call) -> tuple[Record, list[Document]]:
         group = self.get("network_security_group", call.path["network_security_group_id"])
         return group, group.private.get("rules", [])
 
@@ -627,7 +615,7 @@ class Network(Addresses):
             ],
         )
 
-    def group_rules(self, group_id: str) -> builtins.list[Document]:
+    def group_rules(self, group_id: str) -> list[Document]:
         """The rules of a group, for who filters packets by them."""
         record = self.store.find(group_id)
         return record.private.get("rules", []) if record else []
@@ -642,7 +630,7 @@ def _holds(value: Any, record_id: str) -> bool:
     return bool(value == record_id)
 
 
-def _cidrs(vcn: Record) -> builtins.list[ipaddress.IPv4Network]:
+def _cidrs(vcn: Record) -> list[ipaddress.IPv4Network]:
     return [rules.network(text) for text in vcn.doc["cidrBlocks"]]
 
 
@@ -660,7 +648,7 @@ def _subnet_access(body: Document) -> Document:
     return {"prohibitInternetIngress": private, "prohibitPublicIpOnVnic": private}
 
 
-def _default_dhcp(vcn: Record) -> builtins.list[Document]:
+def _default_dhcp(vcn: Record) -> list[Document]:
     options: list[Document] = [
         {"type": "DomainNameServer", "serverType": "VcnLocalPlusInternet", "customDnsServers": []}
     ]
