@@ -13,7 +13,7 @@ import importlib.metadata
 import importlib.util
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,14 +90,15 @@ class Model:
 class Schema:
     """All operations and models."""
 
-    def __init__(self, operations: list[Operation], models: dict[str, dict[str, Model]]) -> None:
+    def __init__(self, operations: list[Operation], models: Mapping[str, Mapping[str, Model]]) -> None:
         self.operations = {(operation.package, operation.name): operation for operation in operations}
         self.models = models
         self.routes = _Routes(operations)
 
     def model(self, package: str, name: str) -> Model | None:
         """The model of a package, or None for plain types."""
-        return self.models.get(package, {}).get(name)
+        models = self.models.get(package)
+        return models.get(name) if models else None
 
     @classmethod
     def load(cls, cache: Path | None = None, packages: tuple[str, ...] = PACKAGES) -> Schema:
@@ -151,19 +152,28 @@ class Schema:
             )
             for value in data["operations"]
         ]
-        models = {
-            package: {
-                name: Model(
-                    name,
-                    {wire: Field(f[0], f[1], bool(f[2]), tuple(f[3])) for wire, f in fields.items()},
-                    discriminator,
-                    subtypes,
-                )
-                for name, (fields, discriminator, subtypes) in models.items()
-            }
-            for package, models in data["models"].items()
-        }
-        return cls(operations, models)
+        return cls(operations, {package: _Cached(models) for package, models in data["models"].items()})
+
+
+class _Cached(Mapping[str, Model]):
+    """The models of a package as they lie in the cache: each is made when it is first asked for, since few are."""
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self._raw = raw
+        self._made: dict[str, Model] = {}
+
+    def __getitem__(self, name: str) -> Model:
+        if name not in self._made:
+            fields, discriminator, subtypes = self._raw[name]
+            shown = {wire: Field(f[0], f[1], bool(f[2]), tuple(f[3])) for wire, f in fields.items()}
+            self._made[name] = Model(name, shown, discriminator, subtypes)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
 
 
 class _Routes:
