@@ -26,6 +26,7 @@ from localregion.fabric import Fabric
 from localregion.operator_files import write_operator
 from localregion.parts import programs
 from localregion.parts.images import Images
+from localregion.parts.images import clean as clean_images
 from localregion.parts.podman import Credentials, PodmanService
 from localregion.pki import Authority
 from localregion.region import Region
@@ -60,6 +61,7 @@ async def clean_up(settings: Settings) -> None:
     """Remove from the machine what a daemon that is no more may have left; the state stays."""
     await make_podman(settings).clean()
     await make_fabric(settings).destroy()
+    await asyncio.to_thread(clean_images, settings.cache)
     settings.control_socket.unlink(missing_ok=True)
 
 

@@ -21,6 +21,7 @@ import logging
 import os
 import platform
 import shutil
+import signal
 import sys
 import tarfile
 import time
@@ -31,11 +32,18 @@ from typing import IO, Any
 
 import httpx
 
-from localregion.parts.podman import Credentials, PodmanError, PodmanService, content_key, unmount_below
-from localregion.parts.process import ProcessError, run
+from localregion.parts.podman import (
+    Credentials,
+    PodmanError,
+    PodmanService,
+    content_key,
+    processes_of,
+    unmount_below,
+)
+from localregion.parts.process import ProcessError, lives, run
 from localregion.parts.registry import Registry
 
-__all__ = ["EXTERNAL_SECRETS_VERSION", "MIRROR", "TRAEFIK_VERSION", "Images", "ImagesError"]
+__all__ = ["EXTERNAL_SECRETS_VERSION", "MIRROR", "TRAEFIK_VERSION", "Images", "ImagesError", "clean"]
 
 log = logging.getLogger(__name__)
 
@@ -206,6 +214,29 @@ async def _chunks(path: Path) -> Any:
             yield chunk
 
 
+def clean(cache: Path) -> None:
+    """Remove what processes that are no more have left half-made in the cache, with the programs that still work on it.
+    (mmdebstrap does not end when it is asked to, nor with who started it.)"""
+    for path in (cache / "images").glob(".*"):
+        owner = next((part for part in path.name.split(".") if part.isdigit()), "")
+        if not owner or lives(int(owner)):
+            continue
+        for session in {_session(number) for number in processes_of(path)} - {0, os.getsid(0)}:
+            for entry in Path("/proc").iterdir():
+                if entry.name.isdigit() and _session(int(entry.name)) == session:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(entry.name), signal.SIGKILL)
+        unmount_below(path)
+        _discard(path)
+
+
+def _session(number: int) -> int:
+    try:
+        return os.getsid(number)
+    except OSError:
+        return 0
+
+
 # -- the images ------------------------------------------------------------------------------------------------------
 
 
@@ -270,7 +301,7 @@ class Images:
         """Begin, in the background. What fails is tried again after half a minute, and said by `progress()`."""
         if self._tasks:
             return
-        self._sweep()
+        clean(self.folder.parent)
         for each in self.wanted():
             self._states[each.name] = "waiting"
             self._tasks.append(asyncio.create_task(self._keep(each), name=f"image {each.name}"))
@@ -283,14 +314,6 @@ class Images:
         self._tasks = []
         unmount_below(self._scratch_folder)
         _discard(self._scratch_folder)
-
-    def _sweep(self) -> None:
-        """Remove what processes that are no more have left half-made in the cache."""
-        for path in self.folder.glob(".*"):
-            owner = next((part for part in path.name.split(".") if part.isdigit()), "")
-            if owner and not Path(f"/proc/{owner}").exists():
-                unmount_below(path)
-                _discard(path)
 
     def progress(self) -> dict[str, str]:
         """Image (`repository:tag`) to `waiting`, `making`, `pushing`, `pulling`, `ready` or the error's text."""

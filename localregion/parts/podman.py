@@ -25,7 +25,7 @@ import shutil
 import signal
 import time
 import urllib.parse
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,15 +50,18 @@ __all__ = [
 
 REGISTRY_PREFIX = "lcl.ocir.okestack.test"
 _API = "/v4.0.0/libpod"
+_PROGRAMS = ("conmon", "podman", "runc", "netavark")
 _MARKER = "podman.json"
 
 
 class PodmanError(Exception):
-    """Podman refused or failed. `status` is HTTP's, or 0 when it could not be reached."""
+    """Podman refused or failed. `status` is HTTP's, or 0 when it could not be reached; `again`: it was asked
+    twice, since the first answer never came."""
 
-    def __init__(self, message: str, status: int = 0) -> None:
+    def __init__(self, message: str, status: int = 0, *, again: bool = False) -> None:
         super().__init__(message)
         self.status = status
+        self.again = again
 
 
 class ImageError(PodmanError):
@@ -248,8 +251,9 @@ class Podman:
         timeout: float | None = None,
         accept: Sequence[int] = (),
     ) -> httpx.Response:
-        # The service is restarted when it dies: a refused connection is tried again for a while.
+        # The service is restarted when it dies: a refused or broken connection is tried again for a while.
         deadline = time.monotonic() + 15.0
+        again = False
         while True:
             try:
                 response = await self._http.request(
@@ -263,14 +267,15 @@ class Podman:
                     timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
                 )
                 break
-            except httpx.ConnectError as error:
+            except (httpx.ConnectError, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
                 if time.monotonic() > deadline or content is not None:
                     raise PodmanError(f"podman does not answer at {self.socket}: {error}") from error
+                again = again or not isinstance(error, httpx.ConnectError)
                 await asyncio.sleep(0.1)
             except httpx.HTTPError as error:
                 raise PodmanError(f"podman {method} {path}: {type(error).__name__} {error}") from error
         if response.is_error and response.status_code not in accept:
-            raise PodmanError(self._message(response), response.status_code)
+            raise PodmanError(self._message(response), response.status_code, again=again)
         return response
 
     @staticmethod
@@ -403,7 +408,13 @@ class Podman:
     async def create(self, spec: ContainerSpec) -> str:
         """Make a container, not started yet; its id. Raises PodmanError: status 409 or 500 when the name is taken,
         404 when the image is not in the storage."""
-        response = await self._call("POST", "/containers/create", body=self.document(spec))
+        try:
+            response = await self._call("POST", "/containers/create", body=self.document(spec))
+        except PodmanError as error:
+            if error.again and "in use" in str(error) and (made := await self.inspect(spec.name)) is not None:
+                # Made by the request whose answer was lost.
+                return made.id
+            raise
         return str(response.json()["Id"])
 
     def document(self, spec: ContainerSpec) -> dict[str, Any]:
@@ -783,17 +794,20 @@ class PodmanService:
     async def _any_container(self) -> bool:
         """Whether podman may know of a container; its database says, podman itself takes 0.2 s to."""
         return (self.containers / "libpod").exists() and (
-            bool(_processes_of(self.containers, self.runtime))
-            or (self.containers / "storage" / "overlay-containers" / "containers.json").exists()
+            bool(self._processes()) or (self.containers / "storage" / "overlay-containers" / "containers.json").exists()
         )
+
+    def _processes(self) -> list[int]:
+        """Monitors, podman's services and clean-ups of this region."""
+        return processes_of(self.containers, self.runtime, programs=_PROGRAMS)
 
     def _clean(self) -> None:
         # Containers first (they are in the cgroups), then their monitors (their command lines name our folders).
         for number in _cgroup_processes(self.cgroup_parent):
             _kill(number)
-        for number in _processes_of(self.containers, self.runtime):
+        for number in self._processes():
             _kill(number)
-        _wait_gone(lambda: _cgroup_processes(self.cgroup_parent) + _processes_of(self.containers, self.runtime))
+        _wait_gone(lambda: _cgroup_processes(self.cgroup_parent) + self._processes())
         unmount_below(self.containers, self.runtime)
         remove_cgroups(self.cgroup_parent)
         shutil.rmtree(self.runtime, ignore_errors=True)
@@ -862,15 +876,16 @@ def remove_cgroups(parent: str) -> None:
                 Path(folder).rmdir()
 
 
-def _processes_of(*folders: Path) -> list[int]:
-    """Monitors, podman services and clean-ups whose command line or environment names one of the folders."""
+def processes_of(*folders: Path, programs: Collection[str] | None = None) -> list[int]:
+    """Processes (of these programs, if given) whose command line or environment names one of the folders; never our
+    own."""
     needles = [str(folder) for folder in folders]
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         words = _quiet_read(entry / "cmdline").split("\0")
-        if Path(words[0]).name not in ("conmon", "podman", "runc", "netavark"):
+        if programs is not None and Path(words[0]).name not in programs:
             continue
         text = "\0".join(words) + "\0" + _quiet_read(entry / "environ")
         if any(_names(needle, text) for needle in needles):

@@ -22,7 +22,7 @@ _BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 _STEADY = 60.0
 """Seconds a program must have lived for its next crash to count as the first."""
 
-__all__ = ["NETNS", "Completed", "Process", "ProcessError", "base_environment", "in_netns", "run"]
+__all__ = ["NETNS", "Completed", "Process", "ProcessError", "base_environment", "in_netns", "lives", "run"]
 
 
 class ProcessError(Exception):
@@ -38,6 +38,14 @@ def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     env = {"PATH": path, "HOME": "/root", "LANG": "C.UTF-8"}
     env.update(extra or {})
     return env
+
+
+def lives(number: int) -> bool:
+    """Whether a process is there and does more than wait to be reaped."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
 
 
 def in_netns(netns: str | None, argv: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from localregion.parts import images as module
-from localregion.parts.images import Images, ImagesError, layout_digest, push_layout, scratch_layout
+from localregion.parts.images import Images, ImagesError, clean, layout_digest, push_layout, scratch_layout
 from localregion.parts.podman import ContainerSpec, Credentials, PodmanService
 from localregion.parts.registry import OperatorAccess, Registry
 from localregion.pki import Authority
@@ -180,9 +181,32 @@ def test_what_fails_is_said(tmp_path: Path) -> None:
 
 def test_the_leavings_of_a_killed_process_go(tmp_path: Path) -> None:
     folder = tmp_path / "images"
-    (folder / ".crud-00.999999999.context").mkdir(parents=True)
-    (folder / ".base-00.999999999.tar").write_text("half")
+    context, half = folder / ".crud-00.999999999.context", folder / ".base-00.999999999.tar"
+    context.mkdir(parents=True)
+    half.write_text("half")
     (folder / f".base-00.{os.getppid()}.tar").write_text("of a process that runs")
-    made = Images(tmp_path, podman=None, registry=None, program=None, application=None)  # type: ignore[arg-type]
-    made._sweep()
+    # A program that works on it still, deaf to what it is asked, its child, and a mount.
+    script = f"trap '' TERM; (cd /; exec env -i sleep 1007) & : {half} ; wait; :"
+    worker = subprocess.Popen(["sh", "-c", script], start_new_session=True)
+    other = subprocess.Popen(["sleep", "1008"])
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(context)], check=True)
+    try:
+        clean(tmp_path)
+        assert worker.wait(timeout=10) == -9
+        assert other.poll() is None
+        session = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and _session(entry) == worker.pid]
+        assert session == []
+    finally:
+        for process in (worker, other):
+            process.kill()
+            process.wait()
+    assert str(context) not in Path("/proc/self/mounts").read_text()
     assert [path.name for path in folder.iterdir()] == [f".base-00.{os.getppid()}.tar"]
+
+
+def _session(entry: Path) -> int:
+    try:
+        words = (entry / "stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return 0
+    return 0 if words[0] == "Z" else int(words[3])
