@@ -329,6 +329,7 @@ def _show_up(settings: Settings, found: dict[str, Any], seconds: float | None) -
         "registry": f"{settings.registry_address} (lcl.ocir.{names.REALM_DOMAIN})",
         "state": str(settings.state),
         "programs": found.get("programs") or "ready",
+        "images": _images(found.get("images") or {}),
     }
     for name, value in rows.items():
         print(f"  {name:<12} {value}")
@@ -336,6 +337,12 @@ def _show_up(settings: Settings, found: dict[str, Any], seconds: float | None) -
         print("\n  Try it with the OCI CLI:")
         print(f"  oci --config-file {config} --endpoint {settings.endpoint} \\")
         print(f"      network vcn list --compartment-id {names.COMPARTMENT_ID}")
+
+
+def _images(states: dict[str, str]) -> str:
+    """What the region's registry is still waiting for."""
+    waiting = [f"{name.rpartition('/')[2]} {state}" for name, state in states.items() if state != "ready"]
+    return ", ".join(waiting) or "ready"
 
 
 def _show_resources(resources: dict[str, dict[str, int]]) -> None:
