@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def _shown(vnic: Any) -> dict[str, Any]:
     return {
         "id": vnic.id,
-        "displayName": getattr(vnic, "display_name", ""),
+        "displayName": vnic.display_name,
         "privateIp": vnic.private_ip,
         "netns": vnic.netns,
         "fqdn": vnic.fqdn,

@@ -722,7 +722,7 @@ class PodmanService:
     def prepare(self) -> None:
         """Write the configuration and the marker that `Podman.open` reads."""
         folder = self.containers / "etc"
-        for path in (folder, self.containers / "tmp", self.containers / "libpod", self.containers / "networks"):
+        for path in (folder, self.containers / "tmp", self.containers / "storage" / "libpod", self.containers / "networks"):
             path.mkdir(parents=True, exist_ok=True)
         self.containers.chmod(0o700)
         self.runtime.mkdir(mode=0o700, exist_ok=True)
@@ -736,7 +736,7 @@ class PodmanService:
             'events_logger = "file"\n'
             'lock_type = "file"\n'
             f"tmp_dir = {_toml(self.runtime / 'libpod')}\n"
-            f"static_dir = {_toml(self.containers / 'libpod')}\n"
+            f"static_dir = {_toml(self.containers / 'storage' / 'libpod')}\n"
             f"volume_path = {_toml(self.containers / 'volumes')}\n"
             f"image_copy_tmp_dir = {_toml(self.containers / 'tmp')}\n"
             "num_locks = 8192\n"
@@ -793,7 +793,7 @@ class PodmanService:
 
     async def _any_container(self) -> bool:
         """Whether podman may know of a container; its database says, podman itself takes 0.2 s to."""
-        return (self.containers / "libpod").exists() and (
+        return (self.containers / "storage" / "libpod").exists() and (
             bool(self._processes()) or (self.containers / "storage" / "overlay-containers" / "containers.json").exists()
         )
 

@@ -45,6 +45,7 @@ class Vnic:
     hostname: str | None
     fqdn: str | None
     netns: str
+    display_name: str
 
 
 class Addresses(Service):
@@ -57,9 +58,12 @@ class Addresses(Service):
         self._hosts: dict[str, str] = {}
 
     async def resume(self) -> None:
-        """Read what is allocated; tell the fabric the names."""
+        """Read what is allocated; tell the fabric the names and the addresses that its own namespace holds."""
         for vnic in self.living("vnic"):
             self._vnics[vnic.private["owner"], vnic.private["name"]] = vnic.id
+            if vnic.private.get("held"):
+                subnet = self.get("subnet", vnic.doc["subnetId"])
+                await self.region.fabric.add_address(subnet.id, subnet.doc["cidrBlock"], vnic.doc["privateIp"])
         await super().resume()
         self._tell_hosts()
 
@@ -284,7 +288,7 @@ class Addresses(Service):
         return Vnic(
             id=record.id, subnet_id=record.doc["subnetId"], private_ip=record.doc["privateIp"],
             public_ip=record.doc.get("publicIp"), hostname=record.doc.get("hostnameLabel"), fqdn=self._fqdn(record),
-            netns=record.private.get("netns", ""),
+            netns=record.private.get("netns", ""), display_name=record.private["name"],
         )  # fmt: skip
 
     def _fqdn(self, vnic: Record) -> str | None:
