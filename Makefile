@@ -48,6 +48,11 @@ venv: $(VENV)/.test ## the virtual environment with every tool
 system: $(VENV)/.site ## the system packages that the local region needs (apt)
 	@$(BIN)/python -m localregion.system install
 
+# A browser, for the test that looks at the page.
+.PHONY: browser
+browser: $(VENV)/.site
+	@command -v chromium >/dev/null || $(BIN)/python -c 'from localregion.system import install; install(["chromium"])'
+
 .PHONY: programs
 programs: $(VENV)/.site ## the programs that no package ships, built once into the cache
 	@$(BIN)/localregion programs build
@@ -79,7 +84,7 @@ destroy: ## stop the local region and forget all its state
 
 
 .PHONY: test
-test: venv system $(VENV)-cli/bin/oci ## everything, ending in pytest's summary
+test: venv system browser $(VENV)-cli/bin/oci ## everything, ending in pytest's summary
 	@tests/run $(ARGS)
 
 .PHONY: unit
@@ -91,7 +96,7 @@ integration: venv system ## modules against the region's API, the region's parts
 	@$(BIN)/pytest tests/integration $(ARGS)
 
 .PHONY: e2e
-e2e: venv system programs $(VENV)-cli/bin/oci ## the whole site, end to end
+e2e: venv system browser programs $(VENV)-cli/bin/oci ## the whole site, end to end
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
 .PHONY: lint

@@ -19,8 +19,12 @@ def _rank(item: pytest.Item) -> tuple[int, bool]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by folder, then what needs the programs last; within that as written."""
+    """Sort by folder, then what needs the programs last; within that as written. The first of those may have to wait
+    until they are built."""
     items.sort(key=_rank)
+    for item in items:
+        if item.get_closest_marker("programs") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(3000))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -216,10 +216,14 @@ def test_without_the_statement_the_secret_cannot_be_read(site: Site, region: Reg
 
 
 def test_new_content_in_the_vault_reaches_the_cluster_and_the_database(site: Site, region: Region) -> None:
-    fresh = "N3w-" + base64.urlsafe_b64encode(os.urandom(12)).decode() + "#a"
-    content = oci.vault.models.Base64SecretContentDetails(content=base64.b64encode(fresh.encode()).decode())
+    before = site.password("mysql-app")
     vaults = region.client(oci.vault.VaultsClient)
-    vaults.update_secret(site.secret_id("mysql-app"), oci.vault.models.UpdateSecretDetails(secret_content=content))
+    secret = vaults.get_secret(site.secret_id("mysql-app")).data
+    again = oci.vault.models.UpdateSecretDetails(
+        enable_auto_generation=True, secret_generation_context=secret.secret_generation_context
+    )
+    vaults.update_secret(secret.id, again)
+    fresh = eventually(lambda: (found := site.password("mysql-app")) != before and found, "a new version")
     for namespace, key in (("crud", "password"), ("crud-bootstrap", "app-password")):
         eventually(partial(site.secret_holds, namespace, key, fresh), f"the Secret in {namespace} has the new content")
     run = region.playbook().wait()
