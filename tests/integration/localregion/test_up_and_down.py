@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,12 @@ def furnish(cli: Cli) -> Any:
         ).data
         for number in (1, 2)
     ]
+
+    def available(subnet_id: str) -> bool:
+        return bool(network.get_subnet(subnet_id).data.lifecycle_state == "AVAILABLE")
+
     for subnet in subnets:
-        until(lambda subnet=subnet: network.get_subnet(subnet.id).data.lifecycle_state == "AVAILABLE")
+        until(partial(available, subnet.id))
     mysql, models = cli.client(oci.mysql.DbSystemClient), oci.mysql.models
     system = mysql.create_db_system(
         models.CreateDbSystemDetails(
