@@ -277,7 +277,10 @@ def changed_parts(before: Any, after: Any) -> tuple[Any, Any] | None:
             elif key not in after:
                 old[key] = before[key]
             elif (part := changed_parts(before[key], after[key])) is not None:
-                old[key], new[key] = part
+                nested = isinstance(before[key], Mapping) and isinstance(after[key], Mapping)
+                for side, value in zip((old, new), part, strict=True):
+                    if not nested or value != {}:  # nothing of it on this side
+                        side[key] = value
         return old, new
     if isinstance(before, list) and isinstance(after, list) and _by_name(before) and _by_name(after):
         olds, news = {row["name"]: row for row in before}, {row["name"]: row for row in after}
@@ -319,7 +322,9 @@ def holds(actual: Any, wanted: Any) -> bool:
 def overlaid(base: Any, top: Any) -> Any:
     """What is declared laid over what is there: the best guess of a result that the server cannot be asked for."""
     if isinstance(base, Mapping) and isinstance(top, Mapping):
-        return {**base, **{key: overlaid(base.get(key), value) for key, value in top.items()}}
+        # An empty list or mapping says no more than the key's absence.
+        given = {key: value for key, value in top.items() if key in base or value not in ([], {})}
+        return {**base, **{key: overlaid(base.get(key), value) for key, value in given.items()}}
     if isinstance(base, list) and isinstance(top, list) and _by_name(base) and _by_name(top):
         rows = {row["name"]: row for row in base}
         return [overlaid(rows.get(row["name"]), row) for row in top]

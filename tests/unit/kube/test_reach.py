@@ -24,6 +24,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import (
     changed_parts,
     holds,
     items_of,
+    overlaid,
     parse_documents,
     refuse_duplicates,
     stages,
@@ -258,6 +259,8 @@ def test_order_of_writing() -> None:
             {"l": [{"name": "x", "v": 1}, {"name": "y", "v": 2}]},
             ({"l": [{"name": "y", "v": 1}]}, {"l": [{"name": "y", "v": 2}]}),
         ),
+        ({"s": {"a": 1}}, {"s": {"a": 1, "b": 2}}, ({}, {"s": {"b": 2}})),
+        ({"s": {}}, {"s": 1}, ({"s": {}}, {"s": 1})),
         ({"l": [1, 2]}, {"l": [2, 1]}, ({"l": [1, 2]}, {"l": [2, 1]})),
         (
             {"l": [{"name": "x"}, {"name": "y"}]},
@@ -287,6 +290,12 @@ def test_schemas_are_folded_in_a_diff() -> None:
     assert "long" not in str(one) and one != other
     assert veiled(definition("long"), definition("long"))[1] == one
     assert veiled({}, definition("long")) == ({}, one)
+
+
+def test_overlaid() -> None:
+    base = {"a": 1, "l": [{"name": "x", "v": 1, "w": 1}, {"name": "y"}]}
+    top = {"b": 2, "empty": [], "l": [{"name": "x", "v": 2}]}
+    assert overlaid(base, top) == {"a": 1, "b": 2, "l": [{"name": "x", "v": 2, "w": 1}]}
 
 
 def test_holds() -> None:
