@@ -425,6 +425,11 @@ class Service:
             earlier.cancel()
         task = self.region.tasks.spawn(self._transit(pending), f"{self.name} {pending.record} to {pending.target}")
         self._running[pending.record] = task
+        task.add_done_callback(lambda done: self._ended(pending.record, done))
+
+    def _ended(self, record_id: str, task: asyncio.Task[None]) -> None:
+        if self._running.get(record_id) is task:
+            del self._running[record_id]
 
     async def _transit(self, pending: PendingTransition) -> None:
         me = asyncio.current_task()
@@ -460,7 +465,6 @@ class Service:
                 request.error(error.code, error.message)
             request.finish(ok=error is None)
         self.store.remove_transition(pending.record)
-        del self._running[pending.record]
 
     def _details(self, record: Record, error: ServiceError) -> Document:
         shown = "lifecycleDetails" in self._model(self.kind_of(record)).fields
