@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY_TOKEN_SECONDS = 24 * 3600
+_LOG_LIMIT = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Region:
 
     async def start(self) -> None:
         """Bring the region to life: seed it, start the fabric, take up what was under way."""
-        self._log_file = (self.settings.logs_dir / "api.jsonl").open("a", buffering=1)
+        self._log_file = _open_log(self.settings.logs_dir / "api.jsonl")
         await self.fabric.start()
         for service in self.services.values():
             await service.resume()
@@ -330,6 +331,13 @@ class Region:
         if not token or not call.operation.takes("opc-retry-token"):
             return None
         return call.principal.id, call.operation.full_name, token
+
+
+def _open_log(path: Path) -> TextIO:
+    """The call log, line by line; one that has grown large is put aside, and the one before it goes."""
+    if path.exists() and path.stat().st_size > _LOG_LIMIT:
+        path.replace(path.with_suffix(".1.jsonl"))
+    return path.open("a", buffering=1)
 
 
 @cache
