@@ -272,7 +272,7 @@ class Applier:
             if change.action == "replace":
                 client.delete(resource, change.key.namespace, change.key.name, change.live["metadata"].get("uid"))
             target = Target(resource, change.key.namespace, change.key.name, definition)
-            self._waiter(client).gone([target])
+            self._waiter(client, quiet=2.0).gone([target])
         try:
             change.live = self._apply(resource, item, dry_run=False)
         except ApiError as error:
@@ -387,7 +387,7 @@ class Applier:
 
     def _delete(self, changes: Sequence[Change]) -> None:
         client = self.server
-        waiter = self._waiter(client)
+        waiter = self._waiter(client, quiet=2.0)
         for place in sorted({rank(change.key) for change in changes}, reverse=True):
             stage = [change for change in changes if rank(change.key) == place]
 
