@@ -31,6 +31,9 @@ from localregion.settings import TENANCY_ID
 MAX_SKEW = 300
 """Seconds that a request's date may be off."""
 
+MAX_KEYS = 1000
+"""Keys that are remembered, so that not each request reads its user or token anew."""
+
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 _PART = re.compile(r'(\w+)="([^"]*)"')
 
@@ -114,6 +117,8 @@ class Authenticator:
             if user_key is None:
                 raise refused(f"unknown key {key_id}")
             (principal, key), expires = user_key, float("inf")
+        if len(self._keys) >= MAX_KEYS:  # a workload signs with a new token each time: forget those that have expired
+            self._keys = {name: known for name, known in self._keys.items() if time.time() < known[2] != float("inf")}
         self._keys[key_id] = principal, key, expires
         return principal, key
 
