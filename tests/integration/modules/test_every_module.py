@@ -36,6 +36,8 @@ class Ground:
         self.vcn_id = door("vcn", **common, display_name="ground", cidr_blocks=["10.0.0.0/16"], dns_label="ground")[
             "vcn"
         ]["id"]
+        spare = door("vcn", **common, display_name="spare", cidr_blocks=["10.20.0.0/16"])
+        self.spare_vcn_id = spare["vcn"]["id"]
         in_vcn = {**common, "vcn_id": self.vcn_id}
         self.gateway_id = door("internet_gateway", **in_vcn, display_name="ground")["internet_gateway"]["id"]
         self.nsg_id = door("network_security_group", **in_vcn, display_name="ground")["network_security_group"]["id"]
@@ -89,7 +91,7 @@ class Ground:
 
 @dataclass(frozen=True)
 class Case:
-    """``make``: options beside compartment and name. ``change``: those changed. ``drift``: an update behind its back."""
+    """``make``: options beside compartment and name. ``change``: changed ones. ``drift``: an update behind its back."""
 
     make: Callable[[Ground], Options]
     change: Options
@@ -142,7 +144,10 @@ CASES: dict[str, Case] = {
         {"freeform_tags": {"kept": "no"}},
     ),
     "policy": Case(
-        lambda g: {"description": "d", "statements": ["Allow group Administrators to read vaults in compartment okestack"]},
+        lambda g: {
+            "description": "d",
+            "statements": ["Allow group Administrators to read vaults in compartment okestack"],
+        },
         {"statements": ["Allow group Administrators to manage vaults in compartment okestack"]},
         {"statements": ["Allow group Administrators to inspect vaults in compartment okestack"]},
     ),
@@ -208,10 +213,7 @@ CASES: dict[str, Case] = {
 
 @pytest.fixture(scope="module")
 def ground(region: Region) -> Ground:
-    made = Ground(Door(region), region)
-    spare = made.door("vcn", compartment_id=made.compartment_id, display_name="spare", cidr_blocks=["10.20.0.0/16"])
-    made.spare_vcn_id = spare["vcn"]["id"]
-    return made
+    return Ground(Door(region), region)
 
 
 def test_every_type_has_a_case() -> None:

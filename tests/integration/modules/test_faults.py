@@ -1,0 +1,145 @@
+"""What a service does on bad days: it is late, loses answers, hides what it made, refuses a stale write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import oci
+import pytest
+
+from localregion.iam import Principal
+from localregion.testing import Region
+
+from .conftest import Door
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_after(region: Region) -> Iterator[None]:
+    yield
+    region.faults.clear()
+
+
+def _vcn(region: Region, name: str, **more: Any) -> dict[str, Any]:
+    return {"compartment_id": region.compartment_id, "display_name": name, "cidr_blocks": ["10.50.0.0/16"], **more}
+
+
+def _living(region: Region, name: str) -> int:
+    found = region.client(oci.core.VirtualNetworkClient).list_vcns(region.compartment_id, display_name=name).data
+    return len([v for v in found if v.lifecycle_state == "AVAILABLE"])
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "headers": {"retry-after": "0"}},
+        {"status": 503},
+        {"status": 500},
+        {"status": 409, "code": "IncorrectState"},
+        {"drop": "before"},
+        {"drop": "after"},
+    ],
+    ids=str,
+)
+def test_a_create_that_goes_wrong_once_makes_one(door: Door, region: Region, fault: dict[str, Any]) -> None:
+    name = f"once {fault}"
+    region.faults.add("core.create_vcn", **fault)
+    assert door("vcn", **_vcn(region, name))["changed"]
+    assert _living(region, name) == 1
+    assert not door("vcn", **_vcn(region, name))["changed"]
+
+
+def test_a_create_whose_run_was_killed_is_found_by_its_token_while_lists_do_not_show_it(
+    door: Door, region: Region
+) -> None:
+    """The answer to the create never reached the first run, and the list does not show the VCN to the second."""
+    region.faults.add("core.create_vcn", drop="after", times=None)
+    lost = door("vcn", fails=True, retry_timeout=0.1, **_vcn(region, "token"))
+    assert "create_vcn" in lost["msg"] and "no answer" in lost["msg"]
+    region.faults.clear()
+    region.faults.hidden = 3.0
+    assert door("vcn", **_vcn(region, "token"))["changed"]
+    region.faults.clear()
+    assert _living(region, "token") == 1
+
+
+def test_a_resource_that_is_not_shown_at_once_is_waited_for(door: Door, region: Region) -> None:
+    region.faults.hidden = 1.0
+    made = door("vcn", **_vcn(region, "hidden"))
+    assert made["vcn"]["lifecycle_state"] == "AVAILABLE"
+    region.faults.clear()
+    assert _living(region, "hidden") == 1
+
+
+@pytest.mark.parametrize("fault", [{"drop": "after"}, {"drop": "before"}, {"status": 500}], ids=str)
+def test_rules_are_read_again_before_they_are_sent_again(door: Door, region: Region, fault: dict[str, Any]) -> None:
+    vcn = door("vcn", **_vcn(region, f"rules {fault}"))["vcn"]["id"]
+    rule = {"direction": "INGRESS", "protocol": "all", "source": "192.0.2.0/24", "source_type": "CIDR_BLOCK"}
+    group = {
+        "compartment_id": region.compartment_id,
+        "vcn_id": vcn,
+        "display_name": "group",
+        "security_rules": [rule, {**rule, "source": "198.51.100.0/24"}],
+    }
+    region.faults.add("core.add_network_security_group_security_rules", **fault)
+    made = door("network_security_group", **group)["network_security_group"]
+    rules = region.client(oci.core.VirtualNetworkClient).list_network_security_group_security_rules(made["id"]).data
+    assert sorted(r.source for r in rules) == ["192.0.2.0/24", "198.51.100.0/24"], "each rule once"
+
+
+def test_a_stale_write_is_planned_anew(door: Door, region: Region) -> None:
+    options = _vcn(region, "stale", freeform_tags={"a": "1"})
+    door("vcn", **options)
+    region.faults.add("core.update_vcn", status=412)
+    changed = door("vcn", **{**options, "freeform_tags": {"a": "2"}})
+    assert changed["changed"] and changed["vcn"]["freeform_tags"] == {"a": "2"}
+    assert region.count("core.update_vcn") >= 2
+
+
+def test_an_error_says_what_where_why_and_the_request(door: Door, region: Region) -> None:
+    region.faults.add("core.create_vcn", status=400, code="LimitExceeded", message="No more VCNs", times=None)
+    told = door("vcn", fails=True, **_vcn(region, "refused"))["msg"]
+    for part in ("create_vcn", "400", "LimitExceeded", "No more VCNs", "request "):
+        assert part in told
+
+
+def test_nobody_there_is_told_soon(door: Door, region: Region) -> None:
+    told = door("vcn", fails=True, endpoints={"default": "http://127.0.0.1:9"}, **_vcn(region, "nobody"))["msg"]
+    assert "127.0.0.1:9" in told and "refused" in told
+
+
+def test_sign_in_by_environment_and_by_session_token(
+    door: Door, region: Region, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCI_CONFIG_FILE", str(region.config_file))
+    monkeypatch.setenv("OCI_ENDPOINT", region.endpoint)
+    assert door("vcn", config_file=None, endpoints=None, **_vcn(region, "environment"))["changed"]
+
+    async def operator() -> Principal:
+        found: Principal = region.inner.services["identity"].user_principal(region.config["user"])  # type: ignore[attr-defined]
+        return found
+
+    session = region.session(region.run(operator()), tmp_path)
+    assert not door("vcn", config_file=str(session), auth_type="security_token", **_vcn(region, "environment"))[
+        "changed"
+    ]
+    (tmp_path / "session_token").write_text("not a token")
+    told = door("vcn", fails=True, config_file=str(session), auth_type="security_token", **_vcn(region, "environment"))
+    assert "401" in told["msg"]
+
+
+def test_a_wrong_key_is_a_401_with_what_to_check(door: Door, region: Region, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    text = region.config_file.read_text()
+    lines = [
+        ("fingerprint=" + ":".join(["00"] * 16)) if row.startswith("fingerprint") else row for row in text.splitlines()
+    ]
+    config.write_text("\n".join(lines) + "\n")
+    told = door("vcn", fails=True, config_file=str(config), **_vcn(region, "wrong"))["msg"]
+    assert "401" in told and "fingerprint" in told
+
+
+def test_a_missing_configuration_is_told_by_its_path(door: Door, region: Region, tmp_path: Path) -> None:
+    told = door("vcn", fails=True, config_file=str(tmp_path / "none"), **_vcn(region, "none"))["msg"]
+    assert str(tmp_path / "none") in told and "config_file" in told
