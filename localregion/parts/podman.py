@@ -722,7 +722,8 @@ class PodmanService:
     def prepare(self) -> None:
         """Write the configuration and the marker that `Podman.open` reads."""
         folder = self.containers / "etc"
-        for path in (folder, self.containers / "tmp", self.containers / "storage" / "libpod", self.containers / "networks"):
+        for name in ("etc", "tmp", "storage/libpod", "networks"):
+            path = self.containers / name
             path.mkdir(parents=True, exist_ok=True)
         self.containers.chmod(0o700)
         self.runtime.mkdir(mode=0o700, exist_ok=True)

@@ -32,7 +32,7 @@ class Ground:
     def __init__(self, door: Door, region: Region) -> None:
         self.door, self.region = door, region
         self.compartment_id = region.compartment_id
-        common = {"compartment_id": self.compartment_id}
+        common: Options = {"compartment_id": self.compartment_id}
         self.vcn_id = door("vcn", **common, display_name="ground", cidr_blocks=["10.0.0.0/16"], dns_label="ground")[
             "vcn"
         ]["id"]
