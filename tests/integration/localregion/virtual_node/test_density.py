@@ -8,8 +8,9 @@ import os
 import time
 from pathlib import Path
 
-import harness
 import pytest
+
+from tests.integration.localregion.virtual_node import harness
 
 pytestmark = [pytest.mark.programs, pytest.mark.root, pytest.mark.timeout(600)]
 PODS = 1000

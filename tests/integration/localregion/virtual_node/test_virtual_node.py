@@ -9,14 +9,15 @@ import json
 import signal
 import ssl
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from harness import IMAGE, NODES, PASSWORD, PRIVATE, PUBLIC, USER, Json, Lab
 
 from localregion.virtual_node.config import Taint
+from tests.integration.localregion.virtual_node.harness import IMAGE, NODES, PASSWORD, PRIVATE, PUBLIC, USER, Json, Lab
 
 pytestmark = [pytest.mark.programs, pytest.mark.root, pytest.mark.timeout(300)]
 
@@ -389,7 +390,8 @@ def test_deletion(lab: Lab) -> None:
         lambda: not [c for c in lab.containers() if c[3].get("okestack.pod-uid") in uids], 3, "containers removed"
     )
     for uid in uids:
-        lab.until(lambda uid=uid: not (lab.folder / "pool" / "pods" / uid).exists(), 3, "folder removed")
+        folder = lab.folder / "pool" / "pods" / uid
+        lab.until(partial(_gone, folder), 3, "folder removed")
         assert not [v for v in lab.region.vnics.values() if v["key"].endswith(uid)]
 
 
@@ -569,6 +571,10 @@ def test_the_region_stops_and_comes_back(lab: Lab) -> None:
     for name in ("back", "job"):
         lab.delete(name)
         lab.gone(name)
+
+
+def _gone(path: Path) -> bool:
+    return not path.exists()
 
 
 def test_a_node_leaves(lab: Lab) -> None:
