@@ -386,9 +386,11 @@ def test_deletion(lab: Lab) -> None:
     assert lab.pod("deaf") is not None
     lab.delete("deaf", gracePeriodSeconds=0)
     lab.gone("deaf", 2)
-    lab.until(
-        lambda: not [c for c in lab.containers() if c[3].get("okestack.pod-uid") in uids], 3, "containers removed"
-    )
+
+    def no_container() -> bool:
+        return not any(c[3].get("okestack.pod-uid") in uids for c in lab.containers())
+
+    lab.until(no_container, 3, "containers removed")
     for uid in uids:
         folder = lab.folder / "pool" / "pods" / uid
         lab.until(partial(_gone, folder), 3, "folder removed")
