@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
         found = module_loader.find_plugin_with_context(self._task.action, collection_list=self._task.collections)
         name = (found.resolved_fqcn or self._task.action).rpartition(".")[2]
         if self._task.async_val or (
-            self._play_context.connection not in ("local", "ansible.builtin.local") and not _is_local(self._connection)
+            self._play_context.connection not in ("local", "ansible.builtin.local") and not _on_controller(self._connection)
         ):
             return {
                 **result,
@@ -83,7 +83,7 @@ class ActionModule(ActionBase):
         return variables
 
 
-def _is_local(connection: Any) -> bool:
+def _on_controller(connection: Any) -> bool:
     return getattr(connection, "transport", "") == "local"
 
 
