@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.site import Region, Run, Site
 
 POINTS = (
-    "subnet api: creating",
+    "vcn okestack: creating",
     "mysql_db_system okestack: creating",
     "oke_cluster okestack: CREATING 1s",
     "TASK [okestack.oci.external_secrets : Keep the operator, from its own chart",
