@@ -39,9 +39,8 @@ class ActionModule(ActionBase):
         del tmp
         found = module_loader.find_plugin_with_context(self._task.action, collection_list=self._task.collections)
         name = (found.resolved_fqcn or self._task.action).rpartition(".")[2]
-        if self._task.async_val or (
-            self._play_context.connection not in ("local", "ansible.builtin.local") and not _on_controller(self._connection)
-        ):
+        elsewhere = getattr(self._connection, "transport", "") != "local"
+        if self._task.async_val or elsewhere:
             return {
                 **result,
                 **self._execute_module(
@@ -81,10 +80,6 @@ class ActionModule(ActionBase):
                 templated = self._templar.template(dict(entry))
                 variables.update({str(k): str(v) for k, v in templated.items()})
         return variables
-
-
-def _on_controller(connection: Any) -> bool:
-    return getattr(connection, "transport", "") == "local"
 
 
 def _die_with_parent() -> None:
