@@ -124,9 +124,7 @@ class Engine:
                     made = self._create(plan.create, replaces=observed["id"] if observed else "")
                     target = made
                 else:
-                    if observed is None:
-                        raise AssertionError("observed is not None")
-                    target = observed["id"]
+                    target = str((observed or {})["id"])
                 done = self._carry_out(plan, target, observed if plan.create is None else None)
                 if plan.kind == "revive":
                     continue  # what else differs is planned on what is there again
