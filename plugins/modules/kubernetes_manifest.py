@@ -144,8 +144,8 @@ options:
     description:
       - Whether to wait until the objects are ready, or gone.
       - Deployments, StatefulSets, DaemonSets, Jobs, Pods, Services (their address), Ingresses (the same), claims,
-        definitions and
-        namespaces are known; O(wait_conditions) tells of other kinds.
+        definitions, namespaces, and the stores and secrets of External Secrets are known; O(wait_conditions) tells of
+        other kinds.
       - A Job that failed ends the wait at once. A time-out tells what the pods wait for and their last warnings.
     type: bool
     default: true

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .client import Client, Resource
+from .client import FIELD_MANAGER, Client, Resource
 from .errors import ApiError, KubeError
 from .pool import side_by_side
 
@@ -180,6 +181,33 @@ def namespace(live: Object) -> Status:
     return Status(phase == "Active", phase)
 
 
+LOOK_UP_GRACE = 15.0
+"""Seconds in which the operator looks a changed ExternalSecret up; it does not where only managers changed."""
+
+
+def _age(timestamp: str) -> float:
+    """Seconds since a time of the server's."""
+    try:
+        then = datetime.datetime.fromisoformat(timestamp)
+    except ValueError:
+        return 0.0
+    return time.time() - then.timestamp()
+
+
+def external_secret(live: Object) -> Status:
+    """Ready, and looked up in its store since it was last written by us (both to the second)."""
+    status = condition("Ready")(live)
+    written = [
+        str(row.get("time") or "")
+        for row in (live.get("metadata") or {}).get("managedFields") or ()
+        if row.get("manager") == FIELD_MANAGER and row.get("operation") == "Apply"
+    ]
+    refreshed = str((live.get("status") or {}).get("refreshTime") or "")
+    if status.ready and written and refreshed < max(written) and _age(max(written)) < LOOK_UP_GRACE:
+        return Status(False, "not looked up since it was changed")
+    return status
+
+
 # By API group and kind: a Service of another group is something else.
 PREDICATES: Mapping[tuple[str, str], Predicate] = {
     ("apps", "Deployment"): deployment,
@@ -193,6 +221,8 @@ PREDICATES: Mapping[tuple[str, str], Predicate] = {
     ("networking.k8s.io", "Ingress"): ingress,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): definition,
     ("apiregistration.k8s.io", "APIService"): condition("Available"),
+    ("external-secrets.io", "SecretStore"): condition("Ready"),
+    ("external-secrets.io", "ExternalSecret"): external_secret,
 }
 
 

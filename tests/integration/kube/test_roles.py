@@ -38,6 +38,7 @@ FACTS: dict[str, Any] = {
         "id": "ocid1.vault.oc1..v",
         "compartment_id": "ocid1.compartment.oc1..c",
         "secret_names": {"mysql-app": "local-mysql-app", "mysql-admin": "local-mysql-admin"},
+        "secret_versions": {"local-mysql-app": 3, "local-mysql-admin": 1},
     },
     "mysql": {"ip_address": "10.0.2.5", "port": 3306, "admin_username": "admin"},
     "network": {
@@ -159,6 +160,22 @@ def test_operator_and_stores(client: Client) -> None:
     again = Applier(client, options, lambda line: None).present(items)
     assert {change.action for change in again} == {"none"}
     assert len(definitions) > 10 and time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(("facts", "marks"), [(FACTS, ["3", "1,3"]), (PLANNED, ["", ","])])
+def test_a_new_version_in_the_vault_changes_the_external_secret(facts: dict[str, Any], marks: list[str]) -> None:
+    items = objects("external_secrets", "stores.yml.j2", **facts)
+    found = [item.manifest["metadata"]["annotations"] for item in items if item.key.kind == "ExternalSecret"]
+    assert [row["okestack.oci/versions"] for row in found] == marks
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5, "5s"), (60, "1m0s"), (90, "1m30s"), (3600, "1h0m0s"), (7325, "2h2m5s")]
+)
+def test_interval_in_the_form_that_the_operator_writes(seconds: int, text: str) -> None:
+    items = objects("external_secrets", "stores.yml.j2", **FACTS, external_secrets_refresh_seconds=seconds)
+    found = {item.manifest["spec"]["refreshInterval"] for item in items if item.key.kind == "ExternalSecret"}
+    assert found == {text}
 
 
 def test_statements_name_workload_and_secret() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -107,6 +108,34 @@ def test_predicates(api_version: str, kind: str, state: dict[str, Any], meaning:
     status = predicate(state)
     assert (status.ready, status.failed) == (meaning == "ready", meaning == "failed")
     assert text in status.text
+
+
+@pytest.mark.parametrize(
+    ("written", "refreshed", "ready", "meaning"),
+    [
+        (5, 5, "True", True),
+        (5, 4, "True", True),
+        (5, 6, "True", False),
+        (5, None, "True", False),
+        (5, 4, "False", False),
+        (60, 90, "True", True),
+    ],
+    ids=["same second", "since", "before", "never", "failed", "long ago: only managers changed"],
+)
+def test_external_secret_is_looked_up_since_it_was_written(
+    written: int, refreshed: int | None, ready: str, meaning: bool
+) -> None:
+    def ago(seconds: int | None) -> str | None:
+        form = "%Y-%m-%dT%H:%M:%SZ"
+        return None if seconds is None else time.strftime(form, time.gmtime(time.time() - seconds))
+
+    state = live(refreshTime=ago(refreshed), conditions=row("Ready", ready))
+    state["metadata"]["managedFields"] = [
+        {"manager": "okestack", "operation": "Apply", "time": ago(written)},
+        {"manager": "external-secrets", "operation": "Update", "time": ago(0)},
+    ]
+    predicate = predicate_for("external-secrets.io/v1", "ExternalSecret")
+    assert predicate is not None and predicate(state).ready is meaning
 
 
 def test_kinds_of_other_groups_are_not_taken_for_known_ones() -> None:
