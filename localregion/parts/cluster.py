@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -239,7 +240,7 @@ class ControlPlane:
     async def _program(self, name: str, report: Report) -> Path:
         """The program's path; says what is being built while it is not there."""
         waiting = asyncio.ensure_future(self._programs.path(name))
-        told = ""
+        told, said = "", 0.0
         try:
             while True:
                 done, _ = await asyncio.wait({waiting}, timeout=1.0)
@@ -248,9 +249,9 @@ class ControlPlane:
                 progress = self._programs.progress()
                 # One line for each program, and one every half minute.
                 key = progress.rsplit(",", 1)[0]
-                if progress and key != told:
+                if progress and (key != told or time.monotonic() - said >= 30):
                     report(f"waiting for {name}: {progress}")
-                    told = key
+                    told, said = key, time.monotonic()
         finally:
             waiting.cancel()
 
