@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.site import ROOT, Region, Site
+from tests import programs
+from tests.e2e.site import Region, Site
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,15 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def _programs() -> None:
-    """The Go programs: built by now, or built here."""
-    subprocess.run(
-        [sys.executable, "-m", "localregion", "programs", "build"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
-    )
-
-
-@pytest.fixture(scope="session")
-def region(_programs: None) -> Iterator[Region]:
+def region() -> Iterator[Region]:
+    programs.folder()
     made = Region("e2e", "127.78.0.0/16", Path(tempfile.mkdtemp(prefix="okestack-e2e-")))
     yield made
     made.remove()

@@ -11,6 +11,7 @@ from pathlib import Path
 import oci
 import pytest
 
+from tests import programs
 from tests.e2e.site import Region, Run, Site
 
 POINTS = (
@@ -23,7 +24,8 @@ POINTS = (
 
 
 @pytest.fixture
-def fresh(_programs: None) -> Iterator[Region]:
+def fresh() -> Iterator[Region]:
+    programs.folder()
     made = Region("kill", "127.81.0.0/16", Path(tempfile.mkdtemp(prefix="okestack-kill-")))
     yield made
     made.remove()

@@ -18,13 +18,21 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Cl
 from ansible_collections.okestack.oci.plugins.module_utils.kube.config import read_kubeconfig
 from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import KubeError
 
-from tests.integration.kube.control_plane import ADDRESS, TOKEN, free_port, program
+from tests.integration.kube.control_plane import ADDRESS, TOKEN, free_port
+from tests.programs import program
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that talks to the API server needs the programs, and so comes last."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and "kubeconfig" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.programs)
 
 
 @pytest.fixture(scope="session")
 def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A kubeconfig of an administrator of a running API server."""
-    programs = {name: program(name) for name in ("etcd", "kube-apiserver")}
+    programs = {name: str(program(name)) for name in ("etcd", "kube-apiserver")}
     folder = tmp_path_factory.mktemp("control-plane")
     client_port, peer_port, port = free_port(), free_port(), free_port()
     key = folder / "sa.key"

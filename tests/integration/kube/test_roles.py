@@ -26,7 +26,8 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube.lint import lint
 from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import Item, items_of, parse_documents
 from ansible_collections.okestack.oci.plugins.module_utils.model import placeholder
 
-from tests.integration.kube.control_plane import ADDRESS, free_port, program
+from tests.integration.kube.control_plane import ADDRESS, free_port
+from tests.programs import program
 
 ROLES = Path(__file__).parents[3] / "roles"
 FACTS: dict[str, Any] = {
@@ -140,7 +141,9 @@ def test_operator_and_stores(client: Client) -> None:
         pytest.skip("the External Secrets chart is not in the cache yet (localregion programs build)")
     variables = {**FACTS, **FULL}
     values = template("external_secrets", "external_secrets_fitted_values", **variables)
-    operator = render(Chart(str(archives[-1]), "external-secrets", "external-secrets", values=values), program("helm"))
+    operator = render(
+        Chart(str(archives[-1]), "external-secrets", "external-secrets", values=values), str(program("helm"))
+    )
     assert lint([item.manifest for item in operator]) == []
     assert [item.key.name for item in operator if item.key.kind == "Deployment"] == ["external-secrets"]
     definitions = [item for item in operator if item.key.kind == "CustomResourceDefinition"]
@@ -195,7 +198,7 @@ def test_statements_name_workload_and_secret() -> None:
 
 def test_traefik_routes_with_the_rights_it_is_given(client: Client, tmp_path: Path) -> None:
     """No pods run here: the route is there when its answer is a 503, not a 404."""
-    traefik = program("traefik")
+    traefik = str(program("traefik"))
     items = objects("app_ingress", "service.yml.j2", "controller.yml.j2", "app.yml.j2", **FACTS)
     Applier(client, Options(wait=False, create_namespaces=True), lambda line: None).present(items)
     address = "10.9.9.9"

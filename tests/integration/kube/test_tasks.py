@@ -21,7 +21,8 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube.tasks import TAS
 from ansible_collections.okestack.oci.plugins.module_utils.model import placeholder
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task
 
-from tests.integration.kube.control_plane import ADDRESS, free_port, program
+from tests.integration.kube.control_plane import ADDRESS, free_port
+from tests.programs import program
 
 NAMED = {task.name: task for task in TASKS}
 UNKNOWN_CLUSTER = placeholder("oke_cluster", "c", "id")
@@ -144,7 +145,7 @@ def test_pods_are_made_anew_when_a_secret_changes(kube: dict[str, Any], client: 
 
 
 def test_chart_with_values_and_patches(kube: dict[str, Any], space: str, tmp_path: Path) -> None:
-    helm = program("helm")
+    helm = str(program("helm"))
     chart = tmp_path / "chart"
     (chart / "templates").mkdir(parents=True)
     (chart / "crds").mkdir()

@@ -25,6 +25,7 @@ import yaml
 
 from localregion import settings as names
 from localregion.parts.cluster import MANAGERS_GROUP
+from tests import programs
 
 pytestmark = [
     pytest.mark.root,
@@ -264,8 +265,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    # Built by now, or built here.
-    subprocess.run([sys.executable, "-m", "localregion", "programs", "build"], cwd=REPOSITORY, check=True)
+    programs.folder()
     made = Site(tmp_path_factory.mktemp("c") / "s")
     made.start()
     try:

@@ -15,6 +15,7 @@ import pytest
 
 from localregion.fabric import Fabric, FabricError, namespaces
 from localregion.parts.process import Process, ProcessError, run
+from tests import programs
 
 pytestmark = [
     pytest.mark.root,
@@ -266,7 +267,7 @@ asyncio.run(main())
     netns, child = done.stdout.split()
 
     async def after() -> None:
-        for _ in range(100):
+        for _ in range(1000):
             if not alive(child):
                 break
             await asyncio.sleep(0.02)
@@ -282,9 +283,7 @@ asyncio.run(main())
 
 @pytest.mark.programs
 def test_names_are_resolved(tmp_path: Path) -> None:
-    program = next((Path(place) for place in _coredns_places() if place and Path(place).exists()), None)
-    if program is None:
-        pytest.skip("CoreDNS is not built: `localregion programs build`")
+    program = programs.program("coredns")
 
     async def coredns() -> Path:
         return program
@@ -307,11 +306,6 @@ def test_names_are_resolved(tmp_path: Path) -> None:
             assert await query(made, one, "db.mysql.site.oraclevcn.com") is None
 
     asyncio.run(body())
-
-
-def _coredns_places() -> list[str]:
-    cache = os.environ.get("OKESTACK_CACHE") or str(Path("~/.cache/okestack").expanduser())
-    return [os.environ.get("OKESTACK_COREDNS", ""), f"{cache}/programs/current/coredns"]
 
 
 async def query(made: Fabric, netns: str, name: str) -> list[str] | None:
