@@ -20,6 +20,7 @@ On the host nothing changes but files in /run/netns and sockets of the daemon; s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import ipaddress
 import logging
@@ -178,7 +179,7 @@ class Fabric:
         namespaces.kill_processes(names)
         for name in names:
             namespaces.remove(name)
-        if namespaces.FOLDER.is_dir() and not namespaces.FOLDER.is_mount() and not any(namespaces.FOLDER.iterdir()):
+        with contextlib.suppress(OSError):  # it holds others' namespaces, or ip(8) has mounted it on itself
             namespaces.FOLDER.rmdir()
 
     async def _ip(self, *lines: str, netns: str | None = None, force: bool = False) -> None:

@@ -281,6 +281,27 @@ asyncio.run(main())
     assert snapshot() == before
 
 
+def test_the_namespaces_folder_of_others_is_left_alone(tmp_path: Path) -> None:
+    """ip(8) mounts the folder on itself when it adds a namespace: then it is busy, and no reason to fail."""
+    before = snapshot()
+    before_had_folder = namespaces.FOLDER.is_dir()
+    namespaces.FOLDER.mkdir(exist_ok=True)
+    subprocess.run(["mount", "--bind", str(namespaces.FOLDER), str(namespaces.FOLDER)], check=True)
+    try:
+
+        async def body() -> None:
+            async with fabric(tmp_path) as made:
+                await made.attach("vnic-1", SUBNET, CIDR, "10.9.1.10")
+
+        asyncio.run(body())
+        assert namespaces.FOLDER.is_dir()
+    finally:
+        subprocess.run(["umount", str(namespaces.FOLDER)], check=True)
+        if not before_had_folder:
+            namespaces.FOLDER.rmdir()
+    assert snapshot() == before
+
+
 @pytest.mark.programs
 def test_names_are_resolved(tmp_path: Path) -> None:
     program = programs.program("coredns")
