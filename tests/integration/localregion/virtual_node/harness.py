@@ -153,8 +153,11 @@ class Region:
     def again(self) -> None:
         """Make all VNICs anew, as a region does that was stopped."""
         for name, vnic in self.vnics.items():
+            number = int(name.rpartition("-")[2])
+            # By name: a namespace lets its links go only some time after its last process is gone.
+            ip("link", "del", f"v{number}")
             sh("ip", "netns", "del", name)
-            self._join(name, int(name.rpartition("-")[2]), vnic["privateIp"])
+            self._join(name, number, vnic["privateIp"])
 
     def _join(self, name: str, number: int, address: str) -> None:
         sh("ip", "netns", "add", name)
