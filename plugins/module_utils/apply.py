@@ -9,7 +9,7 @@ import importlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as _field
 from typing import Any
 
@@ -23,18 +23,30 @@ from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
     to_model,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    Action,
     Call,
     Change,
     Document,
     ResourceType,
     camel,
+    canonical,
     is_unknown,
     placeholder,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, plan_absent, plan_present
+from ansible_collections.okestack.oci.plugins.module_utils.plan import (
+    Plan,
+    PlanError,
+    extensible,
+    plan_absent,
+    plan_present,
+)
 
 HEARTBEAT = 30.0
 """Seconds between lines about a wait in which nothing changes."""
+
+
+Address = tuple[str, ...]
+"""The values that name one resource to the service's operations, mostly its id alone."""
 
 
 class ResourceError(Exception):
@@ -85,6 +97,7 @@ class Engine:
         self.clock = clock
         self.label = type_.label({**wish.fields, "id": wish.id})
         self._request_id: str | None = None
+        self._woken: tuple[str, str] | None = None  # the states before and after an action that had to come first
 
     # -- the whole ------------------------------------------------------------------------------------------------
 
@@ -92,7 +105,13 @@ class Engine:
         """Observe, plan, apply, wait. With ``check`` nothing is written and the outcome is what would be."""
         started = self.clock()
         self._validate()
-        plan, resource = self._absent(check) if self.wish.state == "absent" else self._present(check)
+        if self.wish.state == "absent":
+            plan, resource = self._absent(check)
+        else:
+            plan, resource = self._present(check)
+            action = self.type.actions.get(self.wish.state)
+            if action and resource is not None:
+                plan, resource = self._acted(action, plan, resource, check)
         return Outcome(plan, resource, round(self.clock() - started, 1))
 
     def _validate(self) -> None:
@@ -102,13 +121,15 @@ class Engine:
 
     def _present(self, check: bool) -> tuple[Plan, Document | None]:
         first: Plan | None = None
-        made: str | None = None
+        made: Address | None = None
         for _attempt in range(5):
             observed = self.find()
             if observed is not None:
                 self._refuse_failed(observed)
                 if self.wish.wait and not check and not self.type.states.settled(observed):
-                    observed = self.wait(observed["id"])
+                    observed = self.wait(self._address(observed))
+                if not check:
+                    observed = self._wake(observed)
             plan = self._plan(observed)
             first = plan if first is None or (first.kind == "none" and plan.changes) else first
             if check:
@@ -116,15 +137,15 @@ class Engine:
             if not plan.changes:
                 return first, self._usable(observed) if self.wish.wait else observed
             if made and plan.create is not None and plan.kind == "create":
-                raise ResourceError(f"{self.label}: was made as {made} but cannot be seen; run again")
+                raise ResourceError(f"{self.label}: was made as {told(made)} but cannot be seen; run again")
             try:
                 if plan.create is not None:
                     if plan.kind == "replace" and observed is not None:
                         self._delete(observed)
-                    made = self._create(plan.create, replaces=observed["id"] if observed else "")
+                    made = self._create(plan.create, replaces=told(self._address(observed)) if observed else "")
                     target = made
                 else:
-                    target = str((observed or {})["id"])
+                    target = self._address(observed or {})
                 done = self._carry_out(plan, target, observed if plan.create is None else None)
                 if plan.kind == "revive":
                     continue  # what else differs is planned on what is there again
@@ -132,6 +153,38 @@ class Engine:
             except (Stale, Uncertain) as error:
                 self.session.report(f"{self.label}: {error.code or 'no clear answer'}; reading it again")
         raise ResourceError(f"{self.label}: it keeps changing while it is being changed; who else writes it?")
+
+    def _acted(self, action: Action, plan: Plan, resource: Document, check: bool) -> tuple[Plan, Document]:
+        """The plan and the resource after an action, which is done where the resource is not in its state yet."""
+        field, state = self.type.states.field, self.type.states.of(resource)
+        if state == action.state and not action.always:
+            return (plan, resource) if self._woken is None else (_with_state(plan, field, *self._woken), resource)
+        after = f"{action.state} ({self.wish.state})" if state == action.state else action.state
+        acted = _with_state(plan, field, state, after)
+        return acted, {**resource, field: action.state} if check else self._act(action, resource)
+
+    def _act(self, action: Action, resource: Document) -> Document:
+        """Does an action and waits for its state. Raises ResourceError where it ends in another."""
+        options = {f: self.wish.extra[o] for o, f in action.options.items() if self.wish.extra.get(o) is not None}
+        address = self._address(resource)
+        self._write(Call(action.operation, options if action.options else None, repeatable=False), address, None)
+        if not self.wish.wait:
+            return self._seen(address)
+        resource = self.wait(address)
+        if self.type.states.of(resource) != action.state:
+            raise ResourceError(
+                f"{self.label} ({told(address)}): is {self.type.states.of(resource)} after {action.operation}, "
+                f"not {action.state}. {self._requests_of(address)}".rstrip()
+            )
+        return resource
+
+    def _wake(self, observed: Document) -> Document:
+        """Starts what rests and is to run before it is changed: much of it cannot change while it rests."""
+        action, state = self.type.actions.get(self.wish.state), self.type.states.of(observed)
+        if action is None or state not in self.type.states.resting or action.state not in self.type.states.ready:
+            return observed
+        self._woken = (state, action.state)
+        return self._act(action, observed)
 
     def _absent(self, check: bool) -> tuple[Plan, Document | None]:
         observed = self.find()
@@ -151,9 +204,33 @@ class Engine:
                 raise ResourceError(
                     f"{self.label}: there is none yet, and to make it these options are needed: {', '.join(missing)}"
                 )
-        return plan_present(
-            self.type, wish.fields, observed, purge_tags=wish.purge_tags, allow_replace=wish.allow_replace
-        )
+        problems = self._unknown_to_the_region(observed or {})
+        try:
+            plan = plan_present(
+                self.type, wish.fields, observed, purge_tags=wish.purge_tags, allow_replace=wish.allow_replace
+            )
+        except PlanError as error:
+            problems.insert(0, str(error))
+        if problems:
+            raise ResourceError("\n".join(problems))
+        return plan
+
+    def _unknown_to_the_region(self, observed: Document) -> list[str]:
+        """Values that a write would set and the region does not have, told with those it has."""
+        problems: list[str] = []
+        for path, field, value in extensible(self.type.all_fields, self.wish.fields, observed):
+            try:
+                known = field.among(self.session, {**observed, **self.wish.fields}) if field.among else None
+            except CloudError as error:
+                if error.status not in (401, 403, 404):
+                    raise
+                known = None  # who may not list them may still use them: the service decides
+            if known is None or any(canonical(field, value) == canonical(field, k) for k in known):
+                continue
+            problems.append(
+                f"{self.label}: {path}: this region has no {value!r}, it has {', '.join(known) or 'none'}"
+            )
+        return problems
 
     # -- looking --------------------------------------------------------------------------------------------------
 
@@ -179,15 +256,18 @@ class Engine:
         if self._first_look is not None:
             look, self._first_look = self._first_look, None
             return look()
+        place = self._place()
+        if any(is_unknown(v) for v in (*place, wish.id)):
+            return None
         if wish.id:
-            if is_unknown(wish.id):
-                return None
-            document = self.get(wish.id)
-            if document is None and wish.state == "present":
+            document = self.get((*place, wish.id))
+            if document is None and wish.state != "absent":
                 raise ResourceError(
                     f"{self.type.name} {wish.id}: there is none with this id, or the policies do not show it"
                 )
             return document
+        if "id" not in self.type.address:
+            return self.get(place)
         narrow = {n: wish.fields.get(n) for n in (*self.type.scope, self.type.parent) if n}
         endpoint = wish.extra.get(self.type.endpoint_option) if self.type.endpoint_option else None
         if any(is_unknown(v) for v in (*narrow.values(), endpoint)):
@@ -199,21 +279,31 @@ class Engine:
         found = the_one(self.type, self.label, self.named(narrow, name), removing=wish.state == "absent")
         if found is None or self.type.list_complete:
             return self._completed(found) if found else None
-        return self.get(found["id"])
+        return self.get(self._address(found))
+
+    def _place(self) -> Address:
+        """What the resource lives in, from the options. Raises ResourceError where one is not given."""
+        lacking = [n for n in self.type.place if not self.wish.fields.get(n)]
+        if lacking:
+            raise ResourceError(f"{self.type.name}: to find it give {' and '.join(lacking)}")
+        return tuple(str(self.wish.fields[n]) for n in self.type.place)
+
+    def _address(self, document: Document) -> Address:
+        return tuple(str(document["id"]) if n == "id" else str(self.wish.fields[n]) for n in self.type.address)
 
     def named(self, narrow: Mapping[str, Any], name: str | None) -> list[Document]:
         """The resources of a scope, those of a name where one is given."""
         arguments = dict(narrow)
         if name and self.type.name_filter:
             arguments[self.type.name_filter] = name
-        rows = self.session.pages(self.client, self.type.list_operation, **arguments)
+        rows = self.session.pages(self.client, self.type.list_operation, *self._place(), **arguments)
         documents = [to_document(r) for r in rows]
         return [d for d in documents if name is None or d.get(self.type.name_field) == name]
 
-    def get(self, id_: str) -> Document | None:
-        """One resource by id, whole; None where it is gone or not shown."""
+    def get(self, address: Address) -> Document | None:
+        """One resource by its address, whole; None where it is gone or not shown."""
         try:
-            response = self.session.call(self.client, self.type.get_operation, id_)
+            response = self.session.call(self.client, self.type.get_operation, *address)
         except CloudError as error:
             if error.status == 404:
                 return None
@@ -222,6 +312,8 @@ class Engine:
         if self.type.states.of(document) in self.type.states.gone:
             return None
         document["_etag"] = response.headers.get("etag")
+        for name, value in zip(self.type.address, address, strict=True):
+            document.setdefault(name, value)
         return self._completed(document)
 
     def _completed(self, document: Document) -> Document:
@@ -230,15 +322,15 @@ class Engine:
     def _refuse_failed(self, document: Document) -> None:
         if self.type.states.of(document) in self.type.states.failed and not self.wish.allow_replace:
             raise ResourceError(
-                f"{self.label} ({document['id']}) is {self.type.states.of(document)}: "
+                f"{self.label} ({told(self._address(document))}) is {self.type.states.of(document)}: "
                 f"{document.get('lifecycle_details') or 'the service gives no reason'}. "
                 "Remove it (state: absent), or set allow_replace: true to have it made anew"
             )
 
     # -- writing --------------------------------------------------------------------------------------------------
 
-    def _create(self, body: Document, replaces: str = "") -> str:
-        """Makes it and returns its id.
+    def _create(self, body: Document, replaces: str = "") -> Address:
+        """Makes it and returns its address.
 
         The retry token is a hash of identity, body and a counter, the same in the next run: a run that was killed
         after its create finds, by sending it again, the resource it made. The counter moves on when the service
@@ -246,18 +338,23 @@ class Engine:
         """
         token_body = {k: v for k, v in body.items() if not self.type.field(k).secret}
         arguments = self.type.encode(self.session, dict(body)) if self.type.encode else body
-        model = self.type.create_model or camel(self.type.create_operation) + "Details"
-        details = to_model(self.type.package, model, arguments)
+        details = to_model(self.type.package, self.type.create_details, arguments)
+        place = self._place()
+        # What its body does not tell apart, its place does.
+        where = [p for n, p in zip(self.type.place, place, strict=True) if n not in body]
         self.session.report(f"{self.label}: creating")
         for counter in range(20):
             text = json.dumps(
-                [self.type.name, self.session.tenancy, token_body, replaces, counter], sort_keys=True, default=str
+                [self.type.name, self.session.tenancy, *where, token_body, replaces, counter],
+                sort_keys=True,
+                default=str,
             )
             token = hashlib.sha256(text.encode()).hexdigest()
             try:
                 response = self.session.call(
                     self.writer,
                     self.type.create_operation,
+                    *(p for n, p in zip(self.type.place, place, strict=True) if not self.type.field(n).on_create),
                     **{f"{self.type.create_operation}_details": details, "opc_retry_token": token},
                 )
             except CloudError as error:
@@ -265,17 +362,17 @@ class Engine:
                     continue
                 raise
             self._remember(response)
-            id_ = self._id_of(response)
-            if not self._dead(response, id_):
-                return id_
+            address = (*place, self._id_of(response)) if "id" in self.type.address else place
+            if not self._dead(response, address):
+                return address
         raise ResourceError(f"{self.label}: the service answers each create with a resource that is gone")
 
-    def _dead(self, response: Any, id_: str) -> bool:
+    def _dead(self, response: Any, address: Address) -> bool:
         """Whether a create was answered with a resource of an earlier run that is no more."""
         if response.data is not None:
             return not self.type.states.living(to_document(response.data))
         request = self._work_request(response.headers["opc-work-request-id"])
-        return request.status in ("SUCCEEDED", "FAILED", "CANCELED") and self.get(id_) is None
+        return request.status in ("SUCCEEDED", "FAILED", "CANCELED") and self.get(address) is None
 
     def _id_of(self, response: Any) -> str:
         if response.data is not None and getattr(response.data, "id", None):
@@ -296,13 +393,13 @@ class Engine:
             self._sleep(0.2)
         raise ResourceError(f"{self.label}: work request {request_id} names no resource after 60s")
 
-    def _carry_out(self, plan: Plan, id_: str, observed: Document | None) -> Document:
+    def _carry_out(self, plan: Plan, address: Address, observed: Document | None) -> Document:
         """The writes after a create, or those of an update; each on a resource that rests."""
         document = observed
         if plan.create is not None:
             if not self.wish.wait and not plan.calls:
-                return self._seen(id_)
-            document = self.wait(id_)
+                return self._seen(address)
+            document = self.wait(address)
         touched = False
         for call in plan.calls:
             etag = None
@@ -310,21 +407,21 @@ class Engine:
                 # The etag is that of the resource the plan was made from; after a write of ours it is read anew.
                 etag = (document or {}).get("_etag")
                 if touched or not etag:
-                    fresh = self.get(id_)
+                    fresh = self.get(address)
                     if fresh is None:
-                        raise ResourceError(f"{self.label} ({id_}): it is gone")
+                        raise ResourceError(f"{self.label} ({told(address)}): it is gone")
                     if not touched and observed is not None and _differs(self.type, self.wish.fields, observed, fresh):
                         raise Stale("changed since it was listed", status=412, code="NoEtagMatch")
                     etag = fresh.get("_etag")
-            self._write(call, id_, etag)
+            self._write(call, address, etag)
             touched = True
             if self.wish.wait or call is not plan.calls[-1]:
-                document = self.wait(id_)
+                document = self.wait(address)
         if touched or document is None:
-            document = self._seen(id_)
+            document = self._seen(address)
         return (self._usable(document) or document) if self.wish.wait else document
 
-    def _write(self, call: Call, id_: str, etag: str | None) -> None:
+    def _write(self, call: Call, address: Address, etag: str | None) -> None:
         kwargs: dict[str, Any] = dict(call.arguments)
         if call.body is not None:
             model = call.model or camel(call.operation) + "Details"
@@ -333,11 +430,11 @@ class Engine:
             kwargs["if_match"] = etag
         what = ", ".join(call.body) if call.body else ""
         self.session.report(f"{self.label}: {call.operation} {what}".rstrip())
-        response = self.session.call(self.writer, call.operation, id_, repeatable=call.repeatable, **kwargs)
+        response = self.session.call(self.writer, call.operation, *address, repeatable=call.repeatable, **kwargs)
         self._remember(response)
 
     def _delete(self, observed: Document) -> None:
-        id_ = observed["id"]
+        address = self._address(observed)
         kwargs: dict[str, Any] = {}
         if self.type.deletion.days:
             days = self.wish.deletion_days or self.type.deletion.days[1]
@@ -351,32 +448,32 @@ class Engine:
                 kwargs[argument] = self.wish.extra[option]
         self.session.report(f"{self.label}: {self.type.delete_operation}")
         try:
-            self._remember(self.session.call(self.writer, self.type.delete_operation, id_, **kwargs))
+            self._remember(self.session.call(self.writer, self.type.delete_operation, *address, **kwargs))
         except CloudError as error:
             if error.status != 404:
                 raise
             return
         if self.wish.wait:
-            self.wait(id_, gone=True)
+            self.wait(address, gone=True)
 
-    def _seen(self, id_: str) -> Document:
+    def _seen(self, address: Address) -> Document:
         """The resource after a write; a service may not show it at once."""
         until = self.clock() + 60
         pause = 0.1
         while True:
-            document = self.get(id_)
+            document = self.get(address)
             if document is not None:
                 return document
             if self.clock() > until:
                 raise ResourceError(
-                    f"{self.label} ({id_}): the service made it but does not show it after 60s; run again"
+                    f"{self.label} ({told(address)}): the service made it but does not show it after 60s; run again"
                 )
             self._sleep(pause)
             pause = min(pause * 2, 5.0)
 
     # -- waiting --------------------------------------------------------------------------------------------------
 
-    def wait(self, id_: str, *, gone: bool = False) -> Document:
+    def wait(self, address: Address, *, gone: bool = False) -> Document:
         """Until the resource rests (or is gone): first look soon, later ones further apart.
 
         Says each change of state and a heartbeat. Raises ResourceError in a failed state or when time is up, naming
@@ -386,13 +483,13 @@ class Engine:
         pause, said, spoken, unseen = 0.2, "", started, started
         text = ""
         while True:
-            document = self.get(id_)
+            document = self.get(address)
             now = self.clock()
             if document is None:
                 if gone:
                     return {}
                 if now - unseen > 60:
-                    raise ResourceError(f"{self.label} ({id_}): not there (404) for 60s")
+                    raise ResourceError(f"{self.label} ({told(address)}): not there (404) for 60s")
                 state = "not shown yet"
             else:
                 unseen = now
@@ -403,19 +500,19 @@ class Engine:
                     return document
                 if state in self.type.states.failed:
                     raise ResourceError(
-                        f"{self.label} ({id_}) is {state} after {duration(now - started)}: "
-                        f"{document.get('lifecycle_details') or ''} {self._requests_of(id_)}".rstrip()
+                        f"{self.label} ({told(address)}) is {state} after {duration(now - started)}: "
+                        f"{document.get('lifecycle_details') or ''} {self._requests_of(address)}".rstrip()
                     )
                 if pause > 1.5:  # a long wait: what is the service doing?
-                    text = self._activity(id_) or text
+                    text = self._activity(address) or text
             line = f"{state} {text}".strip()
             if line != said or now - spoken >= HEARTBEAT:
                 self.session.report(f"{self.label}: {state} {duration(now - started)}{' - ' + text if text else ''}")
                 said, spoken = line, now
             if now - started > self.wish.wait_timeout:
                 raise ResourceError(
-                    f"{self.label} ({id_}) is still {state} after {duration(now - started)} (wait_timeout). "
-                    f"{self._requests_of(id_)} "
+                    f"{self.label} ({told(address)}) is still {state} after {duration(now - started)} (wait_timeout). "
+                    f"{self._requests_of(address)} "
                     "It goes on by itself: run again to wait further, or raise wait_timeout"
                 )
             self._sleep(min(pause, self.wish.wait_interval))
@@ -432,11 +529,11 @@ class Engine:
                 said = reason
             if self.clock() - started > self.wish.wait_timeout:
                 raise ResourceError(
-                    f"{self.label} ({document['id']}): {reason} after {duration(self.clock() - started)} (wait_timeout)"
+                    f"{self.label} ({told(self._address(document))}): {reason} after {duration(self.clock() - started)} (wait_timeout)"
                 )
             self._sleep(min(pause, self.wish.wait_interval))
             pause *= 2
-            document = self._seen(document["id"])
+            document = self._seen(self._address(document))
         return document
 
     def _sleep(self, seconds: float) -> None:
@@ -453,7 +550,7 @@ class Engine:
     def _remember(self, response: Any) -> None:
         self._request_id = response.headers.get("opc-work-request-id") or self._request_id
 
-    def _latest_request(self, resource_id: str) -> Any:
+    def _latest_request(self, address: Address) -> Any:
         """The work request of this run's last write, else the newest the service lists for the resource, else None."""
         compartment = self.wish.fields.get("compartment_id")
         if not self.type.work_requests:
@@ -464,14 +561,14 @@ class Engine:
             if not compartment or self.type.package != "container_engine":
                 return None  # only that service lists them by resource
             client = self.session.client(self.type.work_requests)
-            rows = self.session.pages(client, "list_work_requests", compartment, resource_id=resource_id)
+            rows = self.session.pages(client, "list_work_requests", compartment, resource_id=address[-1])
         except CloudError:
             return None
         return max(rows, key=lambda r: str(r.time_accepted), default=None)
 
-    def _activity(self, resource_id: str) -> str:
+    def _activity(self, address: Address) -> str:
         """What the newest work request last logged; empty where there is nothing to say."""
-        request = self._latest_request(resource_id)
+        request = self._latest_request(address)
         if request is None or request.status not in ("ACCEPTED", "IN_PROGRESS"):
             return ""
         logs = self._rows_of(request, "list_work_request_logs")
@@ -485,8 +582,8 @@ class Engine:
         except CloudError:
             return []
 
-    def _requests_of(self, resource_id: str) -> str:
-        request = self._latest_request(resource_id)
+    def _requests_of(self, address: Address) -> str:
+        request = self._latest_request(address)
         return self._work_request_text(request.id) if request is not None else ""
 
     def _work_request_text(self, id_: str) -> str:
@@ -542,6 +639,12 @@ def _shape_of(models: Any, model: str, unknown: Callable[[str], str], path: str,
     return shape
 
 
+def _with_state(plan: Plan, field: str, before: str, after: str) -> Plan:
+    """A plan that also brings a resource from one life-cycle state into another."""
+    kind = plan.kind if plan.changes else "update"
+    return replace(plan, kind=kind, before={**plan.before, field: before}, after={**plan.after, field: after})
+
+
 def _secrets(type_: ResourceType) -> frozenset[str]:
     return frozenset(f.name for f in type_.all_fields if f.secret)
 
@@ -562,6 +665,11 @@ def the_one(type_: ResourceType, label: str, documents: Iterable[Document], remo
         ids = ", ".join(d["id"] for d in matches)
         raise ResourceError(f"{label}: {len(matches)} have this name: {ids}. Give the id of the one that is meant")
     return matches[0] if matches else None
+
+
+def told(address: Address) -> str:
+    """An address as people read it."""
+    return "/".join(address)
 
 
 def duration(seconds: float) -> str:

@@ -14,12 +14,12 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as _field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 try:
     import oci
@@ -31,6 +31,8 @@ try:
 except ImportError:  # ansible-test imports modules where the SDK is not installed
     oci = None
     OCI_IMPORT_ERROR = traceback.format_exc()
+
+T = TypeVar("T")
 
 CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
     "auth_type": {"type": "str", "choices": ["api_key", "security_token"]},
@@ -152,6 +154,7 @@ class Session:
         self._config: dict[str, Any] | None = None
         self._signer: Any = None
         self._home_region: str | None = None
+        self._memory: dict[Hashable, Any] = {}
 
     # -- who and where --------------------------------------------------------------------------------------------
 
@@ -201,6 +204,13 @@ class Session:
                 if row.is_home_region:
                     self._home_region = row.region_name
         return self._home_region or self.region
+
+    def remembered(self, key: Hashable, ask: Callable[[], T]) -> T:
+        """What ``ask`` gives, asked once in the session's life: what a region offers does not change meanwhile."""
+        if key not in self._memory:
+            self._memory[key] = ask()
+        made: T = self._memory[key]
+        return made
 
     # -- calls ----------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as _field
 from enum import Enum
@@ -87,6 +87,12 @@ class Call:
 Steps = Callable[[Any, Any, Document], list[Call]]
 """(value before, value wanted, the resource as observed) -> writes, in order."""
 
+Refusal = Callable[[Any, Any], "str | None"]
+"""(value before, value wanted) -> why the service never takes that change; None: it does."""
+
+Among = Callable[[Any, Document], "Collection[str] | None"]
+"""(session, what is declared over what is there) -> the values the region has; None: they cannot be told yet."""
+
 
 @dataclass(frozen=True)
 class Field:
@@ -118,6 +124,8 @@ class Field:
     create_default: Any = UNSET  # sent with a create where the option is not given, since the service wants it
     alone: bool = False  # the service refuses it together with other fields in one update
     read: str | None = None  # the name under which get shows it, where that differs
+    refusal: Refusal | None = None
+    among: Among | None = None  # an enum the service extends: asked only where a write is planned that sets the field
 
 
 @dataclass(frozen=True)
@@ -130,6 +138,7 @@ class States:
     going: tuple[str, ...] = ("TERMINATING",)
     scheduled: tuple[str, ...] = ()  # its deletion is set for later and can be cancelled
     resting: tuple[str, ...] = ()  # stable, changeable, though not in use (a stopped DB system)
+    busy: tuple[str, ...] = ()  # pass by themselves
     field: str = "lifecycle_state"
 
     def of(self, document: Mapping[str, Any]) -> str:
@@ -153,6 +162,22 @@ class Deletion:
     cancel: str | None = None  # the operation that takes a set date back
     days: tuple[int, int] | None = None  # how far ahead the date may be
     options: Mapping[str, str] = _field(default_factory=dict)  # option -> the operation's argument
+    # (the resource as observed) -> why the service would not remove it, and what to do; None: it would
+    protected: Callable[[Document], str | None] | None = None
+
+
+@dataclass(frozen=True)
+class Action:
+    """A value of the option ``state`` beside present and absent: an operation on the resource once it is as declared.
+
+    It is done where the resource is not in ``state`` (a life-cycle state), or ``always``. ``options``: option of the
+    module -> field of the operation's details.
+    """
+
+    operation: str
+    state: str
+    always: bool = False
+    options: Mapping[str, str] = _field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,18 +195,24 @@ class ResourceType:
     title: str = ""
     name_field: str = "display_name"
     parent: str | None = None  # field that narrows the search (vcn_id)
+    # Fields whose values, in this order, address the resource in get, update and delete. All but the id are given to
+    # create and list as well; where the id is not among them, they are the identity, and get finds it.
+    address: tuple[str, ...] = ("id",)
     scope: tuple[str, ...] = ("compartment_id",)
     noun: str | None = None  # the SDK's own noun, where it differs (`db_system` for mysql_db_system)
     plural: str | None = None
     name_filter: str | None = "display_name"  # the list operation's argument that filters by name; None: it has none
     list_complete: bool = True  # a list shows whole resources, not summaries
     model: str | None = None
+    create: str | None = None  # the operation, where it is not create_<noun>
     create_model: str | None = None
     update_model: str | None = None
     states: States = States()
     deletion: Deletion = Deletion()
-    move: bool = True
-    tags: bool = True
+    actions: Mapping[str, Action] = _field(default_factory=dict)  # value of `state` -> what it does
+    # What the service cannot do with it (move, tags, rename, replace, twins, failed, revive, list) -> why.
+    lacks: Mapping[str, str] = _field(default_factory=dict)
+    moves_by: tuple[str, str] | None = None  # (operation, field of its details), where not change_<noun>_compartment
     home_region: bool = False
     work_requests: str | None = None  # client with get_work_request, list_work_request_errors, list_work_request_logs
     endpoint_option: str | None = None  # option that holds the endpoint of the service (a vault's)
@@ -207,7 +238,17 @@ class ResourceType:
 
     @property
     def create_operation(self) -> str:
-        return f"create_{self.sdk_noun}"
+        return self.create or f"create_{self.sdk_noun}"
+
+    @property
+    def create_details(self) -> str:
+        """The name of the create operation's details model."""
+        return self.create_model or camel(self.create_operation) + "Details"
+
+    @property
+    def update_details(self) -> str:
+        """The name of the update operation's details model."""
+        return self.update_model or camel(self.update_operation) + "Details"
 
     @property
     def get_operation(self) -> str:
@@ -226,8 +267,14 @@ class ResourceType:
         return self.deletion.operation or f"delete_{self.sdk_noun}"
 
     @property
-    def move_operation(self) -> str:
-        return f"change_{self.sdk_noun}_compartment"
+    def move(self) -> tuple[str, str]:
+        """The operation that moves it to another compartment, and the field of its details that names that one."""
+        return self.moves_by or (f"change_{self.sdk_noun}_compartment", "compartment_id")
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The part of the address that is known before the resource is: what it lives in."""
+        return tuple(f for f in self.address if f != "id")
 
     @property
     def package(self) -> str:
@@ -246,14 +293,14 @@ class ResourceType:
             head.append(
                 Field(
                     "compartment_id",
-                    change=Change.MOVE if self.move else Change.REPLACE,
+                    change=Change.REPLACE if "move" in self.lacks else Change.MOVE,
                     required=True,
                     reference="compartment",
                 )
             )
         if self.name_field not in own:
             head.append(Field(self.name_field, required=True))
-        return (*head, *self.fields, *(TAGS if self.tags else ()))
+        return (*head, *self.fields, *(() if "tags" in self.lacks else TAGS))
 
     def field(self, name: str) -> Field:
         """The field of that name; KeyError where there is none."""

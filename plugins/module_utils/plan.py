@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from dataclasses import field as _field
 from typing import Any
 
@@ -103,9 +103,11 @@ def plan_present(
     if observed is None:
         return _plan_create(type_, desired)
     if type_.states.of(observed) in type_.states.failed:
+        _refuse_protected(type_, observed)
         made = _plan_create(type_, desired)
         state = type_.states.field
         return Plan("replace", made.create, made.calls, {state: observed.get(state)}, {state: type_.states.ready[0]})
+    label = f"{type_.label({**observed, **desired})} ({observed.get('id')})"
     revive = type_.states.of(observed) in type_.states.scheduled
     changed: list[tuple[Field, Any, Any]] = []
     for field in type_.all_fields:
@@ -118,16 +120,19 @@ def plan_present(
                 changed.append((field, old, new))
     if not changed and not revive:
         return Plan()
+    problems = [f"{label}: {row}" for f, old, new in changed for row in _refused(f, f.name, old, new)]
     fixed = [row for f, old, new in changed for row in _fixed(f, f.name, old, new)]
     if fixed and not allow_replace:
-        raise PlanError(
-            f"{type_.label({**observed, **desired})} ({observed.get('id')}): the service cannot change "
-            f"{'; '.join(fixed)}. "
+        problems.append(
+            f"{label}: the service cannot change {'; '.join(fixed)}. "
             "Set allow_replace: true to delete it and make it anew, or declare the value that is there."
         )
+    if problems:
+        raise PlanError("\n".join(problems))
     before = {f.name: shown(f, old, new)[0] for f, old, new in changed}
     after = {f.name: shown(f, old, new)[1] for f, old, new in changed}
     if fixed:
+        _refuse_protected(type_, observed)
         made = _plan_create(type_, {**_carried(type_, observed), **desired})
         return Plan("replace", made.create, made.calls, before, after)
     if revive and type_.deletion.cancel:
@@ -144,10 +149,17 @@ def _doubled(field: Field, there: Any) -> bool:
 
 
 def plan_absent(type_: ResourceType, observed: Document | None) -> Plan:
-    """What removes a resource: nothing where it is gone or its deletion is set."""
+    """What removes a resource: nothing where it is gone or its deletion is set. Raises PlanError where the service
+    would refuse it."""
     if observed is None or type_.states.of(observed) in type_.states.scheduled:
         return Plan()
+    _refuse_protected(type_, observed)
     return Plan("delete", before={f: observed.get(f) for f in ("id", type_.name_field) if f in observed})
+
+
+def _refuse_protected(type_: ResourceType, observed: Document) -> None:
+    if type_.deletion.protected and (reason := type_.deletion.protected(observed)):
+        raise PlanError(f"{type_.label(observed)} ({observed.get('id')}): {reason}")
 
 
 def _plan_create(type_: ResourceType, desired: Document) -> Plan:
@@ -162,7 +174,7 @@ def _plan_create(type_: ResourceType, desired: Document) -> Plan:
         value = merged(field, desired[field.name], None)
         if field.on_create:
             body[field.name] = value
-        elif value not in ([], None):
+        elif value not in ([], None) and field.name not in type_.address:
             later.append((field, None, value))
         after[field.name] = shown(field, None, value)[1]
     return Plan("create", body, tuple(_calls(type_, later, {})), {}, after)
@@ -186,7 +198,8 @@ def _calls(type_: ResourceType, changed: Sequence[tuple[Field, Any, Any]], obser
     update: Document = {}
     for field, old, new in changed:
         if field.change is Change.MOVE:
-            calls.append(Call(type_.move_operation, {field.name: new}))  # those of the network take no if-match
+            operation, target = type_.move
+            calls.append(Call(operation, {target: new}))  # those of the network take no if-match
         elif field.change is Change.STEPS:
             if field.steps is None:
                 raise PlanError(f"{type_.name}.{field.name} declares no steps")
@@ -220,6 +233,43 @@ def _fixed(field: Field, path: str, old: Any, new: Any) -> list[str]:
             for row in _fixed(f, f"{path}.{f.name}", there.get(f.name), new[f.name])
         ]
     return []
+
+
+def _refused(field: Field, path: str, old: Any, new: Any) -> list[str]:
+    """The changes, told as text, which the service never takes."""
+    if field.refusal and (reason := field.refusal(old, new)):
+        return [f"{path}: {old!r} -> {new!r}: {reason}"]
+    if field.type == "dict" and isinstance(new, Mapping):
+        there = old if isinstance(old, Mapping) else {}
+        return [
+            row
+            for f in field.fields
+            if f.name in new and not same(f, there.get(f.name), new[f.name])
+            for row in _refused(f, f"{path}.{f.name}", there.get(f.name), new[f.name])
+        ]
+    return []
+
+
+def extensible(
+    fields: Sequence[Field], desired: Mapping[str, Any], observed: Mapping[str, Any], path: str = ""
+) -> Iterator[tuple[str, Field, Any]]:
+    """(path, field, value) of what a write would set of the fields whose values the region extends."""
+    for field in fields:
+        new, old = desired.get(field.name), observed.get(field.read or field.name)
+        where = f"{path}{field.name}"
+        if new is None or same(field, old, new):
+            continue
+        if field.among and isinstance(new, list):
+            item_field = replace(field, type=field.elements or "str", elements=None)
+            yield from ((f"{where}[{i}]", item_field, v) for i, v in enumerate(new) if not is_unknown(v))
+        elif field.among:
+            if not is_unknown(new):
+                yield where, field, new
+        elif field.fields and isinstance(new, list):
+            for index, item in enumerate(new):
+                yield from extensible(field.fields, item, {}, f"{where}[{index}].")
+        elif field.fields and isinstance(new, Mapping):
+            yield from extensible(field.fields, new, old if isinstance(old, Mapping) else {}, f"{where}.")
 
 
 def _changeable(field: Field, value: Any) -> Any:

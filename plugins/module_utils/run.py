@@ -113,11 +113,14 @@ class ResourceTask:
 
     def argument_spec(self) -> dict[str, dict[str, Any]]:
         spec = dict(COMMON_OPTIONS)
+        spec["state"] = {**spec["state"], "choices": ["present", "absent", *self.type.actions]}
+        if "id" not in self.type.address:
+            del spec["id"]
         for field in self.type.all_fields:
             spec[field.name] = option_of(field)
         for name, option in self.type.extra_options.items():
             spec[name] = dict(option)
-        if self.type.tags:
+        if "tags" not in self.type.lacks:
             spec["purge_tags"] = {"type": "bool", "default": False}
         if self.type.deletion.days:
             spec["deletion_days"] = {"type": "int"}

@@ -251,7 +251,7 @@ def test_names_follow_from_the_type() -> None:
         "mysql_db_system", "mysql.DbSystemClient", fields=(), noun="db_system", plural="db_systems", model="Odd"
     )
     assert (plain.list_operation, plain.create_operation) == ("list_policies", "create_policy")
-    assert (plain.move_operation, plain.package, plain.read_model) == (
+    assert (plain.move[0], plain.package, plain.read_model) == (
         "change_policy_compartment",
         "identity",
         "Policy",
@@ -261,7 +261,7 @@ def test_names_follow_from_the_type() -> None:
 
 def test_identity_and_tags_are_fields_of_every_type() -> None:
     moved = ResourceType("a", "x.Y", fields=(Field("size"),))
-    fixed = ResourceType("a", "x.Y", fields=(Field("compartment_id", required=False),), move=False, tags=False)
+    fixed = ResourceType("a", "x.Y", fields=(Field("compartment_id", required=False),), lacks={"move": "-", "tags": "-"})
     assert [f.name for f in moved.all_fields] == [
         "compartment_id",
         "display_name",

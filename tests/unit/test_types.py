@@ -198,8 +198,8 @@ def test_operations_are_the_sdks(type_: ResourceType) -> None:
     for operation in filter(None, (type_.get_operation, type_.delete_operation, type_.deletion.cancel)):
         first = list(inspect.signature(getattr(client(type_), operation)).parameters)[1]
         assert first.endswith("_id"), f"{operation}: the engine gives the id as its first argument"
-    has_move = hasattr(client(type_), type_.move_operation)
-    assert has_move == type_.move, "whether it can be moved to another compartment"
+    has_move = hasattr(client(type_), type_.move[0])
+    assert has_move == ("move" not in type_.lacks), "whether it can be moved to another compartment"
 
 
 STEPS: list[tuple[str, str, Any, Any]] = [
@@ -228,7 +228,7 @@ def test_writes_take_what_the_engine_gives_them(type_: ResourceType) -> None:
     """The id first, then the details, and if-match where a write is guarded; a body of the model it names."""
     fields = {f.name: f for f in type_.all_fields}
     calls = [Call(type_.update_operation, {}, guarded=True)]
-    if type_.move:
+    if "move" not in type_.lacks:
         calls += plan_present(type_, {"compartment_id": "b"}, {"id": "x", "compartment_id": "a"}).calls
     for name, field, before, after in STEPS:
         if name == type_.name:

@@ -13,7 +13,7 @@ POLICY = ResourceType(
     name_field="name",
     name_filter="name",
     home_region=True,
-    move=False,
+    lacks={"move": "there is no ChangePolicyCompartment", "rename": "UpdatePolicyDetails has no name"},
     states=States(ready=("ACTIVE", "INACTIVE"), gone=("DELETED",), going=("DELETING",)),
     fields=(
         Field("name", change=Change.REPLACE, required=True),

@@ -39,7 +39,7 @@ OKE_CLUSTER = ResourceType(
     name_field="name",
     name_filter="name",
     list_complete=False,
-    move=False,
+    lacks={"move": "there is no ChangeClusterCompartment"},
     states=_STATES,
     wait_timeout=3600,
     fields=(
@@ -133,7 +133,7 @@ VIRTUAL_NODE_POOL = ResourceType(
     parent="cluster_id",
     name_filter="name",
     list_complete=False,
-    move=False,
+    lacks={"move": "it goes with its cluster"},
     states=replace(_STATES, resting=("NEEDS_ATTENTION",)),
     usable=_nodes_active,
     wait_timeout=2400,

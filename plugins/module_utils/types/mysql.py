@@ -32,7 +32,7 @@ MYSQL_DB_SYSTEM = ResourceType(
     client="mysql.DbSystemClient",
     work_requests="mysql.WorkRequestsClient",
     list_complete=False,
-    move=False,
+    lacks={"move": "there is no ChangeDbSystemCompartment"},
     states=States(ready=("ACTIVE",), resting=("INACTIVE",), failed=("FAILED",), gone=("DELETED",), going=("DELETING",)),
     encode=_with_password,
     wait_timeout=3600,
