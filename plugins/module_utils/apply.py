@@ -227,9 +227,7 @@ class Engine:
                 known = None  # who may not list them may still use them: the service decides
             if known is None or any(canonical(field, value) == canonical(field, k) for k in known):
                 continue
-            problems.append(
-                f"{self.label}: {path}: this region has no {value!r}, it has {', '.join(known) or 'none'}"
-            )
+            problems.append(f"{self.label}: {path}: this region has no {value!r}, it has {', '.join(known) or 'none'}")
         return problems
 
     # -- looking --------------------------------------------------------------------------------------------------
