@@ -1,13 +1,317 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tasks that only read."""
+"""Tasks that only read: resources of one type (``<type>_info``), of any type (``resource_info``), services."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
-from ansible_collections.okestack.oci.plugins.module_utils.model import Document
+from ansible_collections.okestack.oci.plugins.module_utils import registry
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, ResourceError, Wish, public
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Session, to_document
+from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    Document,
+    ResourceType,
+    States,
+    holds_unknown,
+    plural,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task
+
+WORKERS = 10
+"""Calls side by side."""
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def side_by_side(work: Callable[[A], B], items: Iterable[A]) -> list[B]:
+    """``work`` on each item, in the order of the items. The first error is raised and the rest is not begun."""
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        return list(pool.map(work, items))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+# --- looking up --------------------------------------------------------------------------------------------------
+
+
+class Reader:
+    """Reads resources of one type. ``known`` holds what is given of them: compartment, parent, place, endpoint."""
+
+    def __init__(self, session: Session, type_: ResourceType, known: Mapping[str, Any]) -> None:
+        self.session, self.type = session, type_
+        self.known = {k: v for k, v in known.items() if v is not None}
+        # What a type adds to a resource it does only for fields that are asked for; what is secret is not.
+        asked = {f.name: None for f in type_.all_fields if not f.secret}
+        extra = {n: self.known.get(n) for n in type_.extra_options}
+        self._engine = Engine(session, type_, Wish(fields={**asked, **self.known}, extra=extra))
+
+    def get(self, document: Mapping[str, Any]) -> Document | None:
+        """One, whole, by the address that a document and what is known give; None where it is gone or hidden."""
+        values = {**self.known, **document}
+        return self._engine.get(tuple(str(values[n]) for n in self.type.address))
+
+    def rows(self, name: str | None = None) -> list[Document]:
+        """As the service lists them, of one name where it filters by name."""
+        if not listed(self.type):
+            found = self.get({})
+            return [found] if found else []
+        arguments = {n: self.known[n] for n in narrowed_by(self.type) if n in self.known}
+        if name and self.type.name_filter:
+            arguments[self.type.name_filter] = name
+        place = [self.known[n] for n in placed_in(self.type)]
+        rows = self.session.pages(self._engine.client, self.type.list_operation, *place, **arguments)
+        at = {n: self.known[n] for n in placed_in(self.type)}
+        return [{**at, **to_document(row)} for row in rows]
+
+    def whole(self, documents: Sequence[Document]) -> list[Document]:
+        """The documents of a list with all that get and the type add, side by side; without what went meanwhile."""
+        if not self.type.list_complete:
+            return [d for d in side_by_side(self.get, documents) if d]
+        complete = self.type.complete
+        if complete is None:
+            return list(documents)
+        return side_by_side(lambda d: complete(self.session, d, self._engine.wish.fields), documents)
+
+
+def placed_in(type_: ResourceType) -> tuple[str, ...]:
+    """The fields that name what resources of a type are listed by, beside the compartment (a log's group)."""
+    return tuple(n for n in type_.place if n != type_.name_field)
+
+
+def narrowed_by(type_: ResourceType) -> tuple[str, ...]:
+    """The list operation's further arguments: the compartment and the parent."""
+    return tuple(n for n in (*type_.scope, type_.parent) if n and n not in type_.place)
+
+
+def listed(type_: ResourceType) -> bool:
+    """Whether there can be several in one place; else the place is the whole address."""
+    return "id" in type_.address or type_.name_field in type_.address
+
+
+def grows(type_: ResourceType) -> bool:
+    """Whether one resource shows more than a list of them."""
+    return listed(type_) and (not type_.list_complete or type_.complete is not None)
+
+
+def matching(
+    type_: ResourceType,
+    documents: Iterable[Document],
+    *,
+    name: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    states: Sequence[str] | None = None,
+) -> list[Document]:
+    """Those of a name, with all the tags, in one of the states; without states all that are not gone."""
+    wanted = {str(k): str(v) for k, v in (tags or {}).items()}
+    return [
+        d
+        for d in documents
+        if (name is None or d.get(type_.name_field) == name)
+        and wanted.items() <= (d.get("freeform_tags") or {}).items()
+        and (type_.states.of(d) in states if states else type_.states.of(d) not in type_.states.gone)
+    ]
+
+
+# --- <type>_info -------------------------------------------------------------------------------------------------
+
+
+class InfoTask:
+    """Looks up the resources of a type. The result's key is the plural of the type's name."""
+
+    def __init__(self, type_: ResourceType) -> None:
+        self.type = type_
+        self.name = f"{type_.name}_info"
+        self.result = plural(type_.name)
+
+    @property
+    def constraints(self) -> Mapping[str, Any]:
+        """A compartment, unless the id says which."""
+        if self.type.place or "compartment_id" not in self.type.scope:
+            return {}
+        return {"required_one_of": [("compartment_id", "id")]}
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]:
+        type_ = self.type
+        spec: dict[str, dict[str, Any]] = {n: {"type": "str", "required": True} for n in placed_in(type_)}
+        if type_.endpoint_option:
+            spec[type_.endpoint_option] = {"type": "str", "required": True}
+        for name in narrowed_by(type_):
+            spec[name] = {"type": "str"}
+        if not listed(type_):
+            return spec
+        if "id" in type_.address:
+            spec["id"] = {"type": "str"}
+        spec[type_.name_field] = {"type": "str"}
+        if "tags" not in type_.lacks:
+            spec["freeform_tags"] = {"type": "dict"}
+        spec["lifecycle_states"] = {"type": "list", "elements": "str"}
+        if grows(type_):
+            spec["details"] = {"type": "bool", "default": True}
+        for name, option in spec.items():
+            if any(word in name for word in ("secret", "key")):
+                option["no_log"] = False
+        return spec
+
+    def execute(self, params: Document, context: Context) -> Document:
+        hidden = {f.name for f in self.type.all_fields if f.secret}
+        found = [public(d) or {} for d in self._find(params, context.session)]
+        return {"changed": False, self.result: [{k: v for k, v in d.items() if k not in hidden} for d in found]}
+
+    def _find(self, params: Document, session: Session) -> list[Document]:
+        type_, name = self.type, params.get(self.type.name_field)
+        if holds_unknown(params):
+            return []  # what it belongs to is itself only planned
+        known = (*placed_in(type_), *narrowed_by(type_), type_.endpoint_option)
+        reader = Reader(session, type_, {n: params.get(n) for n in known if n})
+        wanted: Document = {"tags": params.get("freeform_tags"), "states": params.get("lifecycle_states")}
+        if params.get("id"):
+            found = reader.get({"id": params["id"]})
+            return matching(type_, [found] if found else [], name=name, **wanted)
+        rows = matching(type_, reader.rows(name), name=name, **wanted)
+        return reader.whole(rows) if params.get("details") else rows
+
+
+# --- resource_info -----------------------------------------------------------------------------------------------
+
+# Load balancers are made by Services of Kubernetes: they are looked up, not kept.
+LOAD_BALANCER = ResourceType(
+    name="load_balancer",
+    client="load_balancer.LoadBalancerClient",
+    fields=(),
+    states=States(ready=("ACTIVE",), failed=("FAILED",), gone=("DELETED",), going=("DELETING",)),
+)
+
+
+def known_types() -> dict[str, ResourceType]:
+    """All types that can be looked up, by name."""
+    return {**registry.types(), LOAD_BALANCER.name: LOAD_BALANCER}
+
+
+def survey(
+    session: Session,
+    names: Iterable[str],
+    compartment_id: str,
+    refused: Callable[[str, CloudError], None] | None = None,
+) -> list[tuple[ResourceType, Document]]:
+    """The resources of some types in a compartment, as their lists show them; lists are read side by side.
+
+    What is listed by what it lives in (logs, keys) is looked for in those that are in the compartment. ``refused`` is
+    told of types that may not be listed; without it the error is raised.
+    """
+    types = known_types()
+    wanted = list(dict.fromkeys(names))
+    holders = {n: _holder(types, types[n]) for n in types}
+    needed = list(wanted)
+    for name in needed:  # grows while it is walked
+        holder = holders[name]
+        if holder and holder[1] not in needed:
+            needed.append(holder[1])
+    found: dict[str, list[Document]] = {}
+
+    def look(job: tuple[str, Document]) -> list[Document]:
+        name, known = job
+        try:
+            return Reader(session, types[name], {"compartment_id": compartment_id, **known}).rows()
+        except CloudError as error:
+            if refused is None or error.status not in (401, 403, 404):
+                raise
+            refused(name, error)
+            return []
+
+    while left := [n for n in needed if n not in found]:
+        jobs: list[tuple[str, Document]] = []
+        for name in left:
+            holder = holders[name]
+            if holder is None:
+                jobs.append((name, {}))
+            elif holder[1] in found:
+                option, owner, field = holder
+                jobs += [
+                    (name, {option: d[field]}) for d in found[owner] if types[owner].states.settled(d) and d.get(field)
+                ]
+            else:
+                continue
+            found[name] = []
+        for (name, _known), rows in zip(jobs, side_by_side(look, jobs), strict=True):
+            found[name] += rows
+    return [(types[n], d) for n in wanted for d in found[n]]
+
+
+def _holder(types: Mapping[str, ResourceType], type_: ResourceType) -> tuple[str, str, str] | None:
+    """(option, type, field) where a type is listed by a field of resources of another type, beside the compartment."""
+    for option in placed_in(type_):
+        return option, type_.field(option).reference or "", "id"
+    if type_.endpoint_option:
+        for other in types.values():
+            if type_.endpoint_option in other.computed or type_.endpoint_option in _model_fields(other):
+                return type_.endpoint_option, other.name, type_.endpoint_option
+    return None
+
+
+def _model_fields(type_: ResourceType) -> Iterable[str]:
+    import importlib
+
+    models = importlib.import_module(f"oci.{type_.package}.models")
+    fields: dict[str, str] = getattr(models, type_.read_model)().swagger_types
+    return fields
+
+
+class ResourceInfo:
+    """Resources of any type, by compartment and tags."""
+
+    name = "resource_info"
+    constraints: Mapping[str, Any] = {}
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]:
+        return {
+            "compartment_id": {"type": "str", "required": True},
+            "types": {"type": "list", "elements": "str"},
+            "freeform_tags": {"type": "dict"},
+            "lifecycle_states": {"type": "list", "elements": "str"},
+        }
+
+    def execute(self, params: Document, context: Context) -> Document:
+        names = params.get("types")
+        check_types(names or ())
+        if holds_unknown(params):
+            return {"changed": False, "resources": []}
+        found = survey(
+            context.session,
+            names or known_types(),
+            params["compartment_id"],
+            None if names else lambda name, error: context.warn(f"{name}: not listed: {error}"),
+        )
+        wanted: Document = {"tags": params.get("freeform_tags"), "states": params.get("lifecycle_states")}
+        rows = [line(type_, d) for type_, document in found for d in matching(type_, [document], **wanted)]
+        return {"changed": False, "resources": rows}
+
+
+def check_types(names: Iterable[str]) -> None:
+    """Raises ResourceError where a name is not that of a type."""
+    types = known_types()
+    wrong = [n for n in names if n not in types]
+    if wrong:
+        raise ResourceError(f"types: there is no {', '.join(wrong)}; there are {', '.join(sorted(types))}")
+
+
+def line(type_: ResourceType, document: Mapping[str, Any]) -> Document:
+    """What is told of a resource among those of other types."""
+    return {
+        "type": type_.name,
+        "id": document.get("id"),
+        "name": document.get(type_.name_field),
+        "lifecycle_state": type_.states.of(document),
+        **{n: document.get(n) for n in ("compartment_id", "time_created", "freeform_tags", "defined_tags")},
+        **{n: document.get(n) for n in placed_in(type_)},
+    }
+
+
+# --- services ----------------------------------------------------------------------------------------------------
 
 
 class NetworkServicesInfo:
@@ -28,4 +332,4 @@ class NetworkServicesInfo:
         return {"changed": False, "services": rows, "all_services": every}
 
 
-TASKS: tuple[Task, ...] = (NetworkServicesInfo(),)
+TASKS: tuple[Task, ...] = (NetworkServicesInfo(), ResourceInfo())

@@ -256,7 +256,7 @@ class ResourceType:
 
     @property
     def list_operation(self) -> str:
-        return f"list_{self.plural or _plural(self.sdk_noun)}"
+        return f"list_{self.plural or plural(self.sdk_noun)}"
 
     @property
     def update_operation(self) -> str:
@@ -325,7 +325,8 @@ def camel(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
-def _plural(noun: str) -> str:
+def plural(noun: str) -> str:
+    """``policy`` -> ``policies``, ``vcn`` -> ``vcns``."""
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return noun[:-1] + "ies"
     return noun + "s"

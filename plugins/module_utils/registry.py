@@ -6,14 +6,22 @@ from __future__ import annotations
 
 import gc
 import importlib
-from collections.abc import Iterator
 from types import ModuleType
 
 from ansible_collections.okestack.oci.plugins.module_utils.model import ResourceType
 from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTask, Task
+from ansible_collections.okestack.oci.plugins.module_utils.types import (
+    identity,
+    kubernetes_engine,
+    mysql,
+    network,
+    registry,
+    vault,
+)
 
 _UTILS = "ansible_collections.okestack.oci.plugins.module_utils"
-TYPE_ROOMS = ("network", "vault", "mysql", "kubernetes_engine", "identity", "registry")
+TYPE_ROOMS: tuple[ModuleType, ...] = (network, vault, mysql, kubernetes_engine, identity, registry)
+"""Imported by name, so that they come along where Ansible sends a module as a process of its own."""
 TASK_ROOMS = ("info", "types.virtual_network", "kube.tasks")
 """Rooms whose module-level ``TASKS`` lists tasks that keep no single resource."""
 
@@ -30,21 +38,22 @@ _SDK = (
 )
 
 
-def _rooms() -> Iterator[ModuleType]:
-    for room in TYPE_ROOMS:
-        yield importlib.import_module(f"{_UTILS}.types.{room}")
-
-
 def types() -> dict[str, ResourceType]:
     """All declared resource types by name."""
-    return {thing.name: thing for room in _rooms() for thing in vars(room).values() if isinstance(thing, ResourceType)}
+    return {
+        thing.name: thing for room in TYPE_ROOMS for thing in vars(room).values() if isinstance(thing, ResourceType)
+    }
 
 
 def task(name: str) -> Task | None:
     """The task behind a module's name; None where there is none."""
-    found = types().get(name)
-    if found is not None:
-        return ResourceTask(found)
+    declared = types()
+    if name in declared:
+        return ResourceTask(declared[name])
+    looked_up = name.removesuffix("_info")
+    if looked_up in declared:
+        info: Task = importlib.import_module(f"{_UTILS}.info").InfoTask(declared[looked_up])
+        return info
     for room in TASK_ROOMS:
         for candidate in importlib.import_module(f"{_UTILS}.{room}").TASKS:
             if candidate.name == name:
