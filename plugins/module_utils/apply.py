@@ -8,9 +8,11 @@ import hashlib
 import importlib
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as _field
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
@@ -67,6 +69,7 @@ class Wish:
     wait_timeout: float = 1200.0
     wait_interval: float = 10.0
     deletion_days: int | None = None
+    time_of_deletion: str | None = None  # a date, or a date and time, of ISO 8601
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,16 @@ class Engine:
             action = self.type.actions.get(self.wish.state)
             if action and resource is not None:
                 plan, resource = self._acted(action, plan, resource, check)
-        return Outcome(plan, resource, round(self.clock() - started, 1))
+        return Outcome(plan, self._shown(resource), round(self.clock() - started, 1))
+
+    def _shown(self, resource: Document | None) -> Document | None:
+        """A resource without the secrets that were read to compare them."""
+        hidden = _secrets(self.type)
+        return resource if resource is None else {k: v for k, v in resource.items() if k not in hidden}
 
     def _validate(self) -> None:
-        problems = [p for check in self.type.checks for p in check(self.wish.fields)]
+        given = {**self.wish.fields, **{n: v for n, v in self.wish.extra.items() if v is not None}}
+        problems = [p for check in self.type.checks for p in check(given)]
         if problems:
             raise ResourceError("\n".join(problems))
 
@@ -126,6 +135,7 @@ class Engine:
             observed = self.find()
             if observed is not None:
                 self._refuse_failed(observed)
+                self._refuse_action(observed)
                 if self.wish.wait and not check and not self.type.states.settled(observed):
                     observed = self.wait(self._address(observed))
                 if not check:
@@ -157,17 +167,27 @@ class Engine:
     def _acted(self, action: Action, plan: Plan, resource: Document, check: bool) -> tuple[Plan, Document]:
         """The plan and the resource after an action, which is done where the resource is not in its state yet."""
         field, state = self.type.states.field, self.type.states.of(resource)
-        if state == action.state and not action.always:
+        if state == action.state and (self._woken or not action.always):
             return (plan, resource) if self._woken is None else (_with_state(plan, field, *self._woken), resource)
+        if action.always and (plan.create is not None or not self._due(action, resource)):
+            return plan, resource
         after = f"{action.state} ({self.wish.state})" if state == action.state else action.state
         acted = _with_state(plan, field, state, after)
         return acted, {**resource, field: action.state} if check else self._act(action, resource)
 
     def _act(self, action: Action, resource: Document) -> Document:
         """Does an action and waits for its state. Raises ResourceError where it ends in another."""
-        options = {f: self.wish.extra[o] for o, f in action.options.items() if self.wish.extra.get(o) is not None}
+        body = {f: self.wish.extra[o] for o, f in action.options.items() if self.wish.extra.get(o) is not None}
+        if action.body:
+            body |= action.body(resource)
+        call = Call(
+            action.operation,
+            body if action.options or action.body else None,
+            {"opc_retry_token": uuid.uuid4().hex} if action.token else {},
+            repeatable=action.token,
+        )
         address = self._address(resource)
-        self._write(Call(action.operation, options if action.options else None, repeatable=False), address, None)
+        self._write(call, address, None)
         if not self.wish.wait:
             return self._seen(address)
         resource = self.wait(address)
@@ -178,13 +198,31 @@ class Engine:
             )
         return resource
 
+    def _due(self, action: Action, resource: Document) -> bool:
+        """Whether an action that is done each time is to be done this time."""
+        if action.due is None or is_unknown(resource.get("id")):
+            return True
+
+        def read(operation: str, *arguments: Any) -> Document:
+            document: Document = to_document(self.session.call(self.client, operation, *arguments).data)
+            return document
+
+        return action.due(read, resource, self.wish.extra)
+
+    def _refuse_action(self, observed: Document) -> None:
+        action = self.type.actions.get(self.wish.state)
+        if action and action.refusal and (reason := action.refusal(observed)):
+            raise ResourceError(f"{self.label} ({told(self._address(observed))}): {reason}")
+
     def _wake(self, observed: Document) -> Document:
         """Starts what rests and is to run before it is changed: much of it cannot change while it rests."""
         action, state = self.type.actions.get(self.wish.state), self.type.states.of(observed)
-        if action is None or state not in self.type.states.resting or action.state not in self.type.states.ready:
+        if action is None or not self._wakes(action, state):
             return observed
+        self._plan(observed)  # what cannot be is refused before anything is done
         self._woken = (state, action.state)
-        return self._act(action, observed)
+        starts = [a for a in self.type.actions.values() if a.state == action.state and not a.always]
+        return self._act(starts[0] if starts else action, observed)  # what rests is started, not restarted
 
     def _absent(self, check: bool) -> tuple[Plan, Document | None]:
         observed = self.find()
@@ -213,7 +251,22 @@ class Engine:
             problems.insert(0, str(error))
         if problems:
             raise ResourceError("\n".join(problems))
+        self._refuse_frozen(plan, observed)
         return plan
+
+    def _refuse_frozen(self, plan: Plan, observed: Document | None) -> None:
+        """An update of a resource in a state in which it takes none, unless the task ends that state first."""
+        state = self.type.states.of(observed or {})
+        action = self.type.actions.get(self.wish.state)
+        updates = any(c.operation == self.type.update_operation for c in plan.calls)
+        if plan.create is None and updates and state in self.type.states.frozen and not self._wakes(action, state):
+            raise ResourceError(
+                f"{self.label}: it is {state}, in which the service changes nothing ({', '.join(plan.after)})"
+            )
+
+    def _wakes(self, action: Action | None, state: str) -> bool:
+        states = self.type.states
+        return action is not None and state in states.resting and action.state in states.ready
 
     def _unknown_to_the_region(self, observed: Document) -> list[str]:
         """Values that a write would set and the region does not have, told with those it has."""
@@ -291,7 +344,7 @@ class Engine:
 
     def named(self, narrow: Mapping[str, Any], name: str | None) -> list[Document]:
         """The resources of a scope, those of a name where one is given."""
-        arguments = dict(narrow)
+        arguments = {**self.type.list_constants, **narrow}
         if name and self.type.name_filter:
             arguments[self.type.name_filter] = name
         rows = self.session.pages(self.client, self.type.list_operation, *self._place(), **arguments)
@@ -315,14 +368,17 @@ class Engine:
         return self._completed(document)
 
     def _completed(self, document: Document) -> Document:
-        return self.type.complete(self.session, document, self.wish.fields) if self.type.complete else document
+        if self.type.complete is None:
+            return document
+        return self.type.complete(self.session, document, {**self.wish.extra, **self.wish.fields})
 
     def _refuse_failed(self, document: Document) -> None:
         if self.type.states.of(document) in self.type.states.failed and not self.wish.allow_replace:
             raise ResourceError(
                 f"{self.label} ({told(self._address(document))}) is {self.type.states.of(document)}: "
                 f"{document.get('lifecycle_details') or 'the service gives no reason'}. "
-                "Remove it (state: absent), or set allow_replace: true to have it made anew"
+                "Remove it (state: absent)"
+                + ("" if "replace" in self.type.lacks else ", or set allow_replace: true to have it made anew")
             )
 
     # -- writing --------------------------------------------------------------------------------------------------
@@ -335,7 +391,10 @@ class Engine:
         calls the token used up, or the answer is a resource that is no more.
         """
         token_body = {k: v for k, v in body.items() if not self.type.field(k).secret}
-        arguments = self.type.encode(self.session, dict(body)) if self.type.encode else body
+        arguments = {
+            **self.type.create_constants,
+            **(self.type.encode(self.session, dict(body)) if self.type.encode else body),
+        }
         details = to_model(self.type.package, self.type.create_details, arguments)
         place = self._place()
         # What its body does not tell apart, its place does.
@@ -435,8 +494,7 @@ class Engine:
         address = self._address(observed)
         kwargs: dict[str, Any] = {}
         if self.type.deletion.days:
-            days = self.wish.deletion_days or self.type.deletion.days[1]
-            when = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() + days * 86400 + 60))
+            when = time_of_deletion(self.type.deletion.days, self.wish.deletion_days, self.wish.time_of_deletion)
             model = camel(self.type.delete_operation) + "Details"
             kwargs[f"{self.type.delete_operation}_details"] = to_model(
                 self.type.package, model, {"time_of_deletion": when}
@@ -641,6 +699,39 @@ def _with_state(plan: Plan, field: str, before: str, after: str) -> Plan:
     """A plan that also brings a resource from one life-cycle state into another."""
     kind = plan.kind if plan.changes else "update"
     return replace(plan, kind=kind, before={**plan.before, field: before}, after={**plan.after, field: after})
+
+
+def time_of_deletion(
+    bounds: tuple[int, int], days: int | None = None, date: str | None = None, now: float | None = None
+) -> str:
+    """When a deletion is set to come, as RFC 3339: some days ahead, at a date, or as late as can be.
+
+    A date without a time is its beginning, a time without a zone is UTC. ``now``: seconds since the epoch. Raises
+    ResourceError where it is outside of the days that the service takes.
+    """
+    first, last = bounds
+    today = datetime.fromtimestamp(time.time() if now is None else now, timezone.utc)
+    if days is not None and date is not None:
+        raise ResourceError("deletion_days, time_of_deletion: give one of them")
+    if date is not None:
+        try:
+            when = datetime.fromisoformat(date.replace("Z", "+00:00"))
+        except ValueError:
+            raise ResourceError(f"time_of_deletion: {date!r} is no date of ISO 8601, like 2027-01-31") from None
+        when = when if when.tzinfo else when.replace(tzinfo=timezone.utc)
+        earliest, latest = today + timedelta(days=first), today + timedelta(days=last)
+        if not earliest <= when <= latest:
+            raise ResourceError(
+                f"time_of_deletion: {date} is outside of {first} to {last} days from now: "
+                f"{earliest:%Y-%m-%dT%H:%M}Z to {latest:%Y-%m-%dT%H:%M}Z"
+            )
+    else:
+        days = last if days is None else days
+        if not first <= days <= last:
+            raise ResourceError(f"deletion_days: {days} is outside of {first} to {last}")
+        # The service counts from when it gets the request: a minute from either end allows for the way there.
+        when = today + timedelta(days=days, minutes=-1 if days == last else 1)
+    return when.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _secrets(type_: ResourceType) -> frozenset[str]:

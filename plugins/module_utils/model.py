@@ -214,6 +214,10 @@ class ResourceType:
     lacks: Mapping[str, str] = _field(default_factory=dict)
     moves_by: tuple[str, str] | None = None  # (operation, field of its details), where not change_<noun>_compartment
     home_region: bool = False
+    # What a type is about by definition, where the service's resource is wider: arguments of every list, and fields of
+    # every create (public IPs: those that are reserved).
+    list_constants: Mapping[str, Any] = _field(default_factory=dict)
+    create_constants: Mapping[str, Any] = _field(default_factory=dict)
     work_requests: str | None = None  # client with get_work_request, list_work_request_errors, list_work_request_logs
     endpoint_option: str | None = None  # option that holds the endpoint of the service (a vault's)
     unmanaged: Mapping[str, str] = _field(default_factory=dict)
