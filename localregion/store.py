@@ -81,6 +81,7 @@ class PendingTransition:
     failed: str | None
 
 
+_TABLES = ("records", "transitions", "retry_tokens", "facts")
 _TRANSITION = "record, service, target, due, also, request, failed"
 _FIELDS = "seq, id, service, kind, compartment, parent, etag, dead, forget, doc, private"
 
@@ -101,6 +102,19 @@ class Store:
         """Write everything into the one file and close it."""
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All of it, for `load`: rows by table."""
+        return {table: self._db.execute(f"SELECT * FROM {table}").fetchall() for table in _TABLES}
+
+    def load(self, dump: Mapping[str, list[tuple[Any, ...]]]) -> None:
+        """Become what `dump` gave."""
+        self._db.execute("BEGIN")
+        for table, rows in dump.items():
+            self._db.execute(f"DELETE FROM {table}")
+            if rows:
+                self._db.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(rows[0]))})", rows)
+        self._db.execute("COMMIT")
 
     # records
 

@@ -32,6 +32,9 @@ from localregion.pki import key_pem, new_key, write_private
 from localregion.settings import Settings
 
 
+Snapshot = dict[str, list[tuple[Any, ...]]]
+
+
 class NullFabric:
     """A fabric that makes nothing."""
 
@@ -186,6 +189,27 @@ class Region:
         # what services do aside, as letting changed policies hold, takes one more turn each
         for _ in range(3):
             await asyncio.sleep(0)
+
+    def snapshot(self) -> Snapshot:
+        """All that the region remembers, once it rests; `restore` takes it back to that."""
+        self.settle()
+
+        async def taken() -> Snapshot:
+            return self.inner.store.dump()
+
+        made: Snapshot = self.run(taken())
+        return made
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Forget what was made or changed since a snapshot."""
+        self.settle()
+
+        async def taken_back() -> None:
+            self.inner.store.load(snapshot)
+            for name in ("network", "identity"):  # the services that keep in memory what they read
+                await self.inner.services[name].resume()
+
+        self.run(taken_back())
 
     @property
     def faults(self) -> Faults:

@@ -59,6 +59,8 @@ class Addresses(Service):
 
     async def resume(self) -> None:
         """Read what is allocated; tell the fabric the names and the addresses that its own namespace holds."""
+        self._addresses.clear()
+        self._vnics.clear()
         for vnic in self.living("vnic"):
             self._vnics[vnic.private["owner"], vnic.private["name"]] = vnic.id
             if vnic.private.get("held"):
