@@ -1,0 +1,160 @@
+"""What the walks stand on: resources of other types, made by the modules themselves when first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import oci
+
+from localregion.testing import Region
+
+from ..modules.conftest import Door
+
+Options = dict[str, Any]
+
+
+class Ground:
+    """Ids by name. All is made before the first walk (`make`), so that a snapshot holds it."""
+
+    def __init__(self, door: Door, region: Region) -> None:
+        self.door, self.region = door, region
+        self.compartment_id = region.compartment_id
+
+    def make(self) -> None:
+        """Make whatever this class offers."""
+        for name, member in vars(type(self)).items():
+            if isinstance(member, cached_property):
+                getattr(self, name)
+
+    def _id(self, module: str, name: str = "ground", name_field: str = "display_name", **options: Any) -> str:
+        options.setdefault("compartment_id", self.compartment_id)
+        made = self.door(module, **{name_field: name}, **options)
+        return str(made[module]["id"])
+
+    # identity
+
+    @cached_property
+    def other_compartment_id(self) -> str:
+        identity = self.region.client(oci.identity.IdentityClient)
+        details = oci.identity.models.CreateCompartmentDetails(
+            compartment_id=self.compartment_id, name="other", description="another one"
+        )
+        made = identity.create_compartment(details).data.id
+        self.region.settle()
+        return str(made)
+
+    @cached_property
+    def ad(self) -> str:
+        identity = self.region.client(oci.identity.IdentityClient)
+        return str(identity.list_availability_domains(self.compartment_id).data[0].name)
+
+    # network
+
+    @cached_property
+    def vcn_id(self) -> str:
+        return self._id("vcn", cidr_blocks=["10.0.0.0/16"], dns_label="ground")
+
+    @cached_property
+    def spare_vcn_id(self) -> str:
+        """A VCN without anything of one kind (one internet gateway a VCN)."""
+        return self._id("vcn", "spare", cidr_blocks=["10.20.0.0/16"], dns_label="spare")
+
+    @cached_property
+    def internet_gateway_id(self) -> str:
+        return self._id("internet_gateway", vcn_id=self.vcn_id)
+
+    @cached_property
+    def nat_gateway_id(self) -> str:
+        return self._id("nat_gateway", vcn_id=self.vcn_id)
+
+    @cached_property
+    def nsg_id(self) -> str:
+        return self._id("network_security_group", vcn_id=self.vcn_id)
+
+    @cached_property
+    def other_nsg_id(self) -> str:
+        return self._id("network_security_group", "other", vcn_id=self.vcn_id)
+
+    @cached_property
+    def route_table_id(self) -> str:
+        return self._id("route_table", vcn_id=self.vcn_id)
+
+    @cached_property
+    def security_list_id(self) -> str:
+        return self._id("security_list", vcn_id=self.vcn_id)
+
+    @cached_property
+    def subnets(self) -> dict[str, str]:
+        blocks = {"db": "10.0.2.0/24", "api": "10.0.3.0/28", "nodes": "10.0.4.0/24", "pods": "10.0.8.0/22"}
+        return {
+            name: self._id("subnet", name, vcn_id=self.vcn_id, cidr_block=block, dns_label=name)
+            for name, block in blocks.items()
+        }
+
+    @cached_property
+    def services(self) -> list[dict[str, Any]]:
+        """The services that a service gateway reaches: ``id``, ``cidr_block``."""
+        return list(self.door("network_services_info")["services"])
+
+    # vault
+
+    @cached_property
+    def vault(self) -> dict[str, Any]:
+        made = self.door("vault", compartment_id=self.compartment_id, display_name="ground")
+        return dict(made["vault"])
+
+    @cached_property
+    def vault_id(self) -> str:
+        return str(self.vault["id"])
+
+    @cached_property
+    def management_endpoint(self) -> str:
+        return str(self.vault["management_endpoint"])
+
+    @cached_property
+    def key_id(self) -> str:
+        shape = {"algorithm": "AES", "length": 32}
+        return self._id("vault_key", management_endpoint=self.management_endpoint, key_shape=shape)
+
+    @cached_property
+    def secret_id(self) -> str:
+        """A generated password that a DB system takes."""
+        return self._id(
+            "vault_secret",
+            name_field="secret_name",
+            vault_id=self.vault_id,
+            key_id=self.key_id,
+            enable_auto_generation=True,
+            secret_generation_context={
+                "generation_type": "PASSPHRASE",
+                "generation_template": "DBAAS_DEFAULT_PASSWORD",
+                "passphrase_length": 24,
+            },
+        )
+
+    # databases and clusters
+
+    @cached_property
+    def cluster_id(self) -> str:
+        return self._id(
+            "oke_cluster",
+            name_field="name",
+            vcn_id=self.vcn_id,
+            kubernetes_version="v1.35.4",
+            type="ENHANCED_CLUSTER",
+            cluster_pod_network_options=[{"cni_type": "OCI_VCN_IP_NATIVE"}],
+            endpoint_config={"subnet_id": self.subnets["api"], "is_public_ip_enabled": False, "nsg_ids": []},
+        )
+
+    @cached_property
+    def db_system_id(self) -> str:
+        return self._id(
+            "mysql_db_system",
+            subnet_id=self.subnets["db"],
+            shape_name="MySQL.2",
+            availability_domain=self.ad,
+            admin_username="admin",
+            admin_password_secret_id=self.secret_id,
+            data_storage_size_in_gbs=50,
+        )
