@@ -105,9 +105,9 @@ def plan_present(
     if type_.states.of(observed) in type_.states.failed:
         _refuse_protected(type_, observed)
         made = _plan_create(type_, desired)
+    label = _told(type_, observed, desired)
         state = type_.states.field
         return Plan("replace", made.create, made.calls, {state: observed.get(state)}, {state: type_.states.ready[0]})
-    label = f"{type_.label({**observed, **desired})} ({observed.get('id')})"
     revive = type_.states.of(observed) in type_.states.scheduled
     changed: list[tuple[Field, Any, Any]] = []
     for field in type_.all_fields:
@@ -159,7 +159,13 @@ def plan_absent(type_: ResourceType, observed: Document | None) -> Plan:
 
 def _refuse_protected(type_: ResourceType, observed: Document) -> None:
     if type_.deletion.protected and (reason := type_.deletion.protected(observed)):
-        raise PlanError(f"{type_.label(observed)} ({observed.get('id')}): {reason}")
+        raise PlanError(f"{_told(type_, observed)}: {reason}")
+
+
+def _told(type_: ResourceType, observed: Document, desired: Mapping[str, Any] | None = None) -> str:
+    """What people call a resource that is there, with its id where it has one of its own."""
+    label = type_.label({**observed, **(desired or {})})
+    return f"{label} ({observed['id']})" if observed.get("id") else label
 
 
 def _plan_create(type_: ResourceType, desired: Document) -> Plan:

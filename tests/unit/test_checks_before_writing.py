@@ -172,3 +172,8 @@ def test_what_is_protected_is_neither_removed_nor_replaced(state: str) -> None:
     if state == "AVAILABLE":
         assert plan_present(THING, {"size": 60}, kept).kind == "update"
     assert plan_absent(THING, {**kept, "kept": False}).kind == "delete"
+
+
+def test_a_resource_without_an_id_of_its_own_is_told_by_its_name() -> None:
+    with pytest.raises(PlanError, match=r"^thing a: size: 50 -> 40"):
+        plan_present(THING, {"size": 40}, {k: v for k, v in THERE.items() if k != "id"})
