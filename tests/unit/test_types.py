@@ -168,9 +168,9 @@ def test_what_is_compared_is_shown(type_: ResourceType) -> None:
 @every_type
 def test_states_are_the_services(type_: ResourceType) -> None:
     model = getattr(models(type_), type_.read_model)
-    known = {v for n, v in vars(model).items() if n.startswith("LIFECYCLE_STATE_") and isinstance(v, str)}
+    known = {v for n, v in vars(model).items() if re.match("LIFECYCLE_STATE_(?!DETAILS_)", n)}
     states = type_.states
-    told = {*states.ready, *states.failed, *states.gone, *states.going, *states.scheduled, *states.resting}
+    told = {*states.ready, *states.failed, *states.gone, *states.going, *states.scheduled, *states.resting, *states.busy}
     assert told <= known, f"{told - known} are no states of it"
     assert {s for s in known - told if not PASSING.match(s)} == set()
 
@@ -185,7 +185,7 @@ def keyword_arguments(type_: ResourceType, operation: str) -> set[str]:
 @every_type
 def test_operations_are_the_sdks(type_: ResourceType) -> None:
     listing = keyword_arguments(type_, type_.list_operation)
-    wanted = {*type_.scope, type_.parent, type_.name_filter} - {None}
+    wanted = {*type_.scope, type_.parent, type_.name_filter, *type_.list_constants} - {None}
     assert wanted <= listing, f"{type_.list_operation} takes no {wanted - listing}"
     if type_.name_filter is None:
         assert not {"display_name", "name"} & listing, "the service filters by name: say so"
@@ -253,4 +253,5 @@ def test_required_is_what_the_service_requires(type_: ResourceType) -> None:
     model = create_model(type_)
     needed = {name for name in model().swagger_types if "**[Required]**" in (getattr(model, name).__doc__ or "")}
     given = {f.name for f in type_.all_fields if f.required or repr(f.create_default) != "UNSET"}
+    given |= set(type_.create_constants)
     assert needed - given == set()

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
@@ -14,6 +14,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Document,
     Field,
     ResourceType,
+    States,
     canonical,
     caseless,
     cidr,
@@ -22,6 +23,17 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
 
 CLIENT = "core.VirtualNetworkClient"
 VCN_ID = Field("vcn_id", change=Change.REPLACE, required=True, reference="vcn")
+STATES = States(busy=("PROVISIONING",))
+CHANGING = States(busy=("PROVISIONING", "UPDATING"))
+"""Of types which some changes take a while for."""
+LACKS = {
+    "failed": "the network service has no failed state: it refuses what it cannot make",
+    "revive": "what is deleted is gone at once",
+}
+"""Steps of a life that nothing in the network has."""
+ONE_A_VCN = "a VCN has at most one"
+
+Check = Callable[[Document], Iterable[str]]
 
 
 def _text(value: Any) -> Any:
@@ -32,21 +44,33 @@ def _text(value: Any) -> Any:
 
 
 def _cidr_steps(before: Any, after: Any, observed: Document) -> list[Call]:
-    """Adds before it removes; a block that grows or shrinks in place is modified (ModifyVcnCidr)."""
+    """A block that grows or shrinks in place is modified; the rest goes and comes, but never the last one first.
+
+    The service takes no blocks that overlap, not even for a moment: what a block grows over goes before, what a block
+    makes room for comes after it shrank.
+    """
     old = [cidr(c) for c in before or []]
     new = [cidr(c) for c in after or []]
     leaving = [c for c in old if c not in new]
     coming = [c for c in new if c not in old]
-    calls: list[Call] = []
+    changed: list[Call] = []
     for block in list(coming):
-        match = next((c for c in leaving if _overlap(c, block)), None)
-        if match:
-            calls.append(Call("modify_vcn_cidr", {"original_cidr_block": match, "new_cidr_block": block}, guarded=True))
-            leaving.remove(match)
+        over = [c for c in leaving if _overlap(c, block)]
+        if over:
+            changed += [_cidr_call("remove", c) for c in over[1:]]
+            body = {"original_cidr_block": over[0], "new_cidr_block": block}
+            changed.append(Call("modify_vcn_cidr", body, guarded=True))
+            leaving = [c for c in leaving if c not in over]
             coming.remove(block)
-    calls += [Call("add_vcn_cidr", {"cidr_block": c}, guarded=True) for c in coming]
-    calls += [Call("remove_vcn_cidr", {"cidr_block": c}, guarded=True) for c in leaving]
-    return calls
+    added = [_cidr_call("add", c) for c in coming]
+    removed = [_cidr_call("remove", c) for c in leaving]
+    if len(leaving) == len(old):  # a VCN has one block at least
+        return [*added[:1], *removed, *added[1:]]
+    return [*changed, *removed, *added]
+
+
+def _cidr_call(verb: str, block: str) -> Call:
+    return Call(f"{verb}_vcn_cidr", {"cidr_block": block}, guarded=True)
 
 
 def _overlap(left: str, right: str) -> bool:
@@ -56,7 +80,7 @@ def _overlap(left: str, right: str) -> bool:
         return False
 
 
-def check_cidrs(*paths: str) -> Any:
+def check_cidrs(*paths: str) -> Check:
     """A check that the options of these names hold CIDRs the service takes: host bits clear, no overlap in a list."""
 
     def check(desired: Document) -> Iterable[str]:
@@ -85,6 +109,8 @@ VCN = ResourceType(
     name="vcn",
     title="Virtual cloud network",
     client=CLIENT,
+    states=CHANGING,
+    lacks=LACKS,
     fields=(
         Field(
             "cidr_blocks",
@@ -115,13 +141,15 @@ SUBNET = ResourceType(
     name="subnet",
     title="Subnet",
     client=CLIENT,
+    states=CHANGING,
+    lacks=LACKS,
     parent="vcn_id",
     fields=(
         VCN_ID,
         Field("cidr_block", canonical=cidr, required=True),
         Field("availability_domain", canonical=caseless, change=Change.REPLACE),
         Field("dns_label", canonical=caseless, change=Change.REPLACE),
-        Field("dhcp_options_id"),
+        Field("dhcp_options_id", reference="dhcp_options"),
         Field("route_table_id", reference="route_table"),
         Field("security_list_ids", type="list", elements="str", reference="security_list"),
         Field("prohibit_internet_ingress", type="bool", change=Change.REPLACE),
@@ -141,6 +169,8 @@ INTERNET_GATEWAY = ResourceType(
     name="internet_gateway",
     title="Internet gateway",
     client=CLIENT,
+    states=STATES,
+    lacks={**LACKS, "twins": ONE_A_VCN},
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -153,11 +183,13 @@ NAT_GATEWAY = ResourceType(
     name="nat_gateway",
     title="NAT gateway",
     client=CLIENT,
+    states=STATES,
+    lacks={**LACKS, "twins": ONE_A_VCN},
     parent="vcn_id",
     fields=(
         VCN_ID,
         Field("block_traffic", type="bool"),
-        Field("public_ip_id", change=Change.REPLACE),
+        Field("public_ip_id", change=Change.REPLACE, reference="public_ip"),
         Field("route_table_id", reference="route_table"),
     ),
 )
@@ -166,6 +198,8 @@ SERVICE_GATEWAY = ResourceType(
     name="service_gateway",
     title="Service gateway",
     client=CLIENT,
+    states=STATES,
+    lacks={**LACKS, "twins": ONE_A_VCN},
     parent="vcn_id",
     name_filter=None,
     fields=(
@@ -184,10 +218,19 @@ SERVICE_GATEWAY = ResourceType(
 
 # --- routes and security lists -----------------------------------------------------------------------------------
 
+
+def _own_routes(session: Any, document: Document, desired: Document) -> Document:
+    """A table without the rules that the service adds by itself: they are nobody's to declare."""
+    rules = [r for r in document.get("route_rules") or [] if r.get("route_type") != "LOCAL"]
+    return {**document, "route_rules": rules}
+
+
 ROUTE_TABLE = ResourceType(
     name="route_table",
     title="Route table",
     client=CLIENT,
+    states=STATES,
+    lacks=LACKS,
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -209,9 +252,10 @@ ROUTE_TABLE = ResourceType(
             ),
         ),
     ),
+    complete=_own_routes,
     unmanaged={
         "route_rules.cidr_block": "deprecated by the service in favour of destination",
-        "route_rules.route_type": "the service tells by it which rules it added itself",
+        "route_rules.route_type": "the service tells by it which rules it added itself; those are left out",
     },
 )
 
@@ -246,7 +290,7 @@ def _rule_problems(rule: Document) -> Iterable[str]:
                 yield f"{option}.{name}: {low}-{high} is no range within 1-65535"
 
 
-def check_rules(*paths: str) -> Any:
+def check_rules(*paths: str) -> Check:
     """A check of the rules in lists of these names."""
 
     def check(desired: Document) -> Iterable[str]:
@@ -262,6 +306,8 @@ SECURITY_LIST = ResourceType(
     name="security_list",
     title="Security list",
     client=CLIENT,
+    states=STATES,
+    lacks=LACKS,
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -345,7 +391,8 @@ def _normal(rule: Document) -> Document:
 
 
 def _rule_steps(before: list[Document], after: list[Document]) -> list[Call]:
-    """Equal rules stay; those of one direction, peer and protocol become each other; the rest is added, then removed.
+    """Equal rules stay; those of one direction, peer and protocol become each other (``_LIKENESS``); the rest is added
+    before it is removed.
 
     Nothing that stays is touched, and what replaces a rule is there before the rule goes.
     """
@@ -358,14 +405,14 @@ def _rule_steps(before: list[Document], after: list[Document]) -> list[Call]:
         elif not any(_normal(rule) == _normal(w) for w in wanted):
             wanted.append(rule)
     updates: list[Document] = []
-    added: list[Document] = []
-    for rule in wanted:
-        match = next((r for r in there if _same_flow(r, rule)), None)
-        if match is not None:
-            there.remove(match)
-            updates.append({**rule, "id": match["id"]})
-        else:
-            added.append(rule)
+    for alike in _LIKENESS:
+        for rule in list(wanted):
+            match = next((r for r in there if alike(r, rule)), None)
+            if match is not None:
+                there.remove(match)
+                wanted.remove(rule)
+                updates.append({**rule, "id": match["id"]})
+    added = wanted
     operation = "network_security_group_security_rules"
     return [
         *(Call(f"add_{operation}", {"security_rules": rows}, repeatable=False) for rows in _chunks(added)),
@@ -377,10 +424,20 @@ def _rule_steps(before: list[Document], after: list[Document]) -> list[Call]:
     ]
 
 
-def _same_flow(left: Document, right: Document) -> bool:
-    keys = ("direction", "source", "source_type", "destination", "destination_type", "protocol")
-    a, b = _normal(left), _normal(right)
-    return all(a.get(k) == b.get(k) for k in keys)
+def _alike(*ignored: str) -> Callable[[Document, Document], bool]:
+    names = [f.name for f in SECURITY_RULES.fields if f.name not in ignored]
+
+    def alike(left: Document, right: Document) -> bool:
+        a, b = _normal(left), _normal(right)
+        return all(a.get(n) == b.get(n) for n in names)
+
+    return alike
+
+
+_MATCHING = ("is_stateless", "tcp_options", "udp_options", "icmp_options")
+_LIKENESS = (_alike("description"), _alike(*_MATCHING), _alike(*_MATCHING, "description"))
+"""Which rule becomes which: one that lets the same pass (its description changes) before one that was meant for the
+same (its ports change), before any of the same direction, peer and protocol."""
 
 
 def _chunks(rows: list[Document]) -> list[list[Document]]:
@@ -406,8 +463,144 @@ NETWORK_SECURITY_GROUP = ResourceType(
     name="network_security_group",
     title="Network security group",
     client=CLIENT,
+    states=STATES,
+    lacks=LACKS,
     parent="vcn_id",
     fields=(VCN_ID, SECURITY_RULES),
     complete=_with_rules,
     checks=(check_rules("security_rules"), _nsg_problems),
+)
+
+# --- public addresses --------------------------------------------------------------------------------------------
+
+PUBLIC_IP = ResourceType(
+    name="public_ip",
+    title="Reserved public IP",
+    client=CLIENT,
+    name_filter=None,
+    list_constants={"scope": "REGION", "lifetime": "RESERVED"},
+    create_constants={"lifetime": "RESERVED"},
+    states=States(ready=("AVAILABLE", "ASSIGNED"), busy=("PROVISIONING", "ASSIGNING", "UNASSIGNING", "UNASSIGNED")),
+    lacks=LACKS,
+    fields=(Field("private_ip_id", reference="private_ip"),),
+    unmanaged={
+        "lifetime": "always RESERVED: an ephemeral address comes and goes with its private IP, by itself",
+        "public_ip_pool_id": "pools hold address ranges of one's own, which Oracle validates by hand before",
+    },
+)
+
+# --- mirrored traffic --------------------------------------------------------------------------------------------
+
+MAX_CAPTURE_RULES = 10
+CAPTURED = (
+    Field("rule_action", choices=("INCLUDE", "EXCLUDE"), default="INCLUDE"),
+    Field("source_cidr", canonical=cidr),
+    Field("destination_cidr", canonical=cidr),
+    Field("protocol", canonical=caseless),
+    Field("icmp_options", type="dict", fields=(Field("type", type="int", required=True), Field("code", type="int"))),
+    Field("tcp_options", type="dict", fields=PORTS),
+    Field("udp_options", type="dict", fields=PORTS),
+)
+_RULES_OF = {"VTAP": "vtap_capture_filter_rules", "FLOWLOG": "flow_log_capture_filter_rules"}
+
+
+def _filter_problems(desired: Document) -> Iterable[str]:
+    """What the service would refuse in a capture filter (its page "Capture Filters")."""
+    kind = desired.get("filter_type")
+    for owner, option in _RULES_OF.items():
+        rules = desired.get(option) or []
+        if rules and kind in _RULES_OF and owner != kind:
+            yield f"{option}: a filter of type {kind} has {_RULES_OF[str(kind)]}"
+        if len(rules) > MAX_CAPTURE_RULES:
+            yield f"{option}: {len(rules)} rules, a filter has at most {MAX_CAPTURE_RULES}"
+        priorities: dict[Any, int] = {}
+        for index, rule in enumerate(rules):
+            where = f"{option}[{index}]"
+            for problem in _rule_problems({**rule, "protocol": rule.get("protocol") or "all"}):
+                yield f"{where}.{problem}"
+            for name in ("source_cidr", "destination_cidr"):
+                for problem in check_cidrs(name)(rule):
+                    yield f"{where}.{problem}"
+            priority = rule.get("priority")
+            if priority is None or is_unknown(priority):
+                continue
+            if not 0 <= priority <= 9:
+                yield f"{where}.priority: {priority} is outside of 0 to 9"
+            if priority in priorities:
+                yield f"{where}.priority: {priority} is already that of {option}[{priorities[priority]}]"
+            priorities.setdefault(priority, index)
+
+
+CAPTURE_FILTER = ResourceType(
+    name="capture_filter",
+    title="Capture filter",
+    client=CLIENT,
+    states=CHANGING,
+    lacks=LACKS,
+    fields=(
+        Field("filter_type", choices=("VTAP", "FLOWLOG"), change=Change.REPLACE, required=True),
+        Field(
+            "vtap_capture_filter_rules",
+            type="list",
+            elements="dict",
+            ordered=True,  # the first rule that fits counts
+            fields=(Field("traffic_direction", choices=("INGRESS", "EGRESS"), required=True), *CAPTURED),
+        ),
+        Field(
+            "flow_log_capture_filter_rules",
+            type="list",
+            elements="dict",
+            fields=(
+                Field("priority", type="int", required=True),  # each has its own: they say the order
+                Field("is_enabled", type="bool", default=True),
+                Field("sampling_rate", type="int", default=1),
+                Field("flow_log_type", choices=("ALL", "REJECT", "ACCEPT"), default="ALL"),
+                *CAPTURED,
+            ),
+        ),
+    ),
+    checks=(_filter_problems,),
+)
+
+
+def _vtap_problems(desired: Document) -> Iterable[str]:
+    """What the service would refuse in a VTAP."""
+    if desired.get("target_id") and desired.get("target_ip"):
+        yield "target_ip: the target is an address or a resource (target_id), not both"
+    for name in ("target_ip", "source_private_endpoint_ip"):
+        value = desired.get(name)
+        if value and not is_unknown(value):
+            try:
+                ipaddress.ip_address(str(value))
+            except ValueError as error:
+                yield f"{name}: {error}"
+    identifier = desired.get("vxlan_network_identifier")
+    if isinstance(identifier, int) and not 0 <= identifier < 2**24:
+        yield f"vxlan_network_identifier: {identifier} is outside of 0 to {2**24 - 1}"
+
+
+VTAP = ResourceType(
+    name="vtap",
+    title="Virtual test access point",
+    client=CLIENT,
+    parent="vcn_id",
+    states=CHANGING,
+    lacks=LACKS,
+    fields=(
+        VCN_ID,
+        Field("source_id", required=True, reference="vtap_source", reference_by=("source_type", {"SUBNET": "subnet"})),
+        Field("source_type"),
+        Field("target_id", reference="vtap_target"),
+        Field("target_ip"),
+        Field("target_type"),
+        Field("capture_filter_id", required=True, reference="capture_filter"),
+        Field("is_vtap_enabled", type="bool"),
+        Field("encapsulation_protocol"),
+        Field("vxlan_network_identifier", type="int"),
+        Field("traffic_mode", choices=("DEFAULT", "PRIORITY")),
+        Field("max_packet_size", type="int"),
+        Field("source_private_endpoint_ip"),
+        Field("source_private_endpoint_subnet_id", reference="subnet"),
+    ),
+    checks=(_vtap_problems,),
 )
