@@ -170,7 +170,15 @@ def test_states_are_the_services(type_: ResourceType) -> None:
     model = getattr(models(type_), type_.read_model)
     known = {v for n, v in vars(model).items() if re.match("LIFECYCLE_STATE_(?!DETAILS_)", n)}
     states = type_.states
-    told = {*states.ready, *states.failed, *states.gone, *states.going, *states.scheduled, *states.resting, *states.busy}
+    told = {
+        *states.ready,
+        *states.failed,
+        *states.gone,
+        *states.going,
+        *states.scheduled,
+        *states.resting,
+        *states.busy,
+    }
     assert told <= known, f"{told - known} are no states of it"
     assert {s for s in known - told if not PASSING.match(s)} == set()
 
