@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as _field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
@@ -227,6 +227,9 @@ class Engine:
     def _absent(self, check: bool) -> tuple[Plan, Document | None]:
         observed = self.find()
         plan = plan_absent(self.type, observed)
+        if plan.changes and self.type.deletion.days:
+            date = {self.type.states.field: self.type.states.scheduled[0], "time_of_deletion": self._time_of_deletion()}
+            plan = replace(plan, after=date)
         if check or not plan.changes or observed is None:
             return plan, None
         self._delete(observed)
@@ -494,10 +497,9 @@ class Engine:
         address = self._address(observed)
         kwargs: dict[str, Any] = {}
         if self.type.deletion.days:
-            when = time_of_deletion(self.type.deletion.days, self.wish.deletion_days, self.wish.time_of_deletion)
             model = camel(self.type.delete_operation) + "Details"
             kwargs[f"{self.type.delete_operation}_details"] = to_model(
-                self.type.package, model, {"time_of_deletion": when}
+                self.type.package, model, {"time_of_deletion": self._time_of_deletion()}
             )
         for option, argument in self.type.deletion.options.items():
             if self.wish.extra.get(option) is not None:
@@ -511,6 +513,10 @@ class Engine:
             return
         if self.wish.wait:
             self.wait(address, gone=True)
+
+    def _time_of_deletion(self) -> str:
+        bounds = self.type.deletion.days or (0, 0)
+        return time_of_deletion(bounds, self.wish.deletion_days, self.wish.time_of_deletion)
 
     def _seen(self, address: Address) -> Document:
         """The resource after a write; a service may not show it at once."""
@@ -710,7 +716,7 @@ def time_of_deletion(
     ResourceError where it is outside of the days that the service takes.
     """
     first, last = bounds
-    today = datetime.fromtimestamp(time.time() if now is None else now, timezone.utc)
+    today = datetime.fromtimestamp(time.time() if now is None else now, UTC)
     if days is not None and date is not None:
         raise ResourceError("deletion_days, time_of_deletion: give one of them")
     if date is not None:
@@ -718,7 +724,7 @@ def time_of_deletion(
             when = datetime.fromisoformat(date.replace("Z", "+00:00"))
         except ValueError:
             raise ResourceError(f"time_of_deletion: {date!r} is no date of ISO 8601, like 2027-01-31") from None
-        when = when if when.tzinfo else when.replace(tzinfo=timezone.utc)
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
         earliest, latest = today + timedelta(days=first), today + timedelta(days=last)
         if not earliest <= when <= latest:
             raise ResourceError(
@@ -731,7 +737,7 @@ def time_of_deletion(
             raise ResourceError(f"deletion_days: {days} is outside of {first} to {last}")
         # The service counts from when it gets the request: a minute from either end allows for the way there.
         when = today + timedelta(days=days, minutes=-1 if days == last else 1)
-    return when.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _secrets(type_: ResourceType) -> frozenset[str]:

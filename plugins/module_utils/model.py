@@ -56,6 +56,7 @@ class Change(Enum):
     MOVE = "move"  # by the service's change-compartment operation
     REPLACE = "replace"  # only with a new resource
     ONCE = "once"  # sent when the resource is made; the service does not show it, so it is not compared
+    WITH = "with"  # how other changes are carried out: goes along with an update, and of itself is no difference
 
 
 class _Unset:
@@ -114,6 +115,8 @@ class Field:
     default: Any = UNSET
     canonical: Callable[[Any], Any] | None = None
     ordered: bool = False  # a list whose order counts
+    # Of a dict of several kinds: the nested field that tells which. What one kind had is not kept for another.
+    discriminator: str | None = None
     reference: str | None = None  # the type whose id this is; in a declared set a name may stand for the id
     reference_by: tuple[str, Mapping[str, str]] | None = (
         None  # (field beside it, its value -> the type) where that decides
@@ -138,6 +141,7 @@ class States:
     going: tuple[str, ...] = ("TERMINATING",)
     scheduled: tuple[str, ...] = ()  # its deletion is set for later and can be cancelled
     resting: tuple[str, ...] = ()  # stable, changeable, though not in use (a stopped DB system)
+    frozen: tuple[str, ...] = ()  # those of them in which the service takes no update
     busy: tuple[str, ...] = ()  # pass by themselves
     field: str = "lifecycle_state"
 
@@ -170,14 +174,22 @@ class Deletion:
 class Action:
     """A value of the option ``state`` beside present and absent: an operation on the resource once it is as declared.
 
-    It is done where the resource is not in ``state`` (a life-cycle state), or ``always``. ``options``: option of the
-    module -> field of the operation's details.
+    It is done where the resource is not in ``state`` (a life-cycle state), or ``always``, which is: unless it was just
+    made or ``due`` says that it need not be. ``options``: option of the module -> field of the operation's details.
     """
 
     operation: str
     state: str
     always: bool = False
     options: Mapping[str, str] = _field(default_factory=dict)
+    body: Callable[[Document], Document] | None = None  # (resource) -> what else the operation's details hold
+    due: Callable[[Read, Document, Document], bool] | None = None  # (read, resource, the options that are no fields)
+    refusal: Callable[[Document], str | None] | None = None  # (resource) -> why it cannot be, and what to do
+    token: bool = False  # takes a retry token, by which it may be sent again
+
+
+Read = Callable[..., Document]
+"""(operation, arguments) -> what a read of the type's client answers, as a document. Raises CloudError."""
 
 
 @dataclass(frozen=True)

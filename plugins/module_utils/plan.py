@@ -61,6 +61,9 @@ def merged(field: Field, wanted: Any, there: Any, purge_tags: bool = False) -> A
         return _merged_tags(wanted, there or {}, purge_tags, nested=field.name == "defined_tags")
     if field.type == "dict" and field.fields and isinstance(wanted, Mapping):
         base = there if isinstance(there, Mapping) else {}
+        kind = field.discriminator
+        if kind and wanted.get(kind) not in (None, base.get(kind)):
+            base = {}
         whole: Document = {}
         for f in field.fields:
             given, old = wanted.get(f.name), base.get(f.name)
@@ -102,10 +105,12 @@ def plan_present(
     """
     if observed is None:
         return _plan_create(type_, desired)
+    label = _told(type_, observed, desired)
     if type_.states.of(observed) in type_.states.failed:
         _refuse_protected(type_, observed)
+        if "replace" in type_.lacks:
+            raise PlanError(f"{label}: it has failed and cannot be made anew: {type_.lacks['replace']}")
         made = _plan_create(type_, desired)
-    label = _told(type_, observed, desired)
         state = type_.states.field
         return Plan("replace", made.create, made.calls, {state: observed.get(state)}, {state: type_.states.ready[0]})
     revive = type_.states.of(observed) in type_.states.scheduled
@@ -113,7 +118,7 @@ def plan_present(
     for field in type_.all_fields:
         if revive and field.secret:
             continue  # what is to be deleted cannot be read
-        if field.name in desired and field.change is not Change.ONCE:
+        if field.name in desired and field.change not in (Change.ONCE, Change.WITH):
             old = observed.get(field.read or field.name)
             new = merged(field, desired[field.name], old, purge_tags)
             if not same(field, old, new) or _doubled(field, old):
@@ -122,13 +127,20 @@ def plan_present(
         return Plan()
     problems = [f"{label}: {row}" for f, old, new in changed for row in _refused(f, f.name, old, new)]
     fixed = [row for f, old, new in changed for row in _fixed(f, f.name, old, new)]
-    if fixed and not allow_replace:
+    if fixed and "replace" in type_.lacks:
+        problems.append(
+            f"{label}: the service cannot change {'; '.join(fixed)}. "
+            f"It cannot be made anew either: {type_.lacks['replace']}. "
+            "Declare the value that is there."
+        )
+    elif fixed and not allow_replace:
         problems.append(
             f"{label}: the service cannot change {'; '.join(fixed)}. "
             "Set allow_replace: true to delete it and make it anew, or declare the value that is there."
         )
     if problems:
         raise PlanError("\n".join(problems))
+    changed += _along(type_, desired, observed, changed)
     before = {f.name: shown(f, old, new)[0] for f, old, new in changed}
     after = {f.name: shown(f, old, new)[1] for f, old, new in changed}
     if fixed:
@@ -140,6 +152,17 @@ def plan_present(
         before[state], after[state] = type_.states.of(observed), type_.states.ready[0]
         return Plan("revive", None, (Call(type_.deletion.cancel),), before, after)
     return Plan("update", None, tuple(_calls(type_, changed, observed)), before, after)
+
+
+def _along(
+    type_: ResourceType, desired: Document, observed: Document, changed: Sequence[tuple[Field, Any, Any]]
+) -> list[tuple[Field, Any, Any]]:
+    """What goes along with the update of other fields, where there is one."""
+    if not any(f.change is Change.UPDATE and not f.alone for f, _old, _new in changed):
+        return []
+    given = [f for f in type_.all_fields if f.change is Change.WITH and f.name in desired]
+    there = {f.name: observed.get(f.read or f.name) for f in given}
+    return [(f, there[f.name], merged(f, desired[f.name], there[f.name])) for f in given]
 
 
 def _doubled(field: Field, there: Any) -> bool:
@@ -263,7 +286,7 @@ def extensible(
     for field in fields:
         new, old = desired.get(field.name), observed.get(field.read or field.name)
         where = f"{path}{field.name}"
-        if new is None or same(field, old, new):
+        if new is None or same(field, old, new) or (field.refusal and field.refusal(old, new)):
             continue
         if field.among and isinstance(new, list):
             item_field = replace(field, type=field.elements or "str", elements=None)

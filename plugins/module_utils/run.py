@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from dataclasses import field as _field
 from typing import Any, Protocol
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, ResourceError, Wish, public
+from ansible_collections.okestack.oci.plugins.module_utils.apply import (
+    Engine,
+    ResourceError,
+    Wish,
+    public,
+    time_of_deletion,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
     CONNECTION_OPTIONS,
     CloudError,
@@ -124,6 +130,7 @@ class ResourceTask:
             spec["purge_tags"] = {"type": "bool", "default": False}
         if self.type.deletion.days:
             spec["deletion_days"] = {"type": "int"}
+            spec["time_of_deletion"] = {"type": "str"}
         return spec
 
     def execute(self, params: Document, context: Context) -> Document:
@@ -140,21 +147,21 @@ class ResourceTask:
     def wish(self, params: Document) -> Wish:
         """The options of a task as what it asks for; an option not given is not managed."""
         declared = given(params, self.argument_spec())
-        days = params.get("deletion_days")
-        bounds = self.type.deletion.days
-        if days is not None and bounds and not bounds[0] <= days <= bounds[1]:
-            raise ResourceError(f"deletion_days: {days} is outside of {bounds[0]} to {bounds[1]}")
+        days, date = params.get("deletion_days"), params.get("time_of_deletion")
+        if self.type.deletion.days:
+            time_of_deletion(self.type.deletion.days, days, date)
         return Wish(
             state=params.get("state") or "present",
             id=params.get("id"),
             fields={f.name: declared[f.name] for f in self.type.all_fields if f.name in declared},
-            extra={n: params.get(n) for n in self.type.extra_options},
+            extra={n: params[n] for n in self.type.extra_options if params.get(n) is not None},
             purge_tags=bool(params.get("purge_tags")),
             allow_replace=bool(params.get("allow_replace")),
             wait=params.get("wait", True),
             wait_timeout=float(params.get("wait_timeout") or self.type.wait_timeout),
             wait_interval=float(params.get("wait_interval") or 10.0),
             deletion_days=days,
+            time_of_deletion=date,
         )
 
 
