@@ -37,6 +37,7 @@ from localregion.services.base import (
     Record,
     Reply,
     WorkRequest,
+    conflict,
     incorrect_state,
     invalid,
     missing,
@@ -169,6 +170,10 @@ class Kms(DeletesLater):
         """Let a vault and all its keys be deleted in 7 to 30 days."""
         vault = self._in(self.get("vault", call.path["vault_id"]), "ACTIVE")
         when = self.deletion_time(call.body.get("timeOfDeletion"), 7)
+        due = parse_time(when, "timeOfDeletion").timestamp()
+        for key in self.living("key", parent=vault.id):
+            if (key.private.get("delete_at") or 0) > due:
+                raise conflict(f"Key {key.id} is to be deleted at {key.doc['timeOfDeletion']}, after its vault")
         vault = self.schedule(vault, when)
         self.transition(vault, 3 * SECOND, "PENDING_DELETION", via="SCHEDULING_DELETION", also=self._vault_scheduled)
         return self.show(vault)
@@ -305,15 +310,33 @@ class Kms(DeletesLater):
             raise missing("autoKeyRotationDetails.rotationIntervalInDays")
         if not 60 <= days <= 365:
             raise invalid(f"rotationIntervalInDays must be between 60 and 365: {days}")
-        start = self.clock.now()
+        today = _day(self.clock.now())
+        start = today
         if details.get("timeOfScheduleStart"):
-            start = parse_time(details["timeOfScheduleStart"], "timeOfScheduleStart").astimezone(dt.UTC)
-        start = start.replace(hour=0, minute=0, second=0, microsecond=0)
+            start = _day(parse_time(details["timeOfScheduleStart"], "timeOfScheduleStart").astimezone(dt.UTC))
+        # The next one by the interval that is still to come: a schedule may have begun long ago.
+        passed = max(0, (today - start).days // days)
         details |= {
             "timeOfScheduleStart": self.clock.timestamp(start),
-            "timeOfNextRotation": self.clock.timestamp(start + dt.timedelta(days=days)),
+            "timeOfNextRotation": self.clock.timestamp(start + dt.timedelta(days=(passed + 1) * days)),
         }
         return {"isAutoRotationEnabled": True, "autoKeyRotationDetails": details}
+
+    async def do_due(self) -> None:
+        """Rotate the keys whose day has come. One that is not ENABLED waits until it is."""
+        now = self.clock.now()
+        for key in self.living("key"):
+            details = key.doc.get("autoKeyRotationDetails") or {}
+            due = details.get("timeOfNextRotation")
+            if key.state == "ENABLED" and due and parse_time(due, "timeOfNextRotation") <= now:
+                self._rotate(key, automatic=True)
+                days = dt.timedelta(days=details["rotationIntervalInDays"])
+                done = {
+                    "timeOfLastRotation": self.clock.timestamp(now),
+                    "timeOfNextRotation": self.clock.timestamp(_day(now) + days),
+                    "lastRotationStatus": "SUCCESS",
+                }
+                self.update(self.get("key", key.id), {"autoKeyRotationDetails": details | done})
 
     async def get_key(self, call: Call) -> Reply:
         """A key, at any vault's endpoint that is its own."""
@@ -340,8 +363,8 @@ class Kms(DeletesLater):
         return reply
 
     async def update_key(self, call: Call) -> Reply:
-        """Change name, tags and automatic rotation."""
-        key = self._in(self._key_of(call), "ENABLED", "DISABLED")
+        """Change name, tags and automatic rotation; of a key that is ENABLED only (`update_key` in the SDK)."""
+        key = self._in(self._key_of(call), "ENABLED")
         changes: Document = {}
         if "isAutoRotationEnabled" in call.body or "autoKeyRotationDetails" in call.body:
             changes = self._rotation(self.get("vault", key.parent), call.body, key.doc)
@@ -395,12 +418,14 @@ class Kms(DeletesLater):
 
     async def create_key_version(self, call: Call) -> Reply:
         """Rotate a key: a new version that is the current one from then on."""
-        key = self._in(self._key_of(call), "ENABLED")
-        version = self._new_version(key, "CREATING")
+        return self.show(self._rotate(self._in(self._key_of(call), "ENABLED")))
+
+    def _rotate(self, key: Record, *, automatic: bool = False) -> Record:
+        version = self.update(self._new_version(key, "CREATING"), {"isAutoRotated": automatic})
         self.transition(key, 2 * SECOND, "ENABLED", via="UPDATING")
         self.transition(version, 1 * SECOND, "ENABLED", also=self._make_material)
         self.update(self.get("key", key.id), {"currentKeyVersion": version.id})
-        return self.show(version)
+        return self.get("key_version", version.id)
 
     async def get_key_version(self, call: Call) -> Reply:
         """A version of a key."""
@@ -579,6 +604,11 @@ class Kms(DeletesLater):
         if record.kind == "key":
             variables["target.vault.id"] = record.parent or ""
         return variables
+
+
+def _day(when: dt.datetime) -> dt.datetime:
+    """The beginning of a time's day: schedules of rotation go by days."""
+    return when.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _shape(shape: Document) -> Document:

@@ -29,7 +29,11 @@ class DeletesLater(Service):
     async def _reap(self) -> None:
         while True:
             await self.delete_due()
+            await self.do_due()
             await asyncio.sleep(_LOOK)
+
+    async def do_due(self) -> None:
+        """What else a service does when its time has come. Nothing, unless it says more."""
 
     async def delete_due(self) -> None:
         """Delete what is due now."""
@@ -54,15 +58,14 @@ class DeletesLater(Service):
     def deletion_time(self, given: str | None, least: int, most: int = 30) -> str:
         """When to delete, as a timestamp: what the request says, or `most` days from now.
 
-        Raises 400 unless it is between `least` and `most` days ahead. A minute's difference of the clocks is forgiven.
+        Raises 400 unless it is between `least` and `most` days from when the request is received.
         """
         now = self.clock.now()
         if given is None:
             return self.clock.timestamp(now + dt.timedelta(days=most))
         when = parse_time(given, "timeOfDeletion")
-        slack = dt.timedelta(minutes=1)
-        if not now + dt.timedelta(days=least) - slack <= when <= now + dt.timedelta(days=most) + slack:
-            raise invalid(f"timeOfDeletion must be between {least} and {most} days from now")
+        if not now + dt.timedelta(days=least) <= when <= now + dt.timedelta(days=most):
+            raise invalid(f"timeOfDeletion must be between {least} and {most} days from now: {given}")
         return self.clock.timestamp(when.astimezone(dt.UTC))
 
 

@@ -470,19 +470,24 @@ def _rules(service: Service, rules: list[Document]) -> list[Document]:
     if len(kinds) != len(set(kinds)):
         raise invalid("secretRules holds at most one rule of each type")
     now = service.clock.now()
+    shown = []
     for rule in rules:
-        if rule["ruleType"] != "SECRET_EXPIRY_RULE":
+        if rule["ruleType"] == "SECRET_REUSE_RULE":
+            shown.append({"isEnforcedOnDeletedSecretVersions": False} | rule)
             continue
         interval, absolute = rule.get("secretVersionExpiryInterval"), rule.get("timeOfAbsoluteExpiry")
         if not interval and not absolute:
             raise invalid("A secret expiry rule needs secretVersionExpiryInterval or timeOfAbsoluteExpiry")
         if interval and not 1 <= _days(interval) <= 90:
             raise invalid(f"secretVersionExpiryInterval must be between P1D and P90D: {interval}")
+        made = {"isSecretContentRetrievalBlockedOnExpiry": False} | rule
         if absolute:
-            ahead = parse_time(absolute, "timeOfAbsoluteExpiry") - now
-            if not dt.timedelta(days=1, minutes=-1) <= ahead <= dt.timedelta(days=365, minutes=1):
-                raise invalid("timeOfAbsoluteExpiry must be between 1 and 365 days from now")
-    return rules
+            when = parse_time(absolute, "timeOfAbsoluteExpiry").astimezone(dt.UTC)
+            if not dt.timedelta(days=1) <= when - now <= dt.timedelta(days=365):
+                raise invalid(f"timeOfAbsoluteExpiry must be between 1 and 365 days from now: {absolute}")
+            made["timeOfAbsoluteExpiry"] = service.clock.timestamp(when)
+        shown.append(made)
+    return shown
 
 
 def _rotation_status(config: Document | None) -> str:

@@ -106,7 +106,7 @@ def test_vault_deletion_is_scheduled_and_takes_its_keys_along(region: Region, va
     for wrong in (6, 31):
         with refused(400, "InvalidParameter"):
             vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails(time_of_deletion=days(wrong)))
-    shown = vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails(time_of_deletion=days(7))).data
+    shown = vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails(time_of_deletion=days(7.01))).data
     assert shown.lifecycle_state == "SCHEDULING_DELETION"
     region.settle()
     assert vaults.get_vault(vault.id).data.lifecycle_state == "PENDING_DELETION"
