@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: service_gateway_info
+short_description: Look up service gateways
+description:
+  - Lists the service gateways of a compartment or of one VCN in it, or one by its OCID.
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  vcn_id:
+    description:
+      - OCID of the VCN they are in.
+    type: str
+  display_name:
+    description:
+      - Their name.
+    type: str
+extends_documentation_fragment:
+  - okestack.oci.info
+  - okestack.oci.connection
+  - okestack.oci.attributes.info
+seealso:
+  - module: okestack.oci.service_gateway
+  - module: okestack.oci.network_services_info
+"""
+
+EXAMPLES = r"""
+- name: The network's way to Oracle's services
+  okestack.oci.service_gateway_info:
+    compartment_id: "{{ compartment_id }}"
+    vcn_id: "{{ network.vcn.id }}"
+  register: found
+"""
+
+RETURN = r"""
+service_gateways:
+  description:
+    - What was found, in the service's order. Empty where there is none.
+    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: OCID of the resource.
+      type: str
+    display_name:
+      description: Its name.
+      type: str
+      sample: shop
+    compartment_id:
+      description: OCID of its compartment.
+      type: str
+    lifecycle_state:
+      description: State of its life cycle.
+      type: str
+      sample: AVAILABLE
+    vcn_id:
+      description: OCID of its VCN.
+      type: str
+    services:
+      description: The services that it opens.
+      type: list
+      elements: dict
+      sample:
+        - service_id: ocid1.service.oc1.eu-frankfurt-1.aaaaexample
+          service_name: All FRA Services In Oracle Services Network
+    block_traffic:
+      description: Whether it lets no traffic through.
+      type: bool
+      sample: false
+    freeform_tags:
+      description: Its tags without a namespace.
+      type: dict
+      sample: {okestack-deployment: shop}
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.info import InfoTask
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.network import SERVICE_GATEWAY
+
+
+def main() -> None:
+    run_module(InfoTask(SERVICE_GATEWAY))
+
+
+if __name__ == "__main__":
+    main()

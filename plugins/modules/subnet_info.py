@@ -1,0 +1,107 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: subnet_info
+short_description: Look up subnets
+description:
+  - Lists the subnets of a compartment or of one VCN in it, or one by its OCID.
+version_added: 0.1.0
+author:
+  - Okestack contributors (@okestack)
+options:
+  vcn_id:
+    description:
+      - OCID of the VCN they are in.
+    type: str
+  display_name:
+    description:
+      - Their name.
+    type: str
+extends_documentation_fragment:
+  - okestack.oci.info
+  - okestack.oci.connection
+  - okestack.oci.attributes.info
+seealso:
+  - module: okestack.oci.subnet
+  - module: okestack.oci.vcn_info
+"""
+
+EXAMPLES = r"""
+- name: The network's subnets
+  okestack.oci.subnet_info:
+    compartment_id: "{{ compartment_id }}"
+    vcn_id: "{{ network.vcn.id }}"
+  register: found
+
+- name: Their ranges by name
+  ansible.builtin.debug:
+    msg: "{{ dict(found.subnets | map(attribute='display_name') | zip(found.subnets | map(attribute='cidr_block'))) }}"
+"""
+
+RETURN = r"""
+subnets:
+  description:
+    - What was found, in the service's order. Empty where there is none.
+    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: OCID of the resource.
+      type: str
+    display_name:
+      description: Its name.
+      type: str
+      sample: shop
+    compartment_id:
+      description: OCID of its compartment.
+      type: str
+    lifecycle_state:
+      description: State of its life cycle.
+      type: str
+      sample: AVAILABLE
+    vcn_id:
+      description: OCID of its VCN.
+      type: str
+    cidr_block:
+      description: Its range.
+      type: str
+      sample: 10.0.32.0/19
+    subnet_domain_name:
+      description: The domain of its host names.
+      type: str
+      sample: pods.shop.oraclevcn.com
+    prohibit_public_ip_on_vnic:
+      description: Whether addresses of it are private only.
+      type: bool
+      sample: true
+    route_table_id:
+      description: OCID of its route table.
+      type: str
+    security_list_ids:
+      description: OCIDs of its security lists.
+      type: list
+      elements: str
+    freeform_tags:
+      description: Its tags without a namespace.
+      type: dict
+      sample: {okestack-deployment: shop}
+"""
+
+from ansible_collections.okestack.oci.plugins.module_utils.info import InfoTask
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.types.network import SUBNET
+
+
+def main() -> None:
+    run_module(InfoTask(SUBNET))
+
+
+if __name__ == "__main__":
+    main()
