@@ -60,7 +60,10 @@ class Reader:
         if not listed(self.type):
             found = self.get({})
             return [found] if found else []
-        arguments = {n: self.known[n] for n in narrowed_by(self.type) if n in self.known}
+        arguments = {
+            **self.type.list_constants,
+            **{n: self.known[n] for n in narrowed_by(self.type) if n in self.known},
+        }
         if name and self.type.name_filter:
             arguments[self.type.name_filter] = name
         place = [self.known[n] for n in placed_in(self.type)]
@@ -91,11 +94,6 @@ def narrowed_by(type_: ResourceType) -> tuple[str, ...]:
 def listed(type_: ResourceType) -> bool:
     """Whether there can be several in one place; else the place is the whole address."""
     return "id" in type_.address or type_.name_field in type_.address
-
-
-def grows(type_: ResourceType) -> bool:
-    """Whether one resource shows more than a list of them."""
-    return listed(type_) and (not type_.list_complete or type_.complete is not None)
 
 
 def matching(
@@ -150,7 +148,7 @@ class InfoTask:
         if "tags" not in type_.lacks:
             spec["freeform_tags"] = {"type": "dict"}
         spec["lifecycle_states"] = {"type": "list", "elements": "str"}
-        if grows(type_):
+        if not type_.list_complete:
             spec["details"] = {"type": "bool", "default": True}
         for name, option in spec.items():
             if any(word in name for word in ("secret", "key")):
@@ -173,7 +171,7 @@ class InfoTask:
             found = reader.get({"id": params["id"]})
             return matching(type_, [found] if found else [], name=name, **wanted)
         rows = matching(type_, reader.rows(name), name=name, **wanted)
-        return reader.whole(rows) if params.get("details") else rows
+        return rows if params.get("details") is False else reader.whole(rows)
 
 
 # --- resource_info -----------------------------------------------------------------------------------------------
