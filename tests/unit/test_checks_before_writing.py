@@ -177,3 +177,39 @@ def test_what_is_protected_is_neither_removed_nor_replaced(state: str) -> None:
 def test_a_resource_without_an_id_of_its_own_is_told_by_its_name() -> None:
     with pytest.raises(PlanError, match=r"^thing a: size: 50 -> 40"):
         plan_present(THING, {"size": 40}, {k: v for k, v in THERE.items() if k != "id"})
+
+
+def test_a_change_that_is_refused_anyway_is_not_asked_about() -> None:
+    def newer(before: Any, after: Any) -> str | None:
+        return "never back" if before and after < before else None
+
+    offered: list[Document] = []
+    type_ = ResourceType(
+        name="thing",
+        client="core.ThingClient",
+        fields=(Field("version", refusal=newer, among=lambda session, document: offered.append(document) or ["3"]),),  # type: ignore[func-returns-value]
+    )
+
+    def told(version: str) -> str:
+        wish = Wish(fields={"compartment_id": "c1", "display_name": "a", "version": version})
+        there = {**THERE, "version": "2"}
+        with pytest.raises(ResourceError) as caught:
+            Engine(Session(Connection()), type_, wish, first_look=lambda: there).run(check=True)
+        return str(caught.value)
+
+    assert told("1") == "thing a (ocid1.thing.1): version: '2' -> '1': never back"
+    assert not offered
+    assert told("4") == "thing a: version: this region has no '4', it has 3"
+
+
+def test_options_that_are_no_fields_are_checked_with_the_others() -> None:
+    type_ = ResourceType(
+        name="thing",
+        client="core.ThingClient",
+        fields=(),
+        extra_options={"grace": {"type": "int"}},
+        checks=(lambda options: ["grace: too long"] if options.get("grace", 0) > 60 else [],),
+    )
+    wish = Wish(state="absent", fields={"compartment_id": "c1", "display_name": "a"}, extra={"grace": 61, "x": None})
+    with pytest.raises(ResourceError, match="grace: too long"):
+        Engine(Session(Connection()), type_, wish, first_look=lambda: THERE).run(check=True)

@@ -55,6 +55,7 @@ THING = ResourceType(
         Field("stepped", type="list", elements="str", change=Change.STEPS, steps=_steps),
         Field("late", type="bool", on_create=False),
         Field("once", change=Change.ONCE),
+        Field("gently", type="dict", change=Change.WITH, fields=(Field("surge"), Field("cycle", type="bool"))),
         Field("word", secret=True),
         Field("alone", type="dict", alone=True, fields=(Field("days", type="int"), Field("hour"))),
         Field("policy", type="dict", alone=True, fields=(Field("on", type="bool"),)),
@@ -119,6 +120,25 @@ def test_create(desired: Document, body: Document, calls: list[Any]) -> None:
     assert made.create == body
     assert [(c.operation, c.body) for c in made.calls] == calls
     assert made.before == {}
+
+
+# --- what goes along ---------------------------------------------------------------------------------------------
+
+
+def test_how_a_change_is_carried_out_is_no_change_of_itself() -> None:
+    gently = {"cycle": True}
+    there = {**THERE, "gently": {"cycle": False, "surge": "1"}}
+    assert not plan({"gently": gently}, there).changes
+    assert not plan({"gently": gently, "size": 1}, there).changes
+    changed = plan({"gently": gently, "size": 2}, there)
+    assert [(c.operation, c.body) for c in changed.calls] == [
+        ("update_thing", {"size": 2, "gently": {"cycle": True, "surge": "1"}})
+    ]
+    assert changed.after == {"size": 2, "gently": {"cycle": True}}
+    # Operations of a field's own do not carry it.
+    assert [c.operation for c in plan({"gently": gently, "stepped": ["y"]}, there).calls] == ["step"]
+    made = plan({"gently": gently}, None)
+    assert made.create == {"kind": "PLAIN", "gently": gently}
 
 
 def test_a_create_shows_what_it_makes_but_no_secret_and_no_placeholder_as_it_is() -> None:
