@@ -1,6 +1,10 @@
 """Identity: the tenancy and its compartments, policies, users and their API keys, regions and domains.
 
-Everything here is written in the home region only; reads answer in every region.
+Everything here is written in the home region only; reads answer in every region. A compartment's deletion and move are
+work requests, as in the cloud: https://docs.oracle.com/en-us/iaas/Content/Identity/compartments/managingcompartments.htm.
+
+Known differences: statements that name a compartment follow its new name, but not its move to another parent; what a
+move would take away from or give to whoever holds a policy is not asked.
 """
 
 from __future__ import annotations
@@ -17,11 +21,13 @@ from localregion.iam import Grant, Principal, Statement, parse
 from localregion.services.base import (
     SECOND,
     Call,
+    Document,
     Kind,
     Record,
     Reply,
     ServiceError,
     WorkRequest,
+    incorrect_state,
     invalid,
     limit_exceeded,
     not_found,
@@ -30,9 +36,17 @@ from localregion.services.tags import TAG_KINDS, Tags
 
 POLICY_DELAY = 10 * SECOND
 """Policies take about this long to hold."""
+_MOVE_TIME = 20 * SECOND
+_DELETION_TIME = 2.0
+"""Cloud minutes; the documentation says several."""
 
 _NAME = re.compile(r"[\w.-]{1,100}")
+_MAX_DESCRIPTION = 400
 _MAX_API_KEYS = 3
+_MAX_DEPTH = 6
+"""Levels of compartments below the root."""
+_DELETED_DAYS = 90
+"""How long a deleted compartment is shown."""
 
 
 def _kind(name: str, model: str, resource: str, **values: Any) -> Kind:
@@ -45,7 +59,7 @@ class Identity(Tags):
     package = "identity"
     kinds = (
         *TAG_KINDS,
-        _kind("compartment", "Compartment", "compartments", operations=("get",)),
+        _kind("compartment", "Compartment", "compartments", remember=_DELETED_DAYS * 24 * 60, operations=("get",)),
         _kind("policy", "Policy", "policies", plural="policies", remember=None, operations=("get", "list")),
         _kind("user", "User", "users", remember=None, operations=("get", "list")),
         _kind("group", "Group", "groups", remember=None, operations=("get", "list")),
@@ -62,6 +76,8 @@ class Identity(Tags):
         "list_region_subscriptions": ("inspect", "tenancies"),
         "get_tenancy": ("inspect", "tenancies"),
         "get_compartment": ("inspect", "compartments"),
+        "get_work_request": ("inspect", "compartments"),
+        "list_work_requests": ("inspect", "compartments"),
     }
 
     async def resume(self) -> None:
@@ -218,44 +234,121 @@ class Identity(Tags):
 
     async def create_compartment(self, call: Call) -> Reply:
         """A compartment in another; its name is its parent's only one of that name."""
-        self._check_name(call)
+        self._check_texts(call)
         parent = call.body["compartmentId"]
         self._check_free("compartment", call.body["name"], "Compartment", parent)
-        if len(self.region.ancestry(parent)) > 6:
-            raise limit_exceeded("The compartment would be nested deeper than six levels.")
+        self._check_depth(parent, 1)
         compartment = self.create("compartment", call, {"isAccessible": True}, state="CREATING")
         self.transition(compartment, SECOND, "ACTIVE")
         return self.show(compartment)
 
     async def update_compartment(self, call: Call) -> Reply:
         """New name, description or tags."""
-        compartment = self.get("compartment", call.path["compartment_id"])
+        compartment = self._changeable(call, "updated")
+        self._check_texts(call)
         if "name" in call.body and call.body["name"] != compartment.name:
-            self._check_name(call)
-            self._check_free("compartment", call.body["name"], "Compartment", compartment.compartment)
+            self._check_free("compartment", call.body["name"], "Compartment", compartment.compartment, compartment.id)
+            self._rewrite_statements(compartment, call.body["name"])
         self.apply(compartment, call, "name", "description", "freeformTags", "definedTags")
         self._changed()
         return self.show(compartment)
 
+    async def move_compartment(self, call: Call) -> Reply:
+        """Put a compartment with all that is in it below another parent; a work request."""
+        compartment = self._changeable(call, "moved")
+        target = self.get("compartment", call.body["targetCompartmentId"], related=True)
+        if target.state != "ACTIVE":
+            raise incorrect_state(f"Compartment {target.id} is in state {target.state}, not ACTIVE")
+        if compartment.id in self.region.ancestry(target.id):
+            raise invalid("A compartment cannot be moved to itself or to a compartment below it.")
+        if target.id == compartment.compartment:
+            raise invalid("The compartment is already in the target compartment.")
+        self._check_free("compartment", compartment.name, "Compartment", target.id)
+        self._check_depth(target.id, self._levels(compartment.id))
+        request = self.work_request(call, "MOVE_COMPARTMENT", [("UPDATED", "compartment", compartment)])
+        self.update(compartment, {}, private={"target": target.id})
+        self.transition(compartment, _MOVE_TIME, "ACTIVE", also=self._moved, request=request, failed="ACTIVE")
+        return self.accepted(request, 202, compartment)
+
+    async def _moved(self, record: Record, request: WorkRequest | None) -> Mapping[str, Any]:
+        self._changed()
+        return {"compartmentId": record.private["target"]}
+
     async def delete_compartment(self, call: Call) -> Reply:
         """Delete an empty compartment; a work request tells whether it was empty."""
-        compartment = self.get("compartment", call.path["compartment_id"])
-        if compartment.id == names.TENANCY_ID:
-            raise invalid("The root compartment cannot be deleted.")
+        compartment = self._changeable(call, "deleted")
         request = self.work_request(call, "DELETE_COMPARTMENT", [("DELETED", "compartment", compartment)])
-        self.transition(compartment, 0.5, "DELETED", via="DELETING", also=self._empty, request=request, failed="ACTIVE")
+        self.transition(
+            compartment, _DELETION_TIME, "DELETED", via="DELETING", also=self._deleted, request=request, failed="ACTIVE"
+        )
         return self.accepted(request, 202)
 
-    async def _empty(self, record: Record, request: WorkRequest | None) -> None:
+    async def _deleted(self, record: Record, request: WorkRequest | None) -> Mapping[str, Any]:
+        """Refuses where something is left in it; the name is free again, since the deleted one gets another."""
         left = [r for r in self.store.select(compartment=record.id) if r.kind != "work_request"]
         if left:
             raise ServiceError(409, "Conflict", f"The compartment is not empty: {left[0].kind} {left[0].id}.")
+        name = f"{record.name}.{record.id[-8:]}"
+        self._rewrite_statements(record, name)
+        self._changed()
+        return {"name": name}
+
+    async def recover_compartment(self, call: Call) -> Reply:
+        """Take back a deletion; the name stays the one that the deleted compartment got."""
+        compartment = self.get("compartment", call.path["compartment_id"], dead=True)
+        if compartment.state != "DELETED":
+            raise incorrect_state(f"Compartment {compartment.id} is in state {compartment.state}, not DELETED")
+        if not self.region.compartment_is_active(str(compartment.compartment)):
+            raise incorrect_state(f"The parent of compartment {compartment.id} is not ACTIVE")
+        self._check_free("compartment", compartment.name, "Compartment", compartment.compartment)
+        compartment.dead, compartment.forget = False, None
+        return self.show(self.update(compartment, {}, state="ACTIVE"))
+
+    def _changeable(self, call: Call, verb: str) -> Record:
+        compartment = self.get("compartment", call.path["compartment_id"], dead=True)
+        if compartment.id == names.TENANCY_ID:
+            raise invalid(f"The root compartment cannot be {verb}.")
+        if compartment.state != "ACTIVE":
+            raise incorrect_state(f"Compartment {compartment.id} is in state {compartment.state}, not ACTIVE")
+        return compartment
+
+    def _levels(self, compartment: str) -> int:
+        """How many levels a compartment with those below it has."""
+        children = self.living("compartment", compartment=compartment)
+        return 1 + max((self._levels(child.id) for child in children), default=0)
+
+    def _check_depth(self, parent: str, levels: int) -> None:
+        if len(self.region.ancestry(parent)) - 1 + levels > _MAX_DEPTH:
+            raise limit_exceeded(f"The compartment would be nested deeper than {_MAX_DEPTH} levels.")
+
+    def _rewrite_statements(self, compartment: Record, name: str) -> None:
+        """Statements that name a compartment get its new name; to be called before it has it."""
+        for policy in self.living("policy"):
+            place = str(policy.compartment)
+            statements = [self._renamed_in(text, place, compartment.id, name) for text in policy.doc["statements"]]
+            if statements != policy.doc["statements"]:
+                self.update(policy, {"statements": statements})
+
+    def _renamed_in(self, text: str, place: str, compartment: str, name: str) -> str:
+        kind, path = parse(text).location
+        if kind != "compartment":
+            return text
+        parts = path.split(":")
+        new = [
+            name if self._named(parts[: number + 1], place) == compartment else part
+            for number, part in enumerate(parts)
+        ]
+        return re.sub(rf"(?i)(\bcompartment\s+){re.escape(path)}(?=\s|$)", lambda match: match[1] + ":".join(new), text)
+
+    def work_request_doc(self, record: Record) -> Document:
+        """Here a work request shows its errors and log itself."""
+        return record.doc | {"errors": record.private["errors"], "logs": record.private["logs"]}
 
     # policies
 
     async def create_policy(self, call: Call) -> Reply:
         """A policy; its statements must parse, and name compartments and groups that exist."""
-        self._check_name(call)
+        self._check_texts(call)
         self._check_free("policy", call.body["name"], "Policy", call.body["compartmentId"])
         self._check_statements(call.body["statements"], call.body["compartmentId"])
         policy = self.create("policy", call, state="ACTIVE")
@@ -265,6 +358,7 @@ class Identity(Tags):
     async def update_policy(self, call: Call) -> Reply:
         """New statements, description or tags; the name stays."""
         policy = self.get("policy", call.path["policy_id"])
+        self._check_texts(call)
         if "statements" in call.body:
             self._check_statements(call.body["statements"], str(policy.compartment))
         self.apply(policy, call, "description", "statements", "versionDate", "freeformTags", "definedTags")
@@ -319,11 +413,14 @@ class Identity(Tags):
 
     def _named(self, path: list[str], compartment: str) -> str | None:
         """The compartment at a path below another; a policy may also name its own compartment."""
+        found = self._below(path, compartment)
         here = self.store.find(compartment)
-        if here and here.name.lower() == path[0].lower():
-            path, found = path[1:], compartment
-        else:
-            found = compartment
+        if found is None and here and here.name.lower() == path[0].lower():
+            return self._below(path[1:], compartment)
+        return found
+
+    def _below(self, path: list[str], compartment: str) -> str | None:
+        found = compartment
         for name in path:
             children = self.living("compartment", compartment=found)
             child = next((record for record in children if record.name.lower() == name.lower()), None)
@@ -418,13 +515,15 @@ class Identity(Tags):
 
     # small things
 
-    def _check_name(self, call: Call) -> None:
-        if not _NAME.fullmatch(call.body["name"]):
+    def _check_texts(self, call: Call) -> None:
+        if not _NAME.fullmatch(call.body.get("name", "-")):
             raise invalid("Name must be 1 to 100 letters, digits, periods, hyphens or underscores.")
+        if not 1 <= len(call.body.get("description", "-")) <= _MAX_DESCRIPTION:
+            raise invalid(f"description must have 1 to {_MAX_DESCRIPTION} characters.")
 
-    def _check_free(self, kind: str, name: str, what: str, compartment: str | None) -> None:
+    def _check_free(self, kind: str, name: str, what: str, compartment: str | None, but: str | None = None) -> None:
         for record in self.living(kind, compartment=compartment):
-            if record.name.lower() == name.lower():
+            if record.name.lower() == name.lower() and record.id != but:
                 raise ServiceError(409, f"{what}AlreadyExists", f"{what} '{name}' already exists.")
 
 

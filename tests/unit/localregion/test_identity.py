@@ -69,8 +69,84 @@ def test_compartments(region: Any, identity: Any, refused: Any) -> None:
     region.settle()
     failed = identity.delete_compartment(team.id).headers["opc-work-request-id"]
     region.settle()
-    assert identity.get_work_request(failed).data.status == "FAILED"
+    request = identity.get_work_request(failed).data
+    assert (request.operation_type, request.status) == ("DELETE_COMPARTMENT", "FAILED")
+    assert [(e.code, "not empty" in e.message) for e in request.errors] == [("Conflict", True)]
     assert identity.get_compartment(team.id).data.lifecycle_state == "ACTIVE"
+
+
+def compartment(region: Any, identity: Any, name: str, parent: str | None = None) -> str:
+    details = m.CreateCompartmentDetails(compartment_id=parent or region.compartment_id, name=name, description="d")
+    made = identity.create_compartment(details).data
+    region.settle()
+    return str(made.id)
+
+
+def test_a_deleted_compartment_leaves_its_name(region: Any, identity: Any, refused: Any) -> None:
+    team = compartment(region, identity, "team")
+    text = "allow any-user to read vaults in compartment okestack:team where request.user.name='team'"
+    made = identity.create_policy(policy(region, text, compartment=region.tenancy_id)).data.id
+    done = identity.delete_compartment(team).headers["opc-work-request-id"]
+    region.settle()
+    assert identity.get_work_request(done).data.status == "SUCCEEDED"
+    gone = identity.get_compartment(team).data
+    assert gone.lifecycle_state == "DELETED" and gone.name.startswith("team.")
+    named = text.replace("okestack:team", f"okestack:{gone.name}")
+    assert identity.get_policy(made).data.statements == [named], "statements follow the name"
+    with refused(409, "IncorrectState"):
+        identity.delete_compartment(team)
+    again = compartment(region, identity, "team")
+    assert [one.id for one in identity.list_compartments(region.compartment_id, name="team").data] == [again]
+    both = identity.list_compartments(region.compartment_id, lifecycle_state="DELETED").data
+    assert [one.id for one in both] == [team]
+    back = identity.recover_compartment(team).data
+    assert (back.lifecycle_state, back.name) == ("ACTIVE", gone.name)
+    with refused(409, "IncorrectState"):
+        identity.recover_compartment(team)
+
+
+def test_a_renamed_compartment_keeps_its_grants(region: Any, identity: Any, refused: Any) -> None:
+    team = compartment(region, identity, "team")
+    made = identity.create_policy(policy(region, "allow any-user to read vaults in compartment team")).data.id
+    identity.update_compartment(team, m.UpdateCompartmentDetails(name="crew", description="x" * 400))
+    assert identity.get_policy(made).data.statements == ["allow any-user to read vaults in compartment crew"]
+    compartment(region, identity, "other")
+    with refused(409, "CompartmentAlreadyExists"):
+        identity.update_compartment(team, m.UpdateCompartmentDetails(name="OTHER"))
+    identity.update_compartment(team, m.UpdateCompartmentDetails(name="Crew"))
+    for wrong in ({"name": "a b"}, {"description": "x" * 401}):
+        with refused(400, "InvalidParameter"):
+            identity.update_compartment(team, m.UpdateCompartmentDetails(**wrong))
+    with refused(400, "InvalidParameter"):
+        identity.update_compartment(region.tenancy_id, m.UpdateCompartmentDetails(name="root"))
+
+
+def test_a_compartment_moves_with_what_is_in_it(region: Any, identity: Any, refused: Any) -> None:
+    def move(what: str, where: str) -> Any:
+        return identity.move_compartment(what, m.MoveCompartmentDetails(target_compartment_id=where))
+
+    team, other = (compartment(region, identity, name) for name in ("team", "other"))
+    inner = compartment(region, identity, "inner", team)
+    answer = move(team, other)
+    region.settle()
+    assert answer.status == 202
+    assert identity.get_work_request(answer.headers["opc-work-request-id"]).data.status == "SUCCEEDED"
+    assert identity.get_compartment(team).data.compartment_id == other
+    assert identity.get_compartment(inner).data.compartment_id == team
+    for what, where in ((other, inner), (team, team), (team, other), (region.tenancy_id, team)):
+        with refused(400, "InvalidParameter"):
+            move(what, where)
+    with refused(400, "RelatedResourceNotAuthorizedOrNotFound"):
+        move(team, "ocid1.compartment.oc1..none")
+    deep = compartment(region, identity, "team")
+    with refused(409, "CompartmentAlreadyExists"):
+        move(deep, other)
+    for level in range(2):
+        inner = compartment(region, identity, f"level{level}", inner)
+    with refused(400, "LimitExceeded"):
+        compartment(region, identity, "seventh", inner)
+    with refused(400, "LimitExceeded"):
+        move(compartment(region, identity, "leaf"), inner)
 
 
 def test_a_user_may_do_what_policies_say(region: Any, identity: Any, refused: Any) -> None:
