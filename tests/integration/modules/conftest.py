@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection
-from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task, validated
+from ansible_collections.okestack.oci.plugins.module_utils.model import ResourceType
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, ResourceTask, run_task, validated
 
 from localregion.testing import Region
 
@@ -21,9 +22,11 @@ class Door:
         self.region = region
         self.lines: list[str] = []
 
-    def __call__(self, module: str, /, *, check: bool = False, fails: bool = False, **options: Any) -> dict[str, Any]:
-        """A task's result; a failure fails the test unless ``fails``."""
-        task = registry.task(module)
+    def __call__(
+        self, module: str | ResourceType, /, *, check: bool = False, fails: bool = False, **options: Any
+    ) -> dict[str, Any]:
+        """The result of a module's task, or of a type's; a failure fails the test unless ``fails``."""
+        task = registry.task(module) if isinstance(module, str) else ResourceTask(module)
         assert task is not None, module
         options.setdefault("config_file", str(self.region.config_file))
         options.setdefault("endpoints", {"default": self.region.endpoint, "local-2": self.region.other_endpoint})
