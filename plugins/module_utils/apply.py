@@ -269,7 +269,7 @@ class Engine:
 
     def _wakes(self, action: Action | None, state: str) -> bool:
         states = self.type.states
-        return action is not None and state in states.resting and action.state in states.ready
+        return action is not None and state in states.resting + states.frozen and action.state in states.ready
 
     def _unknown_to_the_region(self, observed: Document) -> list[str]:
         """Values that a write would set and the region does not have, told with those it has."""

@@ -141,7 +141,7 @@ class States:
     going: tuple[str, ...] = ("TERMINATING",)
     scheduled: tuple[str, ...] = ()  # its deletion is set for later and can be cancelled
     resting: tuple[str, ...] = ()  # stable, changeable, though not in use (a stopped DB system)
-    frozen: tuple[str, ...] = ()  # those of them in which the service takes no update
+    frozen: tuple[str, ...] = ()  # stable, though the service takes no update in it (a disabled key)
     busy: tuple[str, ...] = ()  # pass by themselves
     field: str = "lifecycle_state"
 
@@ -155,7 +155,7 @@ class States:
 
     def settled(self, document: Mapping[str, Any]) -> bool:
         """Whether the resource rests in a state in which it can be changed."""
-        return self.of(document) in self.ready + self.resting + self.scheduled
+        return self.of(document) in self.ready + self.resting + self.frozen + self.scheduled
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ description:
   - Makes, changes and removes a vault, which holds keys and secrets.
   - A vault cannot be deleted at once. O(state=absent) sets a date, and O(state=present) takes it back while it has
     not come.
-  - It waits until the vault's own endpoint answers, which may be later than the vault is V(ACTIVE).
+  - Its keys and secrets go with it. The service refuses a date before that of a key which is to be deleted already.
+  - It waits until a new vault's own endpoint answers, which may be later than the vault is V(ACTIVE).
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -32,13 +33,20 @@ options:
     description:
       - V(VIRTUAL_PRIVATE) has a partition of the hardware security module for itself, and is charged for it.
         V(DEFAULT) if not given when it is made.
-      - Another type takes a new vault.
+      - Another type takes a new vault, into which neither keys nor secrets can be brought.
     type: str
     choices: [DEFAULT, VIRTUAL_PRIVATE]
   deletion_days:
     description:
       - With O(state=absent), how many days ahead the deletion is set, from 7 to 30. The latest if not given.
+      - A date that is set already stays. O(state=present) takes it back, and another run can then set a new one.
     type: int
+  time_of_deletion:
+    description:
+      - With O(state=absent), the date of the deletion in place of O(deletion_days), within the same limits.
+      - "A date or a time of ISO 8601, for example V(2027-01-31) or V(2027-01-31T18:00:00Z). Without a time it is the day's
+        beginning, without a zone UTC."
+    type: str
 extends_documentation_fragment:
   - okestack.oci.resource
   - okestack.oci.tags
@@ -56,12 +64,22 @@ EXAMPLES = r"""
     display_name: shop
   register: kept
 
+- name: Another name for it
+  okestack.oci.vault:
+    id: "{{ kept.vault.id }}"
+    display_name: shop-keys
+
 - name: Delete it, with its keys and secrets, in seven days
   okestack.oci.vault:
     compartment_id: "{{ compartment_id }}"
-    display_name: shop
+    display_name: shop-keys
     state: absent
     deletion_days: 7
+
+- name: Keep it after all, with all that is in it
+  okestack.oci.vault:
+    compartment_id: "{{ compartment_id }}"
+    display_name: shop-keys
 """
 
 RETURN = r"""

@@ -10,8 +10,9 @@ module: vault_key
 short_description: Keep a master encryption key of a vault
 description:
   - Makes, changes and removes a master encryption key. Keys are kept at their vault's own endpoint.
+  - It rotates a key, each time or when its current version is older than some days, and switches it on and off.
   - A key cannot be deleted at once. O(state=absent) sets a date, and O(state=present) takes it back while it has not
-    come.
+    come. The key is then enabled or disabled as it was before.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -21,6 +22,24 @@ options:
       - OCID of the compartment. Without O(id) the resource is looked for in it.
       - Needed to make it. With O(id) another compartment moves it there, in place.
     type: str
+  state:
+    description:
+      - V(present) makes the key, or changes what differs from the options given. An option that is not given is not
+        managed, and whether the key is enabled is left alone.
+      - V(enabled) and V(disabled) see to that as well. What a disabled key encrypted can neither be read nor written,
+        secrets among it. The service changes nothing else of a disabled key, so that V(enabled) comes before other
+        changes, and such a task with V(present) or V(disabled) fails.
+      - V(rotated) gives the key a new version, which encrypts from then on; what older versions encrypted can still be
+        read. It does so in each run, unless the key was made in it or O(rotate_after_days) says otherwise.
+      - V(absent) sets the date of its deletion.
+    type: str
+    choices: [present, absent, enabled, disabled, rotated]
+    default: present
+  rotate_after_days:
+    description:
+      - With O(state=rotated), how old the current version must be, in days, for the key to get a new one. A run before
+        that changes nothing.
+    type: int
   display_name:
     description:
       - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
@@ -49,8 +68,9 @@ options:
         required: true
       curve_id:
         description:
-          - The curve of an V(ECDSA) key, for example V(NIST_P256).
+          - The curve of an V(ECDSA) key. The service takes that of the length if not given.
         type: str
+        choices: [NIST_P256, NIST_P384, NIST_P521]
   protection_mode:
     description:
       - Whether it never leaves the hardware security module, V(HSM), or is kept and used on servers, V(SOFTWARE). The
@@ -70,12 +90,24 @@ options:
     suboptions:
       rotation_interval_in_days:
         description:
-          - Days from one rotation to the next, from 60 to 365.
+          - Days from one rotation to the next, from 60 to 365. Needed to switch it on.
         type: int
+      time_of_schedule_start:
+        description:
+          - The day from which they are counted, for example V(2027-01-31). The day on which it is switched on if not
+            given. The service keeps no time of the day.
+        type: str
   deletion_days:
     description:
       - With O(state=absent), how many days ahead the deletion is set, from 7 to 30. The latest if not given.
+      - A date that is set already stays. O(state=present) takes it back, and another run can then set a new one.
     type: int
+  time_of_deletion:
+    description:
+      - With O(state=absent), the date of the deletion in place of O(deletion_days), within the same limits.
+      - "A date or a time of ISO 8601, for example V(2027-01-31) or V(2027-01-31T18:00:00Z). Without a time it is the day's
+        beginning, without a zone UTC."
+    type: str
 extends_documentation_fragment:
   - okestack.oci.resource
   - okestack.oci.tags
@@ -95,12 +127,37 @@ EXAMPLES = r"""
     key_shape: {algorithm: AES, length: 32}
     protection_mode: HSM
 
-- name: Set its deletion, a month from now
+- name: A new version of it once a quarter, whenever this runs
   okestack.oci.vault_key:
     compartment_id: "{{ compartment_id }}"
     management_endpoint: "{{ kept.vault.management_endpoint }}"
     display_name: secrets
+    state: rotated
+    rotate_after_days: 90
+
+- name: A new version of it now
+  okestack.oci.vault_key:
+    compartment_id: "{{ compartment_id }}"
+    management_endpoint: "{{ kept.vault.management_endpoint }}"
+    display_name: secrets
+    state: rotated
+
+- name: A key by which nothing can be read for the time being
+  okestack.oci.vault_key:
+    compartment_id: "{{ compartment_id }}"
+    management_endpoint: "{{ kept.vault.management_endpoint }}"
+    display_name: archive
+    key_shape: {algorithm: AES, length: 32}
+    protection_mode: SOFTWARE
+    state: disabled
+
+- name: Set its deletion, as early as can be
+  okestack.oci.vault_key:
+    compartment_id: "{{ compartment_id }}"
+    management_endpoint: "{{ kept.vault.management_endpoint }}"
+    display_name: archive
     state: absent
+    deletion_days: 7
 """
 
 RETURN = r"""

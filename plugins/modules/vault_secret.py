@@ -11,12 +11,30 @@ short_description: Keep a secret of a vault
 description:
   - Makes, changes and removes a secret, whose content the service generates or the task gives.
   - Content given is compared with the current version and makes a new one only where it differs. It is never shown.
+  - New content can wait as V(PENDING) until what uses it is told of it, and older versions can be made current again.
+  - Generated content is never read. O(state=rotated) has it generated anew.
   - A secret cannot be deleted at once, and its name stays taken until it is. O(state=absent) sets a date, and
     O(state=present) takes it back while it has not come.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
 options:
+  state:
+    description:
+      - V(present) makes the secret, or changes what differs from the options given. An option that is not given is not
+        managed. An empty list or an empty text that is given is.
+      - V(rotated) has the service generate new content as well, which becomes the current version; that before stays
+        readable as V(PREVIOUS). It does so in each run, unless the secret was made in it or O(rotate_after_days) says
+        otherwise. Content that was given is rotated by giving another.
+      - V(absent) sets the date of its deletion.
+    type: str
+    choices: [present, absent, rotated]
+    default: present
+  rotate_after_days:
+    description:
+      - With O(state=rotated), how old the current version must be, in days, for new content to be generated. A run
+        before that changes nothing.
+    type: int
   compartment_id:
     description:
       - OCID of the compartment. Without O(id) the resource is looked for in it.
@@ -25,17 +43,17 @@ options:
   secret_name:
     description:
       - Name of the secret, unique in the vault. Letters, digits, hyphens, underscores and periods.
-      - Needed to make it. Another name takes a new secret.
+      - Needed to make it. The service cannot change it.
     type: str
   vault_id:
     description:
       - OCID of the vault, in which the secret is looked for.
-      - Needed to make it. Another vault takes a new secret.
+      - Needed to make it. The service cannot change it.
     type: str
   key_id:
     description:
       - OCID of the key that encrypts it, a symmetric one (V(AES)) of the same vault.
-      - Needed to make it. Another key takes a new secret.
+      - Needed to make it. The service cannot change it.
     type: str
   description:
     description:
@@ -48,17 +66,62 @@ options:
     type: dict
   content:
     description:
-      - The content as text. Other content makes a new version, which becomes the current one.
+      - The content as text. Other content makes a new version, which becomes the current one, or that of O(stage).
       - To compare it the module reads the secret, which takes the right to C(read secret-bundles).
-      - Not together with O(enable_auto_generation=true).
+      - A secret whose content was generated gets this one, and is not generated any more.
+      - Not together with O(enable_auto_generation=true) or O(current_version_number).
     type: str
+  stage:
+    description:
+      - Where O(content) is to be.
+      - V(CURRENT) makes it what readers get. Where the version that is V(PENDING) holds it, that one is promoted.
+      - V(PENDING) makes it a version that waits, unless it is the current one already. The first version of a secret
+        is always the current one.
+    type: str
+    choices: [CURRENT, PENDING]
+    default: CURRENT
+  current_version_number:
+    description:
+      - Number of the version that readers get, to promote one that is V(PENDING) or to go back to an older one.
+    type: int
+  secret_rules:
+    description:
+      - Rules for its versions, at most one of each type. Changed in place, all together; an empty list removes them.
+    type: list
+    elements: dict
+    suboptions:
+      rule_type:
+        description:
+          - V(SECRET_EXPIRY_RULE) lets the content expire, V(SECRET_REUSE_RULE) refuses content that another version has.
+        type: str
+        choices: [SECRET_EXPIRY_RULE, SECRET_REUSE_RULE]
+        required: true
+      secret_version_expiry_interval:
+        description:
+          - Of V(SECRET_EXPIRY_RULE), how long a version is valid, from V(P1D) to V(P90D). It begins anew with new
+            content.
+        type: str
+      time_of_absolute_expiry:
+        description:
+          - Of V(SECRET_EXPIRY_RULE), when the secret expires, from 1 to 365 days ahead when it is set, for example
+            V(2027-01-31T00:00:00Z).
+        type: str
+      is_secret_content_retrieval_blocked_on_expiry:
+        description:
+          - Of V(SECRET_EXPIRY_RULE), whether content that has expired cannot be read any more. V(false) if not given.
+        type: bool
+      is_enforced_on_deleted_secret_versions:
+        description:
+          - Of V(SECRET_REUSE_RULE), whether content of deleted versions is refused as well. V(false) if not given.
+        type: bool
   enable_auto_generation:
     description:
-      - Whether the service generates the content when it is made. It takes O(secret_generation_context).
+      - Whether the service generates the content. It takes O(secret_generation_context).
+      - Switched on, it makes a new version. Switched off, the current one stays.
     type: bool
   secret_generation_context:
     description:
-      - What the service generates.
+      - What the service generates. A change generates a new version, which becomes the current one.
     type: dict
     suboptions:
       generation_type:
@@ -79,13 +142,21 @@ options:
         type: int
       secret_template:
         description:
-          - Text around what is generated, in which the service fills in its placeholders. Without it the content is
-            what is generated and nothing else.
+          - Text around what is generated, in which the service fills in its placeholders C(%GENERATED_PASSPHRASE%),
+            C(%GENERATED_PUBLIC_KEY%) and C(%GENERATED_PRIVATE_KEY%), or C(%GENERATED_BYTES%). Without it the content is
+            what is generated and nothing else, and keys are C(publicKey) and C(privateKey) of a JSON object.
         type: str
   deletion_days:
     description:
       - With O(state=absent), how many days ahead the deletion is set, from 1 to 30. The latest if not given.
+      - A date that is set already stays. O(state=present) takes it back, and another run can then set a new one.
     type: int
+  time_of_deletion:
+    description:
+      - With O(state=absent), the date of the deletion in place of O(deletion_days), within the same limits.
+      - "A date or a time of ISO 8601, for example V(2027-01-31) or V(2027-01-31T18:00:00Z). Without a time it is the day's
+        beginning, without a zone UTC."
+    type: str
 extends_documentation_fragment:
   - okestack.oci.resource
   - okestack.oci.tags
@@ -110,13 +181,48 @@ EXAMPLES = r"""
       generation_template: DBAAS_DEFAULT_PASSWORD
       passphrase_length: 24
 
-- name: A token that somebody else issued
+- name: Another password, if this one is a month old
+  okestack.oci.vault_secret:
+    compartment_id: "{{ compartment_id }}"
+    vault_id: "{{ kept.vault.id }}"
+    secret_name: shop-mysql-admin
+    state: rotated
+    rotate_after_days: 30
+
+- name: A token that somebody else issued, good for 90 days
   okestack.oci.vault_secret:
     compartment_id: "{{ compartment_id }}"
     vault_id: "{{ kept.vault.id }}"
     key_id: "{{ key.vault_key.id }}"
     secret_name: shop-mail-token
     content: "{{ lookup('ansible.builtin.file', token_file) }}"
+    secret_rules:
+      - rule_type: SECRET_EXPIRY_RULE
+        secret_version_expiry_interval: P90D
+      - rule_type: SECRET_REUSE_RULE
+
+- name: The next token, which nobody reads yet
+  okestack.oci.vault_secret:
+    compartment_id: "{{ compartment_id }}"
+    vault_id: "{{ kept.vault.id }}"
+    secret_name: shop-mail-token
+    content: "{{ lookup('ansible.builtin.file', next_token_file) }}"
+    stage: PENDING
+
+- name: From now on it is the token
+  okestack.oci.vault_secret:
+    compartment_id: "{{ compartment_id }}"
+    vault_id: "{{ kept.vault.id }}"
+    secret_name: shop-mail-token
+    current_version_number: 2
+
+- name: Delete the secret on a day to come; its name stays taken until then
+  okestack.oci.vault_secret:
+    compartment_id: "{{ compartment_id }}"
+    vault_id: "{{ kept.vault.id }}"
+    secret_name: shop-mail-token
+    state: absent
+    time_of_deletion: "{{ '%Y-%m-%d' | strftime(now(utc=true).timestamp() + 14 * 86400) }}"
 """
 
 RETURN = r"""
@@ -158,6 +264,13 @@ vault_secret:
       description: Number of the current version.
       type: int
       sample: 1
+    time_of_current_version_expiry:
+      description: When the current version expires, where a rule says so.
+      type: str
+    secret_rules:
+      description: Its rules.
+      type: list
+      elements: dict
     is_auto_generation_enabled:
       description: Whether the service generates its content.
       type: bool

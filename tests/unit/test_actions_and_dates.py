@@ -72,7 +72,7 @@ def _asymmetric(thing: Document) -> str | None:
 THING = ResourceType(
     name="thing",
     client="core.ThingClient",
-    states=States(ready=("ENABLED",), resting=("DISABLED",), frozen=("DISABLED",), scheduled=("PENDING",)),
+    states=States(ready=("ENABLED",), frozen=("DISABLED",), scheduled=("PENDING",)),
     deletion=Deletion("schedule_thing_deletion", cancel="cancel_thing_deletion", days=(7, 30)),
     lacks={"replace": "its name stays taken"},
     actions={

@@ -212,6 +212,7 @@ STEPS: list[tuple[str, str, Any, Any]] = [
         {"subnet_id": "s", "nsg_ids": [], "is_public_ip_enabled": True},
     ),
     ("vault_secret", "content", "old", "new"),
+    ("vault_secret", "current_version_number", 1, 2),
     ("network_security_group", "security_rules", [], [{"direction": "INGRESS", "protocol": "6"}]),
     ("network_security_group", "security_rules", [{"id": "1", "direction": "INGRESS", "protocol": "6"}], []),
     (

@@ -5,27 +5,79 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    Action,
     Call,
     Change,
     Deletion,
     Document,
     Field,
+    Read,
     ResourceType,
     States,
+    holds_unknown,
 )
 
 
-def _states(**own: tuple[str, ...]) -> States:
+def _states(*, busy: tuple[str, ...] = (), **own: tuple[str, ...]) -> States:
     """The states of what lives in a vault: its deletion is set for a day."""
-    return States(gone=("DELETED",), going=("DELETING",), scheduled=("PENDING_DELETION", "SCHEDULING_DELETION"), **own)  # type: ignore[arg-type]
+    return States(
+        gone=("DELETED",),
+        going=("DELETING",),
+        scheduled=("PENDING_DELETION", "SCHEDULING_DELETION"),
+        busy=("CREATING", "UPDATING", "CANCELLING_DELETION", *busy),
+        **own,  # type: ignore[arg-type]
+    )
+
+
+def _moment(value: Any) -> datetime:
+    """A time of ISO 8601; without a zone it is UTC. Raises ValueError."""
+    when = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def moment(value: Any) -> Any:
+    """A time as it is compared: to the second, since a service cuts off what is below; other text as it is."""
+    try:
+        return _moment(value).isoformat(timespec="seconds")
+    except ValueError:
+        return value
+
+
+def day(value: Any) -> Any:
+    """A time of which the service keeps the day only."""
+    try:
+        return _moment(value).date().isoformat()
+    except ValueError:
+        return value
+
+
+def _is_older(time_created: Any, days: int) -> bool:
+    return datetime.now(UTC) - _moment(time_created) >= timedelta(days=days)
+
+
+ROTATE_AFTER_DAYS = {"rotate_after_days": {"type": "int"}}
+
+
+def _rotation_problems(desired: Document) -> Iterable[str]:
+    days = desired.get("rotate_after_days")
+    if isinstance(days, int) and days < 1:
+        yield f"rotate_after_days: {days} is less than a day"
+
+
+# --- vaults ------------------------------------------------------------------------------------------------------
 
 
 def _endpoint_answers(session: Any, document: Document) -> str | None:
     """A vault's own endpoint may not resolve for a while after the vault is ACTIVE (its name is made with it)."""
+    if _is_older(document["time_created"], 1):
+        return None  # it would be no news by now, and costs each run a call
     client = session.client("key_management.KmsManagementClient", endpoint=document["management_endpoint"])
     try:
         client.list_keys(document["compartment_id"], limit=1)
@@ -34,21 +86,57 @@ def _endpoint_answers(session: Any, document: Document) -> str | None:
     return None
 
 
+_NEVER_FAILED = "the service knows no failed state of it: a creation that fails is refused"
+
 VAULT = ResourceType(
     name="vault",
     title="Vault",
     client="key_management.KmsVaultClient",
     name_filter=None,
-    states=_states(ready=("ACTIVE",)),
+    states=_states(ready=("ACTIVE",), busy=("BACKUP_IN_PROGRESS", "RESTORING")),
     deletion=Deletion("schedule_vault_deletion", cancel="cancel_vault_deletion", days=(7, 30)),
+    lacks={"failed": _NEVER_FAILED},
     usable=_endpoint_answers,
     fields=(
         Field("vault_type", choices=("DEFAULT", "VIRTUAL_PRIVATE"), change=Change.REPLACE, create_default="DEFAULT"),
     ),
-    unmanaged={"external_key_manager_metadata": "vaults of type EXTERNAL hold no secrets"},
+    unmanaged={"external_key_manager_metadata": "vaults of type EXTERNAL hold references to keys, and no secrets"},
 )
 
+# --- keys --------------------------------------------------------------------------------------------------------
+
 MANAGEMENT_ENDPOINT = {"management_endpoint": {"type": "str"}}
+
+
+def _key_is_due(read: Read, key: Document, options: Document) -> bool:
+    days = options.get("rotate_after_days")
+    if days is None:
+        return True
+    return _is_older(read("get_key_version", key["id"], key["current_key_version"])["time_created"], days)
+
+
+def _key_rests(key: Document) -> str | None:
+    if key.get("lifecycle_state") == "DISABLED":
+        return "it is DISABLED, and the service rotates a key that is ENABLED only: enable it first (state: enabled)"
+    return None
+
+
+def _key_problems(desired: Document) -> Iterable[str]:
+    yield from _rotation_problems(desired)
+    details = desired.get("auto_key_rotation_details") or {}
+    if details and desired.get("is_auto_rotation_enabled") is False:
+        yield "auto_key_rotation_details: cannot stand beside is_auto_rotation_enabled: false"
+    interval = details.get("rotation_interval_in_days")
+    if isinstance(interval, int) and not 60 <= interval <= 365:
+        yield f"auto_key_rotation_details.rotation_interval_in_days: {interval} is outside of 60 to 365"
+    start = details.get("time_of_schedule_start")
+    if start is not None and not holds_unknown(start) and day(start) == start and not _is_day(start):
+        yield f"auto_key_rotation_details.time_of_schedule_start: {start!r} is no date of ISO 8601, like 2027-01-31"
+
+
+def _is_day(value: str) -> bool:
+    return re.fullmatch(r"\d{4}-\d\d-\d\d", value) is not None
+
 
 VAULT_KEY = ResourceType(
     name="vault_key",
@@ -56,30 +144,50 @@ VAULT_KEY = ResourceType(
     noun="key",
     client="key_management.KmsManagementClient",
     endpoint_option="management_endpoint",
-    extra_options=MANAGEMENT_ENDPOINT,
+    extra_options={**MANAGEMENT_ENDPOINT, **ROTATE_AFTER_DAYS},
     name_filter=None,
     list_complete=False,
-    states=_states(ready=("ENABLED",), resting=("DISABLED",)),
+    states=_states(
+        ready=("ENABLED",),
+        frozen=("DISABLED",),
+        busy=("ENABLING", "DISABLING", "BACKUP_IN_PROGRESS", "RESTORING"),
+    ),
     deletion=Deletion("schedule_key_deletion", cancel="cancel_key_deletion", days=(7, 30)),
+    actions={
+        "enabled": Action("enable_key", "ENABLED", token=True),
+        "disabled": Action("disable_key", "DISABLED", token=True),
+        "rotated": Action(
+            "create_key_version", "ENABLED", always=True, due=_key_is_due, refusal=_key_rests, token=True
+        ),
+    },
+    lacks={"failed": _NEVER_FAILED},
+    checks=(_key_problems,),
     fields=(
         Field(
             "key_shape",
             type="dict",
             change=Change.REPLACE,
             required=True,
+            discriminator="algorithm",
             fields=(
                 Field("algorithm", choices=("AES", "RSA", "ECDSA"), required=True),
                 Field("length", type="int", required=True),
-                Field("curve_id"),
+                Field("curve_id", choices=("NIST_P256", "NIST_P384", "NIST_P521")),
             ),
         ),
         Field("protection_mode", choices=("HSM", "SOFTWARE"), change=Change.REPLACE),
-        Field("is_auto_rotation_enabled", type="bool"),
-        Field("auto_key_rotation_details", type="dict", fields=(Field("rotation_interval_in_days", type="int"),)),
+        Field("is_auto_rotation_enabled", type="bool", default=False),
+        Field(
+            "auto_key_rotation_details",
+            type="dict",
+            fields=(
+                Field("rotation_interval_in_days", type="int"),
+                Field("time_of_schedule_start", canonical=day),
+            ),
+        ),
     ),
     unmanaged={
-        "external_key_reference": "keys outside of the Vault encrypt no secrets",
-        "auto_key_rotation_details.time_of_schedule_start": "the day it is declared",
+        "external_key_reference": "keys that are kept outside of the Vault encrypt no secrets",
         "auto_key_rotation_details.time_of_next_rotation": "told by the service",
         "auto_key_rotation_details.time_of_last_rotation": "told by the service",
         "auto_key_rotation_details.last_rotation_status": "told by the service",
@@ -90,45 +198,199 @@ VAULT_KEY = ResourceType(
 # --- secrets -----------------------------------------------------------------------------------------------------
 
 
-def encoded(text: str) -> Document:
+def encoded(text: str, stage: str = "CURRENT") -> Document:
     """A secret's content as the service takes it (Base64SecretContentDetails)."""
-    return {"content_type": "BASE64", "stage": "CURRENT", "content": base64.b64encode(text.encode()).decode()}
+    return {"content_type": "BASE64", "stage": stage, "content": base64.b64encode(text.encode()).decode()}
+
+
+def _read(session: Any, secret_id: str, stage: str) -> tuple[int, str]:
+    """The number and the content of a secret's version, in memory only (GetSecretBundle). Raises CloudError."""
+    client = session.client("secrets.SecretsClient")
+    bundle = session.call(client, "get_secret_bundle", secret_id, stage=stage).data
+    content = base64.b64decode(bundle.secret_bundle_content.content)
+    # What is no text differs from all text.
+    return bundle.version_number, content.decode(errors="surrogateescape")
 
 
 def read_secret(session: Any, secret_id: str, stage: str = "CURRENT") -> str:
-    """The content of a secret, in memory only (GetSecretBundle). Raises CloudError."""
-    client = session.client("secrets.SecretsClient")
-    bundle = session.call(client, "get_secret_bundle", secret_id, stage=stage).data
-    return base64.b64decode(bundle.secret_bundle_content.content).decode()
-
-
-def _content_steps(before: Any, after: Any, observed: Document) -> list[Call]:
-    """New content is a version of its own, which no other field may come with."""
-    del before, observed
-    return [Call("update_secret", {"secret_content": encoded(after)}, guarded=True)]
+    """The content of a secret, in memory only. Raises CloudError."""
+    return _read(session, secret_id, stage)[1]
 
 
 def _with_content(session: Any, document: Document, desired: Document) -> Document:
-    """The secret together with its content, read only where the task declares content to compare it with."""
-    if desired.get("content") is None or document.get("lifecycle_state") != "ACTIVE":
+    """The secret together with its content, read only where the task declares content to compare it with.
+
+    ``_promote`` is the number of a PENDING version that holds what is to be current, ``_stage`` that of a new one.
+    """
+    wanted = desired.get("content")
+    if wanted is None or document.get("lifecycle_state") != "ACTIVE":
         return document
-    return {**document, "content": read_secret(session, document["id"])}
+    if desired.get("stage") == "PENDING":
+        pending = _pending(session, document["id"])
+        if pending and pending[1] == wanted:
+            return {**document, "content": wanted}
+        return {**document, "content": _current(session, document), "_stage": "PENDING"}
+    current = _current(session, document)
+    pending = _pending(session, document["id"]) if current != wanted else None
+    promoted = {"_promote": pending[0]} if pending and pending[1] == wanted else {}
+    return {**document, "content": current, **promoted}
+
+
+def _pending(session: Any, secret_id: str) -> tuple[int, str] | None:
+    try:
+        return _read(session, secret_id, "PENDING")
+    except CloudError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def _current(session: Any, document: Document) -> str | None:
+    """The current content; None where its expiry keeps the service from giving it, so that it is written anew."""
+    rules = [r for r in document.get("secret_rules") or [] if r.get("is_secret_content_retrieval_blocked_on_expiry")]
+    expiry = document.get("time_of_current_version_expiry")
+    if not rules or not expiry or _moment(expiry) > datetime.now(UTC):
+        return read_secret(session, document["id"])
+    over = [t for r in rules if (t := r.get("time_of_absolute_expiry")) and _moment(t) <= datetime.now(UTC)]
+    if over:
+        raise CloudError(
+            f"vault_secret {document['secret_name']} ({document['id']}): it expired at {over[0]}, and its rule keeps "
+            "the service from giving its content to compare it. Declare secret_rules with a later "
+            "time_of_absolute_expiry, or without is_secret_content_retrieval_blocked_on_expiry, and content in a "
+            "task after that"
+        )
+    return None
+
+
+def _content_steps(before: Any, after: Any, observed: Document) -> list[Call]:
+    """New content is a version of its own, which neither rules nor a version's number may come with. What waits as
+    PENDING already is promoted."""
+    del before
+    if number := observed.get("_promote"):
+        return [Call("update_secret", {"current_version_number": number}, guarded=True)]
+    body: Document = {"secret_content": encoded(after, observed.get("_stage", "CURRENT"))}
+    if observed.get("is_auto_generation_enabled"):
+        body["enable_auto_generation"] = False
+    return [Call("update_secret", body, guarded=True)]
+
+
+def _version_steps(before: Any, after: Any, observed: Document) -> list[Call]:
+    """A new secret has version 1 and no other."""
+    del observed
+    if before is None and after == 1:
+        return []
+    return [Call("update_secret", {"current_version_number": after}, guarded=True)]
 
 
 def _encode_secret(session: Any, body: Document) -> Document:
     del session
     content = body.pop("content", None)
     if content is not None:
-        body["secret_content"] = encoded(content)
+        body["secret_content"] = encoded(content)  # the first version is the current one, whatever is declared
     return body
 
 
-def _secret_problems(desired: Document) -> Iterable[str]:
-    if desired.get("content") is not None and desired.get("enable_auto_generation"):
-        yield "content: cannot stand beside enable_auto_generation: the service generates the content"
-    if desired.get("enable_auto_generation") and not desired.get("secret_generation_context"):
-        yield "secret_generation_context: enable_auto_generation needs it"
+def _generated_again(secret: Document) -> Document:
+    """What an update holds to have the content generated anew, as it was the last time."""
+    names = {f.name for f in _GENERATION.fields}
+    context = {k: v for k, v in (secret.get("secret_generation_context") or {}).items() if k in names and v is not None}
+    return {"enable_auto_generation": True, "secret_generation_context": context}
 
+
+def _given(secret: Document) -> str | None:
+    if not secret.get("is_auto_generation_enabled"):
+        return "its content is given, not generated by the service: to rotate it declare other content"
+    return None
+
+
+def _secret_is_due(read: Read, secret: Document, options: Document) -> bool:
+    days = options.get("rotate_after_days")
+    if days is None:
+        return True
+    version = read("get_secret_version", secret["id"], secret["current_version_number"])
+    return _is_older(version["time_created"], days)
+
+
+_KEYWORDS = {
+    "PASSPHRASE": ("%GENERATED_PASSPHRASE%",),
+    "SSH_KEY": ("%GENERATED_PUBLIC_KEY%", "%GENERATED_PRIVATE_KEY%"),
+    "BYTES": ("%GENERATED_BYTES%",),
+}
+_RULE_FIELDS = {
+    "SECRET_EXPIRY_RULE": (
+        "secret_version_expiry_interval",
+        "time_of_absolute_expiry",
+        "is_secret_content_retrieval_blocked_on_expiry",
+    ),
+    "SECRET_REUSE_RULE": ("is_enforced_on_deleted_secret_versions",),
+}
+
+
+def _secret_problems(desired: Document) -> Iterable[str]:
+    yield from _rotation_problems(desired)
+    content, generate = desired.get("content"), desired.get("enable_auto_generation")
+    if content is not None and generate:
+        yield "content: cannot stand beside enable_auto_generation: the service generates the content"
+    if content is not None and desired.get("current_version_number") is not None:
+        yield "current_version_number: cannot stand beside content: content says what is current"
+    if content == "":
+        yield "content: the service takes no empty content"
+    if generate and not desired.get("secret_generation_context"):
+        yield "secret_generation_context: enable_auto_generation needs it"
+    if not holds_unknown(desired.get("secret_generation_context")):
+        yield from _generation_problems(desired.get("secret_generation_context") or {})
+    if not holds_unknown(desired.get("secret_rules")):
+        yield from _rule_problems(desired.get("secret_rules") or [])
+
+
+def _generation_problems(context: Document) -> Iterable[str]:
+    kind, template = context.get("generation_type"), context.get("secret_template")
+    if context.get("passphrase_length") is not None and kind not in (None, "PASSPHRASE"):
+        yield f"secret_generation_context.passphrase_length: {kind} has none"
+    lacking = [word for word in _KEYWORDS.get(kind or "", ()) if template is not None and word not in template]
+    if lacking:
+        yield f"secret_generation_context.secret_template: it must hold {' and '.join(lacking)}"
+
+
+def _rule_problems(rules: list[Document]) -> Iterable[str]:
+    seen: set[str] = set()
+    for index, rule in enumerate(rules):
+        where, kind = f"secret_rules[{index}]", rule.get("rule_type", "")
+        if kind in seen:
+            yield f"{where}.rule_type: a second {kind}; there is at most one of each"
+        seen.add(kind)
+        for other, names in _RULE_FIELDS.items():
+            yield from (f"{where}.{n}: {kind} has none" for n in names if other != kind and rule.get(n) is not None)
+        if kind == "SECRET_EXPIRY_RULE":
+            yield from _expiry_problems(where, rule)
+
+
+def _expiry_problems(where: str, rule: Document) -> Iterable[str]:
+    interval, absolute = rule.get("secret_version_expiry_interval"), rule.get("time_of_absolute_expiry")
+    if interval is None and absolute is None:
+        yield f"{where}: SECRET_EXPIRY_RULE needs secret_version_expiry_interval or time_of_absolute_expiry"
+    if interval is not None:
+        days = re.fullmatch(r"P(\d{1,4})D", interval)
+        if not days or not 1 <= int(days[1]) <= 90:
+            yield f"{where}.secret_version_expiry_interval: {interval!r} is not P1D to P90D"
+    if absolute is not None:
+        try:
+            _moment(absolute)
+        except ValueError:
+            yield f"{where}.time_of_absolute_expiry: {absolute!r} is no time of ISO 8601, like 2027-01-31T00:00:00Z"
+
+
+_GENERATION = Field(
+    "secret_generation_context",
+    type="dict",
+    discriminator="generation_type",
+    fields=(
+        Field("generation_type", choices=("PASSPHRASE", "SSH_KEY", "BYTES"), required=True),
+        Field("generation_template", required=True),
+        Field("passphrase_length", type="int"),
+        Field("secret_template"),
+    ),
+)
 
 VAULT_SECRET = ResourceType(
     name="vault_secret",
@@ -138,9 +400,24 @@ VAULT_SECRET = ResourceType(
     parent="vault_id",
     name_field="secret_name",
     name_filter="name",
-    list_complete=False,
+    list_complete=False,  # nor is there a get by name: the number of the current version takes a get after the list
     states=_states(ready=("ACTIVE",), failed=("FAILED",)),
     deletion=Deletion("schedule_secret_deletion", cancel="cancel_secret_deletion", days=(1, 30)),
+    actions={
+        # Not rotate_secret: it is for secrets with a target system, which this collection has none of.
+        "rotated": Action(
+            "update_secret", "ACTIVE", always=True, due=_secret_is_due, refusal=_given, body=_generated_again
+        ),
+    },
+    lacks={
+        "rename": "UpdateSecretDetails has no secret_name",
+        "replace": "its name stays taken until it is deleted, which takes a day at least",
+        "twins": "a vault has one secret of a name",
+    },
+    extra_options={
+        "stage": {"type": "str", "choices": ["CURRENT", "PENDING"], "default": "CURRENT"},
+        **ROTATE_AFTER_DAYS,
+    },
     complete=_with_content,
     encode=_encode_secret,
     checks=(_secret_problems,),
@@ -150,24 +427,27 @@ VAULT_SECRET = ResourceType(
         Field("key_id", change=Change.REPLACE, required=True, reference="vault_key"),
         Field("description"),
         Field("metadata", type="dict"),
-        Field("content", secret=True, change=Change.STEPS, steps=_content_steps),
-        Field("enable_auto_generation", type="bool", read="is_auto_generation_enabled"),
         Field(
-            "secret_generation_context",
-            type="dict",
+            "secret_rules",
+            type="list",
+            elements="dict",
+            alone=True,
             fields=(
-                Field("generation_type", choices=("PASSPHRASE", "SSH_KEY", "BYTES"), required=True),
-                Field("generation_template", required=True),
-                Field("passphrase_length", type="int"),
-                Field("secret_template"),
+                Field("rule_type", choices=("SECRET_EXPIRY_RULE", "SECRET_REUSE_RULE"), required=True),
+                Field("secret_version_expiry_interval"),
+                Field("time_of_absolute_expiry", canonical=moment),
+                Field("is_secret_content_retrieval_blocked_on_expiry", type="bool", default=False),
+                Field("is_enforced_on_deleted_secret_versions", type="bool", default=False),
             ),
         ),
+        Field("content", secret=True, change=Change.STEPS, steps=_content_steps),
+        Field("current_version_number", type="int", change=Change.STEPS, steps=_version_steps, on_create=False),
+        Field("enable_auto_generation", type="bool", read="is_auto_generation_enabled", default=False),
+        _GENERATION,
     ),
     unmanaged={
-        "current_version_number": "moves between stages by rotation, not by declaration",
-        "secret_content": "the option content",
-        "secret_rules": "not managed yet",
-        "rotation_config": "its targets are functions and autonomous databases",
-        "replication_config": "one region",
+        "secret_content": "the options content and stage",
+        "rotation_config": "it drives functions and autonomous databases, which this collection does not keep",
+        "replication_config": "it copies secrets to other regions, while a task keeps what is in one",
     },
 )
