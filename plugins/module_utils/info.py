@@ -83,7 +83,7 @@ class Reader:
 
 def placed_in(type_: ResourceType) -> tuple[str, ...]:
     """The fields that name what resources of a type are listed by, beside the compartment (a log's group)."""
-    return tuple(n for n in type_.place if n != type_.name_field)
+    return tuple(n for n in type_.place if n != type_.name_field or not listed(type_))
 
 
 def narrowed_by(type_: ResourceType) -> tuple[str, ...]:
@@ -93,7 +93,8 @@ def narrowed_by(type_: ResourceType) -> tuple[str, ...]:
 
 def listed(type_: ResourceType) -> bool:
     """Whether there can be several in one place; else the place is the whole address."""
-    return "id" in type_.address or type_.name_field in type_.address
+    own_name = type_.name_field in type_.address and not type_.field(type_.name_field).reference
+    return "id" in type_.address or own_name
 
 
 def matching(
@@ -145,7 +146,7 @@ class InfoTask:
         if "id" in type_.address:
             spec["id"] = {"type": "str"}
         spec[type_.name_field] = {"type": "str"}
-        if "tags" not in type_.lacks:
+        if "freeform_tags" in {f.name for f in type_.all_fields}:
             spec["freeform_tags"] = {"type": "dict"}
         spec["lifecycle_states"] = {"type": "list", "elements": "str"}
         if not type_.list_complete:
@@ -199,7 +200,7 @@ def survey(
     """The resources of some types in a compartment, as their lists show them; lists are read side by side.
 
     What is listed by what it lives in (logs, keys) is looked for in those that are in the compartment. ``refused`` is
-    told of types that may not be listed; without it the error is raised.
+    told of types that cannot be listed here; without it the error is raised.
     """
     types = known_types()
     wanted = list(dict.fromkeys(names))
@@ -216,7 +217,7 @@ def survey(
         try:
             return Reader(session, types[name], {"compartment_id": compartment_id, **known}).rows()
         except CloudError as error:
-            if refused is None or error.status not in (401, 403, 404):
+            if refused is None or error.status not in (401, 403, 404, 501):
                 raise
             refused(name, error)
             return []
@@ -306,7 +307,30 @@ def line(type_: ResourceType, document: Mapping[str, Any]) -> Document:
         "lifecycle_state": type_.states.of(document),
         **{n: document.get(n) for n in ("compartment_id", "time_created", "freeform_tags", "defined_tags")},
         **{n: document.get(n) for n in placed_in(type_)},
+        "addresses": addresses(type_, document),
     }
+
+
+def addresses(type_: ResourceType, document: Mapping[str, Any]) -> list[Document]:
+    """Where a resource answers: ``kind`` (public, private, hostname), ``host``, and ``port`` where it is of one."""
+    found: list[tuple[str, Any, Any]] = []
+    if type_.name == "mysql_db_system":
+        for row in document.get("endpoints") or []:
+            found += [
+                ("private", row.get("ip_address"), row.get("port")),
+                ("hostname", row.get("hostname"), row["port"]),
+            ]
+    elif type_.name == "oke_cluster":
+        named = {"public_endpoint": "public", "private_endpoint": "private", "vcn_hostname_endpoint": "hostname"}
+        for field, kind in named.items():
+            host, _colon, port = str((document.get("endpoints") or {}).get(field) or "").rpartition(":")
+            found.append((kind, host, int(port or 0)))
+    elif type_.name == "load_balancer":
+        for row in document.get("ip_addresses") or []:
+            found.append(("public" if row.get("is_public") else "private", row.get("ip_address"), None))
+    elif type_.name in ("nat_gateway", "public_ip"):
+        found.append(("public", document.get("nat_ip") or document.get("ip_address"), None))
+    return [{"kind": k, "host": h, **({"port": p} if p else {})} for k, h, p in found if h]
 
 
 # --- services ----------------------------------------------------------------------------------------------------

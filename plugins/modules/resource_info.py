@@ -25,8 +25,8 @@ options:
   types:
     description:
       - Names of types, as the modules that keep them are called, for example V(vcn), or V(load_balancer).
-      - If not given, all. A type that the policies do not let be listed is then left out, with a warning; one that is named
-        fails.
+      - If not given, all. A type that cannot be listed, since policies do not allow it for example, is then left out with a
+        warning; one that is named fails.
     type: list
     elements: str
   freeform_tags:
@@ -107,6 +107,23 @@ resources:
       description: Its tags of namespaces.
       type: dict
       sample: {}
+    addresses:
+      description: Where it answers, in so far as it does, a database, a cluster or a load balancer for example.
+      type: list
+      elements: dict
+      contains:
+        kind:
+          description: Whether it is a V(public) or a V(private) address, or a V(hostname) within the VCN.
+          type: str
+          sample: private
+        host:
+          description: The address or the name.
+          type: str
+          sample: 10.0.2.10
+        port:
+          description: The TCP port, where there is one.
+          type: int
+          sample: 3306
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.info import ResourceInfo

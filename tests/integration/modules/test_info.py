@@ -90,16 +90,16 @@ def test_a_compartment_or_an_id_is_needed(door: Door) -> None:
 
 
 def test_a_parent_narrows(door: Door, ids: Ids, region: Region) -> None:
-    common = {"compartment_id": region.compartment_id}
+    common: dict[str, Any] = {"compartment_id": region.compartment_id}
     assert found(door, "subnet", **common, vcn_id=ids["vcn"]) == [ids["subnet"]]
     assert found(door, "subnet", **common, vcn_id=ids["other"]) == []
 
 
 def test_what_a_list_does_not_show_is_read_too(door: Door, ids: Ids, region: Region) -> None:
-    common = {"compartment_id": region.compartment_id}
+    common: dict[str, Any] = {"compartment_id": region.compartment_id}
     group = door("network_security_group_info", **common)["network_security_groups"][0]
     assert group["security_rules"][0]["destination"] == "0.0.0.0/0"
-    at = {**common, "management_endpoint": ids["endpoint"]}
+    at: dict[str, Any] = {**common, "management_endpoint": ids["endpoint"]}
     whole = door("vault_key_info", **at)["vault_keys"][0]
     assert whole["key_shape"]["length"] == 32
     region.forget_calls()
@@ -140,7 +140,7 @@ def test_resources_of_all_types_by_tags(door: Door, ids: Ids, region: Region) ->
 
 
 def test_resources_of_some_types(door: Door, ids: Ids, region: Region) -> None:
-    common = {"compartment_id": region.compartment_id}
+    common: dict[str, Any] = {"compartment_id": region.compartment_id}
     rows = door("resource_info", **common, types=["vault_key"])["resources"]
     assert [r["id"] for r in rows] == [ids["key"]], "its vault is looked for, not told"
     refused = door("resource_info", **common, types=["vpc"], fails=True)
@@ -148,7 +148,7 @@ def test_resources_of_some_types(door: Door, ids: Ids, region: Region) -> None:
 
 
 def test_a_type_that_may_not_be_listed(door: Door, ids: Ids, region: Region) -> None:
-    common = {"compartment_id": region.compartment_id}
+    common: dict[str, Any] = {"compartment_id": region.compartment_id}
     region.faults.add("mysql.list_db_systems", status=404, code="NotAuthorizedOrNotFound")
     try:
         refused = door("resource_info", **common, types=["mysql_db_system"], fails=True)
