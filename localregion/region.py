@@ -205,7 +205,7 @@ class Region:
             raise not_implemented(operation.full_name)
         if region != names.REGION:
             service.check_region(call)
-        call.target = self._target(call)
+        call.target = service.target(call)
         if call.target and request.method == "GET" and not self.visible(call.target):
             raise not_found()
         self._authorize(service, call)
@@ -269,13 +269,6 @@ class Region:
         except ValueError:
             raise ServiceError(400, "CannotParseRequest", "The request's body is not JSON.") from None
         return validate.body(self.schema, operation.package, operation.body, value)
-
-    def _target(self, call: Call) -> Record | None:
-        """The innermost resource that the path names."""
-        for value in reversed(call.path.values()):
-            if (record := self.store.find(value)) is not None:
-                return record
-        return None
 
     def _authorize(self, service: Service, call: Call) -> None:
         access = service.access.get(call.operation.name, ())

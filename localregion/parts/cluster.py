@@ -18,9 +18,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,29 @@ class ControlPlane:
         ]
         names += [name for name in (self.endpoint.hostname, self.endpoint.public_ip) if name]
         return names
+
+    async def serve_as(self, public_ip: str, timeout: float = 90.0) -> None:
+        """Have the API server's certificate name a new public address, and wait until it is served.
+
+        The API server takes up a changed certificate by itself: at once when it sees the file change, else within a
+        minute. Raises ClusterError.
+        """
+        self.endpoint = replace(self.endpoint, public_ip=public_ip)
+        certificates = await asyncio.to_thread(self._make_certificates)
+        wanted = ssl.PEM_cert_to_DER_cert(certificates["apiserver"].certificate_pem.decode())
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        deadline = asyncio.get_running_loop().time() + timeout
+        while True:
+            _, writer = await asyncio.open_unix_connection(
+                str(self.relay_socket), ssl=context, server_hostname="localhost"
+            )
+            served = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            writer.close()
+            if served == wanted:
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                raise ClusterError(f"the API server does not serve its new certificate after {timeout:.0f} s")
+            await asyncio.sleep(0.5)
 
     def client_certificate(self, file: str, user: str, groups: Sequence[str] = ()) -> Leaf:
         """A client certificate for a Kubernetes user."""

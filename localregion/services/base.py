@@ -252,6 +252,14 @@ class Service:
 
         return move
 
+    def target(self, call: Call) -> Record | None:
+        """The innermost resource that the path names, by an OCID in it; a service whose paths have other words for
+        one extends it. Its etag is what `if-match` is held against."""
+        for value in reversed(call.path.values()):
+            if (record := self.store.find(value)) is not None:
+                return record
+        return None
+
     def resource_of(self, operation: Operation) -> str:
         """The resource type of an operation in policies: that of the longest kind its name holds."""
         words = f"_{operation.name}_"

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kubernetes Engine: clusters, virtual node pools, add-ons, work requests.
+"""Kubernetes Engine: clusters, virtual node pools, add-ons (containerengine_addons), work requests.
 
 A cluster is a record and, unless the region is `pure`, a control plane of real programs (parts/cluster.py) with the
 cloud's controllers beside it; a pool is a record, addresses for its nodes and a process that plays them
 (localregion.virtual_node). Life-cycle times: a cluster 6 minutes, its deletion 4.7 (published logs), a pool 3.
+
+The region's programs are of one release, so with real parts there is no other version to upgrade to; and image policies
+and OpenID Connect, which would be recorded only, are refused there (501).
 """
 
 from __future__ import annotations
@@ -29,7 +32,8 @@ from localregion.api import validate
 from localregion.api.errors import ServiceError, conflict, incorrect_state, invalid, limit_exceeded, not_found
 from localregion.iam import Principal, resource_principal
 from localregion.services import containerengine_model as model
-from localregion.services.base import Call, Kind, Record, Reply, Service, WorkRequest, related_not_found
+from localregion.services.base import Call, Kind, Record, Reply, WorkRequest, not_implemented, related_not_found
+from localregion.services.containerengine_addons import Addons
 from localregion.virtual_node import config as node_config
 
 if TYPE_CHECKING:
@@ -43,7 +47,6 @@ CLUSTER_DELETE_MINUTES = 4.7
 CLUSTER_UPDATE_MINUTES = 1.0
 POOL_MINUTES = 3.0
 NODE_DELETE_MINUTES = 1.0
-ADDON_MINUTES = 1.0
 MAX_CLUSTERS = 15
 NODE_READY_SECONDS = 180.0
 _OKE = Principal("service", "oke")
@@ -61,7 +64,7 @@ class _Running:
     dns_vnic: str | None = None
 
 
-class ContainerEngine(Service):
+class ContainerEngine(Addons):
     """The container_engine package of the SDK."""
 
     package = "container_engine"
@@ -69,6 +72,7 @@ class ContainerEngine(Service):
         Kind("cluster", model="Cluster", resource="clusters", name_field="name"),
         Kind("virtual_node_pool", model="VirtualNodePool", resource="cluster-virtualnode-pools"),
         Kind("virtual_node", model="VirtualNode", resource="cluster-virtualnode-pools", operations=()),
+        Kind("addon", model="Addon", resource="clusters", name_field="name", operations=(), remember=None),
     )
     access = {
         "create_kubeconfig": ("use", "clusters"),
@@ -193,7 +197,7 @@ class ContainerEngine(Service):
         """Check all, answer 202, build in the background."""
         body = call.body
         name = model.cluster_name(body["name"])
-        version = model.kubernetes_version(body["kubernetesVersion"])
+        version = model.kubernetes_version(body["kubernetesVersion"], self.offered_versions())
         vcn = self._network("vcn", body["vcnId"])
         cidrs = vcn.doc.get("cidrBlocks") or [vcn.doc["cidrBlock"]]
         pod_network = model.pod_network_options(body.get("clusterPodNetworkOptions"))
@@ -213,6 +217,8 @@ class ContainerEngine(Service):
             "nsgIds": self._nsgs(given.get("nsgIds"), vcn.id, "endpointConfig.nsgIds"),
             "isPublicIpEnabled": public,
         }
+        policy = self._image_policy(body.get("imagePolicyConfig"))
+        self._check_recorded(options, policy, endpoint)
         self._check_limit()
         cluster = self.create(
             "cluster",
@@ -224,14 +230,14 @@ class ContainerEngine(Service):
                 "endpointConfig": endpoint,
                 "options": options,
                 "clusterPodNetworkOptions": pod_network,
-                "imagePolicyConfig": model.image_policy(body.get("imagePolicyConfig")),
+                "imagePolicyConfig": policy,
                 "endpoints": {},
-                "availableKubernetesUpgrades": [],
+                "availableKubernetesUpgrades": model.upgrades(version, self.offered_versions()),
                 "systemTags": {},
             },
             state="CREATING",
             parent=vcn.id,
-            private={"due": self.clock.due(CLUSTER_MINUTES), "addons": self._essential_addons()},
+            private={"due": self.clock.due(CLUSTER_MINUTES)},
         )
         request = self.work_request(call, "CLUSTER_CREATE", [("CREATED", "cluster", cluster)])
         metadata = {
@@ -242,6 +248,26 @@ class ContainerEngine(Service):
         cluster = self.update(cluster, {"metadata": metadata})
         self.transition(cluster, 0, "ACTIVE", also=self._cluster_created, request=request)
         return self.accepted(request, 202, cluster)
+
+    def offered_versions(self) -> tuple[str, ...]:
+        """The versions of Kubernetes that clusters can have."""
+        return model.offered_versions(pure=self.region.settings.pure)
+
+    def _image_policy(self, given: Doc | None, stored: Doc | None = None) -> Doc:
+        policy = model.image_policy(given, stored)
+        for detail in policy["keyDetails"]:
+            key = self.store.find(detail.get("kmsKeyId") or "")
+            if key is None or key.dead or key.kind != "key":
+                raise related_not_found()
+        return policy
+
+    def _check_recorded(self, options: Doc, policy: Doc, endpoint: Doc) -> None:
+        """Refuse what real parts would not do. Raises 501."""
+        asked = model.only_recorded(options, policy)
+        if endpoint.get("securityAttributes"):
+            asked.append("endpointConfig.securityAttributes")
+        if asked and not self.region.settings.pure:
+            raise not_implemented(f"{', '.join(asked)} of clusters with real parts")
 
     def _check_limit(self) -> None:
         living = self.living("cluster")
@@ -271,8 +297,15 @@ class ContainerEngine(Service):
                 await self._tear_down(cluster)
                 raise ServiceError(500, "InternalServerError", f"the control plane was not created: {error}") from error
         await self.clock.sleep_until(cluster.private.get("due", 0))
+        self.make_essential_addons(cluster)
         say("The cluster is active")
-        return {"endpoints": endpoints}
+        return {"endpoints": endpoints} | self._discovery(cluster.id, cluster.doc["options"])
+
+    def _discovery(self, cluster_id: str, options: Doc) -> Doc:
+        """Where the public keys of service accounts' tokens would be found."""
+        enabled = (options.get("openIdConnectDiscovery") or {}).get("isOpenIdConnectDiscoveryEnabled")
+        issuer = f"https://objectstorage.{names.REGION}.{names.REALM_DOMAIN}/n/oke/b/oidc/o/{_short(cluster_id)}"
+        return {"openIdConnectDiscoveryEndpoint": issuer if enabled else None}
 
     def _check_key(self, cluster: Record) -> None:
         """The cluster's use of its Vault key must be granted before it is made. Raises ServiceError."""
@@ -478,10 +511,7 @@ class ContainerEngine(Service):
         if body is not None:
             checked = validate.body(self.region.schema, service.package, described.body or "", body)
         call = Call(operation=described, principal=_OKE, path=path, query=query, body=checked, request_id="oke")
-        for value in reversed(path.values()):
-            if (target := self.store.find(value)) is not None:
-                call.target = target
-                break
+        call.target = service.target(call)
         reply = await handler(call)
         return reply.doc, reply.headers
 
@@ -513,37 +543,44 @@ class ContainerEngine(Service):
         return self.show(self.get("cluster", call.path["cluster_id"], dead=True))
 
     async def update_cluster(self, call: Call) -> Reply:
-        """Name, tags, options, image policy, version; basic to enhanced."""
+        """Name, tags, options, image policy; basic to enhanced, never back; a newer version, one minor at a time."""
         cluster = self.get("cluster", call.path["cluster_id"])
-        body = call.body
+        body, doc = call.body, cluster.doc
         changes: Doc = {}
         if "name" in body:
             changes["name"] = model.cluster_name(body["name"])
         if "kubernetesVersion" in body:
-            changes["kubernetesVersion"] = model.kubernetes_version(body["kubernetesVersion"])
+            version = model.upgraded(doc["kubernetesVersion"], body["kubernetesVersion"], self.offered_versions())
+            changes["kubernetesVersion"] = version
+            changes["availableKubernetesUpgrades"] = model.upgrades(version, self.offered_versions())
         if "type" in body:
-            if body["type"] == "BASIC_CLUSTER" and cluster.doc["type"] == "ENHANCED_CLUSTER":
+            if body["type"] == "BASIC_CLUSTER" and doc["type"] == "ENHANCED_CLUSTER":
                 raise invalid("An enhanced cluster cannot become a basic cluster")
             changes["type"] = body["type"]
         if "options" in body:
-            changes["options"] = model.merged_options(cluster.doc["options"], body["options"])
+            changes["options"] = model.merged_options(doc["options"], body["options"])
+            groups = (body["options"].get("serviceLbConfig") or {}).get("backendNsgIds")
+            self._nsgs(groups, doc["vcnId"], "options.serviceLbConfig.backendNsgIds")
+            changes |= self._discovery(cluster.id, changes["options"])
         if "imagePolicyConfig" in body:
-            changes["imagePolicyConfig"] = model.image_policy(body["imagePolicyConfig"])
+            changes["imagePolicyConfig"] = self._image_policy(body["imagePolicyConfig"], doc["imagePolicyConfig"])
+        self._check_recorded(changes.get("options", {}), changes.get("imagePolicyConfig", {}), {})
         changes |= {name: body[name] for name in ("freeformTags", "definedTags") if name in body}
         self._active(cluster)
         return self._update_cluster(call, cluster, changes)
 
     async def update_cluster_endpoint_config(self, call: Call) -> Reply:
-        """Network security groups of the endpoint. Its public address cannot change here."""
+        """Network security groups of the endpoint, and whether it has a public address; its subnet stays."""
         cluster = self.get("cluster", call.path["cluster_id"])
-        config = dict(cluster.doc["endpointConfig"])
-        public = call.body.get("isPublicIpEnabled", config["isPublicIpEnabled"])
-        if public != config["isPublicIpEnabled"]:
-            raise ServiceError(
-                501, "NotImplemented", "The local region does not implement a change of isPublicIpEnabled of a cluster."
-            )
-        if "nsgIds" in call.body:
-            config["nsgIds"] = self._nsgs(call.body["nsgIds"], cluster.doc["vcnId"], "nsgIds")
+        config, body = dict(cluster.doc["endpointConfig"]), call.body
+        if body.get("isPublicIpEnabled"):
+            subnet = self._network("subnet", config["subnetId"])
+            if subnet.doc.get("prohibitPublicIpOnVnic"):
+                raise invalid("isPublicIpEnabled: the subnet prohibits public IP addresses")
+        if "nsgIds" in body:
+            config["nsgIds"] = self._nsgs(body["nsgIds"], cluster.doc["vcnId"], "nsgIds")
+        config |= {name: body[name] for name in ("isPublicIpEnabled", "securityAttributes") if name in body}
+        self._check_recorded({}, {}, body)
         self._active(cluster)
         return self._update_cluster(call, cluster, {"endpointConfig": config})
 
@@ -567,10 +604,27 @@ class ContainerEngine(Service):
     async def _cluster_updated(self, cluster: Record, request: WorkRequest | None) -> Mapping[str, Any]:
         changes: Doc = cluster.private.get("update") or {}
         if "endpointConfig" in changes:
-            network = self._network_service
-            vnic = await self._attach_endpoint(cluster)
-            await network.set_vnic_groups(vnic.id, changes["endpointConfig"]["nsgIds"])
+            changes = changes | {"endpoints": await self._move_endpoint(cluster, changes["endpointConfig"])}
+        if (version := changes.get("kubernetesVersion")) and version != cluster.doc["kubernetesVersion"]:
+            (request.log if request else self.log.info)(f"Upgrading the control plane to {version}")
+            self.upgrade_addons(cluster.id, version)
+            for pool in self.living("virtual_node_pool", parent=cluster.id):
+                # Virtual nodes are Oracle's to upgrade: they follow their control plane.
+                for record in (pool, *self._nodes(pool)):
+                    self.update(record, {"kubernetesVersion": version})
         return changes
+
+    async def _move_endpoint(self, cluster: Record, config: Doc) -> Doc:
+        """Give the endpoint its groups and take or give its public address; can run twice. Gives the endpoints."""
+        network = self._network_service
+        vnic = await self._attach_endpoint(cluster)
+        await network.set_vnic_groups(vnic.id, config["nsgIds"])
+        vnic = await network.set_vnic_public(vnic.id, public=config["isPublicIpEnabled"])
+        running = self._live.get(cluster.id)
+        if vnic.public_ip and running is not None:
+            await running.plane.serve_as(vnic.public_ip)
+            await self.region.fabric.expose(vnic.public_ip, 6443, vnic.private_ip, 6443)
+        return self._endpoints(cluster, vnic.private_ip, vnic.public_ip, vnic.fqdn)
 
     async def delete_cluster(self, call: Call) -> Reply:
         """Delete a cluster with its pools; load balancers that its Services made remain."""
@@ -599,20 +653,20 @@ class ContainerEngine(Service):
                 await self._remove_nodes(pool, self._nodes(pool), 0.0)
             await self._forget_pool(pool)
             self.retire(pool)
+        self.drop_addons(cluster.id)
         await self._drop_dns(cluster)
         await self._tear_down(cluster)
         await self.clock.sleep_until(cluster.private.get("due", 0))
         return {"metadata": cluster.doc["metadata"] | {"timeDeleted": self.clock.timestamp()}, "endpoints": {}}
 
     async def get_cluster_options(self, call: Call) -> Reply:
-        """Versions and pod networks that there are."""
-        return Reply(
-            200,
-            {
-                "kubernetesVersions": list(model.KUBERNETES_VERSIONS),
-                "clusterPodNetworkOptions": [{"cniType": "FLANNEL_OVERLAY"}, {"cniType": "OCI_VCN_IP_NATIVE"}],
-            },
-        )
+        """Versions and pod networks that there are, or those for a cluster."""
+        offered: Sequence[str] = self.offered_versions()
+        if (wanted := call.path["cluster_option_id"]) != "all":
+            current = self.get("cluster", wanted).doc["kubernetesVersion"]
+            offered = [current, *model.upgrades(current, offered)]
+        networks = [{"cniType": "FLANNEL_OVERLAY"}, {"cniType": "OCI_VCN_IP_NATIVE"}]
+        return Reply(200, {"kubernetesVersions": list(offered), "clusterPodNetworkOptions": networks})
 
     async def create_kubeconfig(self, call: Call) -> Reply:
         """The kubeconfig of a cluster for one of its endpoints."""
@@ -676,8 +730,7 @@ class ContainerEngine(Service):
             "initialVirtualNodeLabels": model.labels(body.get("initialVirtualNodeLabels")),
             "taints": model.taints(body.get("taints")),
             "virtualNodeTags": body.get("virtualNodeTags") or {"freeformTags": {}, "definedTags": {}},
-            "virtualNodePoolCyclingDetails": body.get("virtualNodePoolCyclingDetails")
-            or {"isVirtualNodeCyclingEnabled": False, "maximumSurge": "1", "maximumUnavailable": "0"},
+            "virtualNodePoolCyclingDetails": model.cycling(body.get("virtualNodePoolCyclingDetails"), body["size"]),
             "systemTags": {},
             "timeUpdated": self.clock.timestamp(),
         }
@@ -701,7 +754,7 @@ class ContainerEngine(Service):
         pool = self.get("virtual_node_pool", call.path["virtual_node_pool_id"])
         cluster = self.get("cluster", pool.parent)
         body, vcn_id = call.body, cluster.doc["vcnId"]
-        plain = ("displayName", "freeformTags", "definedTags", "virtualNodeTags", "virtualNodePoolCyclingDetails")
+        plain = ("displayName", "freeformTags", "definedTags", "virtualNodeTags")
         changes: Doc = {name: body[name] for name in plain if name in body}
         if "size" in body:
             changes["size"] = model.pool_size(body["size"])
@@ -715,8 +768,9 @@ class ContainerEngine(Service):
             changes["initialVirtualNodeLabels"] = model.labels(body["initialVirtualNodeLabels"])
         if "taints" in body:
             changes["taints"] = model.taints(body["taints"])
-        if "virtualNodePoolCyclingDetails" in changes:
-            model.cycling_limits(changes["virtualNodePoolCyclingDetails"], int(changes.get("size") or pool.doc["size"]))
+        if "virtualNodePoolCyclingDetails" in body:
+            size = int(changes.get("size") or pool.doc["size"])
+            changes["virtualNodePoolCyclingDetails"] = model.cycling(body["virtualNodePoolCyclingDetails"], size)
         if pool.state not in ("ACTIVE", "NEEDS_ATTENTION"):
             raise incorrect_state(f"virtual node pool {pool.id} is {pool.state}; it must be ACTIVE")
         cycling = (changes.get("virtualNodePoolCyclingDetails") or {}).get("isVirtualNodeCyclingEnabled", False)
@@ -1069,108 +1123,6 @@ class ContainerEngine(Service):
             raise invalid(f"Invalid availabilityDomain: {domain}")
         name = call.query.get("name")
         return self.page(call, [shape for shape in model.POD_SHAPES if name in (None, shape["name"])])
-
-    # Add-ons
-
-    def _essential_addons(self) -> Doc:
-        now = self.clock.timestamp()
-        return {
-            name: {
-                "name": name, "version": None, "currentInstalledVersion": version, "timeCreated": now,
-                "lifecycleState": "ACTIVE", "configurations": [],
-            }
-            for name, version, essential, _ in model.ADDONS
-            if essential
-        }  # fmt: skip
-
-    def _addon_options(self) -> dict[str, Doc]:
-        created = "2025-11-01T00:00:00.000Z"
-        return {row[0]: model.addon_option(*row, created) for row in model.ADDONS}
-
-    def _addons(self, call: Call) -> tuple[Record, Doc]:
-        cluster = self.get("cluster", call.path["cluster_id"])
-        return cluster, dict(cluster.private.get("addons") or {})
-
-    async def list_addon_options(self, call: Call) -> Reply:
-        """The add-ons that there are, for a Kubernetes version."""
-        version = call.query.get("kubernetes_version")
-        name = call.query.get("addon_name")
-        options = self._addon_options().values() if version in (None, *model.KUBERNETES_VERSIONS) else ()
-        return self.page(call, [option for option in options if name in (None, option["name"])])
-
-    async def list_addons(self, call: Call) -> Reply:
-        """The add-ons of a cluster."""
-        _, addons = self._addons(call)
-        return self.page(call, sorted(addons.values(), key=lambda addon: addon["name"]))
-
-    async def get_addon(self, call: Call) -> Reply:
-        """One add-on of a cluster."""
-        _, addons = self._addons(call)
-        if call.path["addon_name"] not in addons:
-            raise not_found()
-        return Reply(200, addons[call.path["addon_name"]])
-
-    def _addon_body(self, name: str, body: Doc, stored: Doc | None) -> Doc:
-        option = self._addon_options().get(name)
-        if option is None:
-            raise invalid(f"Invalid addonName: {name}. See ListAddonOptions")
-        offered = [version["versionNumber"] for version in option["versions"]]
-        version = body.get("version") or (stored or {}).get("version")
-        if version and version not in offered:
-            raise invalid(f"Invalid version: {version}. The add-on {name} has {', '.join(offered)}")
-        return {
-            "name": name, "version": version, "currentInstalledVersion": version or offered[-1],
-            "timeCreated": (stored or {}).get("timeCreated") or self.clock.timestamp(),
-            "configurations": body.get("configurations", (stored or {}).get("configurations") or []),
-        }  # fmt: skip
-
-    def _change_addon(self, call: Call, cluster: Record, addon: Doc, operation: str, via: str) -> Reply:
-        self._active(cluster)
-        if cluster.doc["type"] != "ENHANCED_CLUSTER":
-            raise invalid("Add-ons of basic clusters cannot be changed: this needs an enhanced cluster")
-        addons = dict(cluster.private.get("addons") or {}) | {addon["name"]: addon | {"lifecycleState": via}}
-        cluster = self.update(cluster, {}, private={"addons": addons, "changing": addon["name"]})
-        action = {"ENABLE_ADDON": "CREATED", "UPDATE_ADDON": "UPDATED"}.get(operation, "DELETED")
-        request = self.work_request(call, operation, [(action, "cluster", cluster)])
-        self.transition(cluster, ADDON_MINUTES, None, also=self._addon_changed, request=request, failed=None)
-        return self.accepted(request, 202, cluster)
-
-    async def _addon_changed(self, cluster: Record, request: WorkRequest | None) -> None:
-        addons = dict(cluster.private["addons"])
-        name = cluster.private["changing"]
-        if addons[name]["lifecycleState"] == "DELETING":
-            del addons[name]
-        else:
-            addons[name] = addons[name] | {"lifecycleState": "ACTIVE"}
-        self.update(cluster, {}, private={"addons": addons})
-
-    async def install_addon(self, call: Call) -> Reply:
-        """Install an add-on: state only, the region runs none but the essential ones."""
-        cluster, addons = self._addons(call)
-        name = call.body["addonName"]
-        if name in addons and not call.body.get("isOverrideExisting"):
-            raise conflict(f"The add-on {name} is installed already")
-        return self._change_addon(call, cluster, self._addon_body(name, call.body, None), "ENABLE_ADDON", "CREATING")
-
-    async def update_addon(self, call: Call) -> Reply:
-        """Change an add-on's version or configuration."""
-        cluster, addons = self._addons(call)
-        name = call.path["addon_name"]
-        if name not in addons:
-            raise not_found()
-        return self._change_addon(
-            call, cluster, self._addon_body(name, call.body, addons[name]), "UPDATE_ADDON", "UPDATING"
-        )
-
-    async def disable_addon(self, call: Call) -> Reply:
-        """Disable an add-on (and remove it)."""
-        cluster, addons = self._addons(call)
-        name = call.path["addon_name"]
-        if name not in addons:
-            raise not_found()
-        if self._addon_options()[name]["isEssential"]:
-            raise invalid(f"The add-on {name} is essential: the local region does not run clusters without it")
-        return self._change_addon(call, cluster, addons[name], "DISABLE_ADDON", "DELETING")
 
 
 def _place(node: Record) -> model.Place:

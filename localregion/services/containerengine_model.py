@@ -22,8 +22,8 @@ from localregion.parts.programs import KUBERNETES_VERSION
 
 Doc = dict[str, Any]
 
-KUBERNETES_VERSIONS = (KUBERNETES_VERSION,)
-"""The region runs one release: the one its programs are built from."""
+KUBERNETES_VERSIONS = ("v1.33.1", "v1.34.2", KUBERNETES_VERSION)
+"""What OKE would offer: three minor releases. A region with real parts offers `offered_versions`."""
 PODS_CIDR = "10.244.0.0/16"
 SERVICES_CIDR = "10.96.0.0/16"
 MAX_NSGS = 5
@@ -62,11 +62,41 @@ def cluster_type(body: Doc) -> str:
     return str(body.get("type") or "BASIC_CLUSTER")
 
 
-def kubernetes_version(version: str) -> str:
+def offered_versions(*, pure: bool) -> tuple[str, ...]:
+    """The versions that clusters can have: with real parts, the one release that its programs are built from."""
+    return KUBERNETES_VERSIONS if pure else (KUBERNETES_VERSION,)
+
+
+def kubernetes_version(version: str, offered: Sequence[str] = KUBERNETES_VERSIONS) -> str:
     """The version if OKE offers it. Raises 400."""
-    if version not in KUBERNETES_VERSIONS:
-        raise invalid(f"Invalid kubernetesVersion: {version}. Supported versions: {', '.join(KUBERNETES_VERSIONS)}")
+    if version not in offered:
+        raise invalid(f"Invalid kubernetesVersion: {version}. Supported versions: {', '.join(offered)}")
     return version
+
+
+def upgrades(current: str, offered: Sequence[str] = KUBERNETES_VERSIONS) -> list[str]:
+    """The versions that a control plane can be upgraded to: newer ones of its minor release and of the next."""
+    here = _release(current)
+    return [
+        version for version in offered
+        if _release(version) > here and _release(version)[0] == here[0] and _release(version)[1] - here[1] <= 1
+    ]  # fmt: skip
+
+
+def upgraded(current: str, wanted: str, offered: Sequence[str] = KUBERNETES_VERSIONS) -> str:
+    """The version after an update. Raises 400 for a downgrade and for one that skips a minor release."""
+    kubernetes_version(wanted, offered)
+    if wanted != current and wanted not in upgrades(current, offered):
+        reason = "a control plane cannot be downgraded" if _release(wanted) < _release(current) else (
+            "minor versions cannot be skipped"
+        )  # fmt: skip
+        available = ", ".join(upgrades(current, offered)) or "none"
+        raise invalid(f"Invalid kubernetesVersion: {wanted}: {reason}. Available upgrades of {current}: {available}")
+    return wanted
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.removeprefix("v").split("."))
 
 
 def cluster_name(name: str) -> str:
@@ -120,6 +150,7 @@ def cluster_options(given: Doc | None, vcn_cidrs: Iterable[str], *, native: bool
     families = options.get("ipFamilies") or ["IPv4"]
     if families != ["IPv4"]:
         raise invalid("options.ipFamilies: the local region's subnets have IPv4 only")
+    _check_open_id(options)
     return options | {
         "serviceLbSubnetIds": subnets,
         "ipFamilies": families,
@@ -140,12 +171,35 @@ def merged_options(stored: Doc, given: Doc) -> Doc:
         result[key] = {**(stored.get(key) or {}), **value} if isinstance(value, dict) else value
     if (result.get("admissionControllerOptions") or {}).get("isPodSecurityPolicyEnabled"):
         raise invalid("options.admissionControllerOptions: pod security policies are gone since Kubernetes 1.25")
+    _check_open_id(result)
     return result
 
 
-def image_policy(given: Doc | None) -> Doc:
-    """Image policy as stored."""
-    policy = {"isPolicyEnabled": False, "keyDetails": []} | (given or {})
+def _check_open_id(options: Doc) -> None:
+    config = options.get("openIdConnectTokenAuthenticationConfig") or {}
+    if config.get("isOpenIdConnectAuthEnabled") and not config.get("configurationFile"):
+        for name in ("issuerUrl", "clientId"):
+            if not config.get(name):
+                raise missing(f"options.openIdConnectTokenAuthenticationConfig.{name}")
+        if not str(config["issuerUrl"]).startswith("https://"):
+            raise invalid("options.openIdConnectTokenAuthenticationConfig.issuerUrl must begin with https://")
+
+
+def only_recorded(options: Doc, policy: Doc) -> list[str]:
+    """What is asked for that the region's real parts do not do."""
+    auth = options.get("openIdConnectTokenAuthenticationConfig") or {}
+    discovery = options.get("openIdConnectDiscovery") or {}
+    asked = {
+        "options.openIdConnectTokenAuthenticationConfig": auth.get("isOpenIdConnectAuthEnabled"),
+        "options.openIdConnectDiscovery": discovery.get("isOpenIdConnectDiscoveryEnabled"),
+        "imagePolicyConfig": policy.get("isPolicyEnabled"),
+    }
+    return [name for name, wanted in asked.items() if wanted]
+
+
+def image_policy(given: Doc | None, stored: Doc | None = None) -> Doc:
+    """Image policy as stored. Raises 400 for one that is enabled without keys."""
+    policy = {"isPolicyEnabled": False, "keyDetails": []} | (stored or {}) | (given or {})
     if policy["isPolicyEnabled"] and not policy["keyDetails"]:
         raise missing("imagePolicyConfig.keyDetails")
     return policy
@@ -289,6 +343,15 @@ def plan_nodes(rows: Sequence[Doc], size: int, present: Mapping[str, Place]) -> 
     return added, gone
 
 
+def cycling(given: Doc | None, size: int) -> Doc:
+    """How nodes are cycled, as stored. Raises 400."""
+    details = {"isVirtualNodeCyclingEnabled": False, "maximumSurge": "1", "maximumUnavailable": "0"} | (given or {})
+    surge, unavailable = cycling_limits(details, size)
+    if max(surge, unavailable) > size:
+        raise invalid(f"virtualNodePoolCyclingDetails: at most {size}, the size of the pool, or 100%")
+    return details
+
+
 def cycling_limits(details: Doc, size: int) -> tuple[int, int]:
     """How many nodes may be too many and how many missing while a pool is cycled (`"1"` or `"25%"`). Raises 400."""
     limits = []
@@ -297,6 +360,8 @@ def cycling_limits(details: Doc, size: int) -> tuple[int, int]:
         if not re.fullmatch(r"\d+%?", text):
             raise invalid(f"virtualNodePoolCyclingDetails.{field}: {text!r} is neither a number nor a percentage")
         number = int(text.removesuffix("%"))
+        if text.endswith("%") and number > 100:
+            raise invalid(f"virtualNodePoolCyclingDetails.{field}: {text} is more than 100%")
         if text.endswith("%"):
             number = -(-size * number // 100) if up else size * number // 100
         limits.append(number)
@@ -316,43 +381,6 @@ def duration_minutes(text: str, most: float = 60.0) -> float:
     if total > most:
         raise invalid(f"Invalid duration: {text}. Use PT0M to PT60M")
     return total
-
-
-# Add-ons
-
-ADDONS: tuple[tuple[str, str, bool, str], ...] = (
-    ("CoreDNS", "v1.14.7", True, "DNS of the cluster"),
-    ("KubeProxy", KUBERNETES_VERSION, True, "Network rules of Services"),
-    ("OciVcnIpNative", "v3.0.3", True, "Addresses of pods from the VCN"),
-    ("CertManager", "v1.18.2", False, "Certificates of workloads"),
-    ("KubernetesMetricsServer", "v0.8.0", False, "Resource metrics of pods and nodes"),
-    ("ClusterAutoscaler", "v1.33.0", False, "Sizes node pools by demand"),
-    ("Istio", "v1.26.3", False, "Service mesh"),
-    ("KubernetesDashboard", "v2.7.0", False, "Web page of the cluster"),
-    ("NativeIngressController", "v1.4.2", False, "OCI load balancers for Ingress objects"),
-)
-"""Name, version, essential, description."""
-
-
-def addon_option(name: str, version: str, essential: bool, description: str, created: str) -> Doc:
-    """An entry of ListAddonOptions."""
-    return {
-        "name": name,
-        "addonSchemaVersion": "v1.0.0",
-        "lifecycleState": "ACTIVE",
-        "description": description,
-        "isEssential": essential,
-        "timeCreated": created,
-        "versions": [
-            {
-                "versionNumber": version,
-                "status": "ACTIVE",
-                "description": description,
-                "kubernetesVersionFilters": {"exactKubernetesVersions": list(KUBERNETES_VERSIONS)},
-                "configurations": [],
-            }
-        ],
-    }
 
 
 # Kubeconfig

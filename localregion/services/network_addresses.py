@@ -311,6 +311,18 @@ class Addresses(Service):
         self._check_groups(self.get("subnet", vnic.doc["subnetId"]), groups)
         self.update(vnic, {"nsgIds": groups})
 
+    async def set_vnic_public(self, vnic_id: str, *, public: bool) -> Vnic:
+        """Give a VNIC a public address, or take it away with what is relayed there. The same again does nothing."""
+        vnic = self.get("vnic", vnic_id)
+        present = vnic.doc.get("publicIp")
+        if public and not present:
+            self.check_placement(vnic.doc["subnetId"], public=True)
+            vnic = self.update(vnic, {"publicIp": self._take_public_address()})
+        elif present and not public:
+            await self.region.fabric.unexpose(present)
+            vnic = self.update(vnic, {"publicIp": None})
+        return self._as_vnic(vnic)
+
     async def detach_vnic(self, vnic_id: str) -> None:
         """Give up a VNIC and its addresses; nothing if it is gone already."""
         vnic = self.store.find(vnic_id)

@@ -238,20 +238,104 @@ def test_updates_merge_and_end_active(engine: Engine) -> None:
     engine.delete(made.id)
 
 
-def test_the_endpoints_groups_change_and_its_publicness_does_not(engine: Engine) -> None:
+def test_the_endpoints_groups_and_its_publicness_change(engine: Engine) -> None:
     made = engine.cluster()
     group = engine.net.group("endpoint")
-    engine.finish(
-        engine.client.update_cluster_endpoint_config(
-            made.id, models.UpdateClusterEndpointConfigDetails(nsg_ids=[group.id])
-        )
-    )
-    assert engine.client.get_cluster(made.id).data.endpoint_config.nsg_ids == [group.id]
+
+    def update(**values: Any) -> Any:
+        details = models.UpdateClusterEndpointConfigDetails(**values)
+        request = engine.finish(engine.client.update_cluster_endpoint_config(made.id, details))
+        assert request.status == "SUCCEEDED", engine.errors(request)
+        return engine.client.get_cluster(made.id).data
+
+    now = update(nsg_ids=[group.id])
+    assert now.endpoint_config.nsg_ids == [group.id]
+    assert now.endpoints == made.endpoints
     assert len(engine.net.client.list_network_security_group_vnics(group.id).data) == 1
-    with refused(501, "NotImplemented", "isPublicIpEnabled"):
+    hidden = update(is_public_ip_enabled=False)
+    assert (hidden.endpoint_config.is_public_ip_enabled, hidden.endpoints.public_endpoint) == (False, None)
+    assert hidden.endpoints.private_endpoint == made.endpoints.private_endpoint
+    assert hidden.endpoint_config.nsg_ids == [group.id]
+    details = models.CreateClusterKubeconfigContentDetails(token_version="2.0.0", endpoint="PUBLIC_ENDPOINT")
+    with refused(400, "InvalidParameter", "PUBLIC_ENDPOINT"):
+        engine.client.create_kubeconfig(made.id, create_cluster_kubeconfig_content_details=details)
+    assert update(is_public_ip_enabled=True).endpoints.public_endpoint.startswith("127.")
+    engine.delete(made.id)
+
+
+def test_an_endpoint_in_a_private_subnet_stays_private(engine: Engine) -> None:
+    private = engine.net.subnet("10.0.3.0/24", "hidden", private=True)
+    made = engine.cluster(endpoint_config=models.CreateClusterEndpointConfigDetails(subnet_id=private.id))
+    with refused(400, "InvalidParameter", "prohibits public IP"):
         engine.client.update_cluster_endpoint_config(
-            made.id, models.UpdateClusterEndpointConfigDetails(is_public_ip_enabled=False)
+            made.id, models.UpdateClusterEndpointConfigDetails(is_public_ip_enabled=True)
         )
+    engine.delete(made.id)
+
+
+def test_a_control_plane_goes_up_one_minor_release_at_a_time(engine: Engine) -> None:
+    made = engine.cluster(kubernetes_version="v1.33.1")
+    pool = engine.pool(made.id, size=1)
+    assert made.available_kubernetes_upgrades == ["v1.34.2"]
+    assert engine.client.get_cluster_options(made.id).data.kubernetes_versions == ["v1.33.1", "v1.34.2"]
+
+    def upgrade(version: str) -> Any:
+        return engine.client.update_cluster(made.id, models.UpdateClusterDetails(kubernetes_version=version))
+
+    with refused(400, "InvalidParameter", "cannot be skipped. Available upgrades of v1.33.1: v1.34.2"):
+        upgrade("v1.35.4")
+    with refused(400, "InvalidParameter", "Supported versions"):
+        upgrade("v1.34.9")
+    assert engine.finish(upgrade("v1.34.2")).status == "SUCCEEDED"
+    now = engine.client.get_cluster(made.id).data
+    assert (now.kubernetes_version, now.available_kubernetes_upgrades) == ("v1.34.2", ["v1.35.4"])
+    with refused(400, "InvalidParameter", "cannot be downgraded"):
+        upgrade("v1.33.1")
+    # Virtual nodes and the add-ons whose version is the service's follow.
+    assert engine.client.get_virtual_node_pool(pool.id).data.kubernetes_version == "v1.34.2"
+    assert [node.kubernetes_version for node in engine.virtual_nodes(pool.id)] == ["v1.34.2"]
+    assert engine.client.get_addon(made.id, "KubeProxy").data.current_installed_version == "v1.34.2"
+    assert engine.finish(upgrade("v1.35.4")).status == "SUCCEEDED"
+    assert engine.client.get_cluster(made.id).data.available_kubernetes_upgrades == []
+    engine.delete(made.id)
+
+
+def test_image_policies_and_open_id_connect_are_kept(engine: Engine) -> None:
+    made = engine.cluster()
+    key = make_key(engine.region, make_vault(engine.region))
+    update = models.UpdateClusterDetails(
+        image_policy_config=models.UpdateImagePolicyConfigDetails(
+            is_policy_enabled=True, key_details=[models.KeyDetails(kms_key_id=key.id)]
+        ),
+        options=models.UpdateClusterOptionsDetails(
+            open_id_connect_discovery=models.OpenIdConnectDiscovery(is_open_id_connect_discovery_enabled=True),
+        ),
+    )
+    engine.finish(engine.client.update_cluster(made.id, update))
+    now = engine.client.get_cluster(made.id).data
+    assert now.image_policy_config.key_details[0].kms_key_id == key.id
+    assert now.open_id_connect_discovery_endpoint.startswith("https://")
+    off = models.UpdateClusterDetails(
+        image_policy_config=models.UpdateImagePolicyConfigDetails(is_policy_enabled=False),
+        options=models.UpdateClusterOptionsDetails(
+            open_id_connect_discovery=models.OpenIdConnectDiscovery(is_open_id_connect_discovery_enabled=False),
+        ),
+    )
+    engine.finish(engine.client.update_cluster(made.id, off))
+    now = engine.client.get_cluster(made.id).data
+    assert now.open_id_connect_discovery_endpoint is None
+    policy, auth = models.UpdateImagePolicyConfigDetails, models.OpenIdConnectTokenAuthenticationConfig
+    strange = models.KeyDetails(kms_key_id="ocid1.key.oc1..none")
+    options = models.UpdateClusterOptionsDetails(
+        open_id_connect_token_authentication_config=auth(is_open_id_connect_auth_enabled=True)
+    )
+    for values, code, word in (
+        ({"image_policy_config": policy(is_policy_enabled=True, key_details=[])}, "MissingParameter", "keyDetails"),
+        ({"image_policy_config": policy(key_details=[strange])}, "RelatedResourceNotAuthorizedOrNotFound", ""),
+        ({"options": options}, "MissingParameter", "issuerUrl"),
+    ):
+        with refused(400, code, word):
+            engine.client.update_cluster(made.id, models.UpdateClusterDetails(**values))
     engine.delete(made.id)
 
 
@@ -366,7 +450,7 @@ def test_a_cluster_takes_its_pools_along(engine: Engine) -> None:
 def test_pod_shapes_and_versions(engine: Engine) -> None:
     shapes = engine.client.list_pod_shapes(engine.region.compartment_id).data
     assert {shape.name for shape in shapes} == {f"Pod.Standard.{series}.Flex" for series in ("A1", "E3", "E4")}
-    assert engine.client.get_cluster_options("all").data.kubernetes_versions == ["v1.35.4"]
+    assert engine.client.get_cluster_options("all").data.kubernetes_versions == ["v1.33.1", "v1.34.2", "v1.35.4"]
 
 
 def test_add_ons_come_change_and_go(engine: Engine, cluster: Any) -> None:
@@ -374,16 +458,25 @@ def test_add_ons_come_change_and_go(engine: Engine, cluster: Any) -> None:
     assert {addon.name for addon in client.list_addons(cluster.id).data} == {"CoreDNS", "KubeProxy", "OciVcnIpNative"}
     offered = {option.name: option for option in client.list_addon_options("v1.35.4").data}
     assert offered["CoreDNS"].is_essential and not offered["CertManager"].is_essential
+    assert [version.version_number for version in offered["CertManager"].versions] == ["v1.17.4", "v1.18.2"]
+    assert [option.name for option in client.list_addon_options("v1.35.4", addon_name="Istio").data] == ["Istio"]
+    with refused(400, "InvalidParameter", "kubernetesVersion"):
+        client.list_addon_options("v1.20.1")
     request = engine.finish(client.install_addon(cluster.id, models.InstallAddonDetails(addon_name="CertManager")))
     assert (request.operation_type, request.status) == ("ENABLE_ADDON", "SUCCEEDED")
-    assert client.get_addon(cluster.id, "CertManager").data.lifecycle_state == "ACTIVE"
+    made = client.get_addon(cluster.id, "CertManager").data
+    assert (made.lifecycle_state, made.version, made.current_installed_version) == ("ACTIVE", None, "v1.18.2")
     with refused(409, "Conflict"):
         client.install_addon(cluster.id, models.InstallAddonDetails(addon_name="CertManager"))
-    configuration = models.AddonConfiguration(key="replicas", value="2")
+    over = models.InstallAddonDetails(addon_name="CertManager", version="v1.17.4", is_override_existing=True)
+    engine.finish(client.install_addon(cluster.id, over))
+    assert client.get_addon(cluster.id, "CertManager").data.current_installed_version == "v1.17.4"
+    configuration = models.AddonConfiguration(key="numOfReplicas", value="2")
     engine.finish(
         client.update_addon(cluster.id, "CertManager", models.UpdateAddonDetails(configurations=[configuration]))
     )
-    assert client.get_addon(cluster.id, "CertManager").data.configurations[0].value == "2"
+    now = client.get_addon(cluster.id, "CertManager").data
+    assert (now.configurations[0].value, now.version) == ("2", "v1.17.4")
     with refused(400, "InvalidParameter", "version"):
         client.update_addon(cluster.id, "CertManager", models.UpdateAddonDetails(version="v0.0.1"))
     engine.finish(client.disable_addon(cluster.id, "CertManager", is_remove_existing_add_on=True))
@@ -391,6 +484,54 @@ def test_add_ons_come_change_and_go(engine: Engine, cluster: Any) -> None:
         client.get_addon(cluster.id, "CertManager")
     with refused(400, "InvalidParameter", "addonName"):
         client.install_addon(cluster.id, models.InstallAddonDetails(addon_name="Nothing"))
+    with refused(501, "NotImplemented", "CoreDNS"):
+        client.disable_addon(cluster.id, "CoreDNS", is_remove_existing_add_on=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "code", "word"),
+    [
+        ("CertManager", {"replicas": "2"}, "InvalidParameter", "no key 'replicas'"),
+        ("CertManager", {"numOfReplicas": "none"}, "InvalidParameter", "numOfReplicas"),
+        ("CertManager", {"tolerations": "not JSON"}, "InvalidParameter", "tolerations"),
+        (
+            "NativeIngressController",
+            {"authType": "instance"},
+            "MissingParameter",
+            "compartmentId, loadBalancerSubnetId",
+        ),
+    ],
+)
+def test_configurations_that_an_add_on_does_not_know(
+    engine: Engine, cluster: Any, name: str, given: dict[str, str], code: str, word: str
+) -> None:
+    rows = [models.AddonConfiguration(key=key, value=value) for key, value in given.items()]
+    with refused(400, code, word):
+        engine.client.install_addon(cluster.id, models.InstallAddonDetails(addon_name=name, configurations=rows))
+
+
+def test_add_ons_are_installed_side_by_side_and_hold_their_own_etags(engine: Engine, cluster: Any) -> None:
+    client = engine.client
+    for name in ("CertManager", "Istio"):
+        client.install_addon(cluster.id, models.InstallAddonDetails(addon_name=name))
+    engine.region.settle()
+    first = client.get_addon(cluster.id, "CertManager")
+    assert {client.get_addon(cluster.id, name).data.lifecycle_state for name in ("CertManager", "Istio")} == {"ACTIVE"}
+    update = models.UpdateAddonDetails(version="v1.17.4")
+    engine.finish(client.update_addon(cluster.id, "CertManager", update, if_match=first.headers["etag"]))
+    with refused(412, "NoEtagMatch"):
+        client.update_addon(cluster.id, "CertManager", update, if_match=first.headers["etag"])
+    for name in ("CertManager", "Istio"):
+        engine.finish(client.disable_addon(cluster.id, name, is_remove_existing_add_on=False))
+
+
+def test_add_ons_of_a_basic_cluster_stay_as_they_are(engine: Engine) -> None:
+    made = engine.cluster(type="BASIC_CLUSTER")
+    with refused(400, "InvalidParameter", "enhanced"):
+        engine.client.install_addon(made.id, models.InstallAddonDetails(addon_name="CertManager"))
+    engine.delete(made.id)
+    with refused(404, "NotAuthorizedOrNotFound"):
+        engine.client.list_addons(made.id)
 
 
 def test_a_retry_token_makes_one_cluster(engine: Engine) -> None:

@@ -68,6 +68,51 @@ def test_only_offered_versions(version: str) -> None:
         model.kubernetes_version(version)
 
 
+def test_a_region_with_real_parts_offers_what_it_can_run() -> None:
+    (only,) = model.offered_versions(pure=False)
+    assert only in model.offered_versions(pure=True)
+    assert model.upgrades(only, [only]) == []
+    with refused(match="kubernetesVersion"):
+        model.upgraded(only, "v1.34.2", [only])
+    assert model.upgraded(only, only, [only]) == only
+
+
+@pytest.mark.parametrize(
+    ("current", "available"),
+    [
+        ("v1.33.1", ["v1.33.10", "v1.34.2"]),
+        ("v1.33.10", ["v1.34.2"]),
+        ("v1.34.2", ["v1.35.4"]),
+        ("v1.35.4", []),
+        ("v1.32.9", ["v1.33.1", "v1.33.10"]),
+    ],
+)
+def test_upgrades_go_to_the_next_minor_release_at_most(current: str, available: list[str]) -> None:
+    assert model.upgrades(current, ["v1.33.1", "v1.33.10", "v1.34.2", "v1.35.4", "v2.0.0"]) == available
+
+
+def test_what_real_parts_would_only_record() -> None:
+    assert model.only_recorded({"openIdConnectDiscovery": {"isOpenIdConnectDiscoveryEnabled": False}}, {}) == []
+    asked = model.only_recorded(
+        {"openIdConnectTokenAuthenticationConfig": {"isOpenIdConnectAuthEnabled": True}}, {"isPolicyEnabled": True}
+    )
+    assert asked == ["options.openIdConnectTokenAuthenticationConfig", "imagePolicyConfig"]
+
+
+def test_how_a_pool_is_cycled() -> None:
+    assert model.cycling(None, 3) == {
+        "isVirtualNodeCyclingEnabled": False, "maximumSurge": "1", "maximumUnavailable": "0"
+    }  # fmt: skip
+    assert model.cycling({"maximumSurge": "50%"}, 3)["maximumSurge"] == "50%"
+    for details, match in (
+        ({"maximumSurge": "4"}, "at most 3"),
+        ({"maximumUnavailable": "101%"}, "more than 100%"),
+        ({"isVirtualNodeCyclingEnabled": True, "maximumSurge": "0"}, "cannot both be 0"),
+    ):
+        with refused(match=match):
+            model.cycling(details, 3)
+
+
 def test_addresses_of_services() -> None:
     assert model.service_addresses("10.96.0.0/16") == ("10.96.0.1", "10.96.5.5")
     assert model.service_addresses("172.20.0.0/20") == ("172.20.0.1", "172.20.5.5")
