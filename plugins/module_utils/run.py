@@ -158,11 +158,16 @@ class ResourceTask:
             purge_tags=bool(params.get("purge_tags")),
             allow_replace=bool(params.get("allow_replace")),
             wait=params.get("wait", True),
-            wait_timeout=float(params.get("wait_timeout") or self.type.wait_timeout),
-            wait_interval=float(params.get("wait_interval") or 10.0),
+            wait_timeout=float(_or(params.get("wait_timeout"), self.type.wait_timeout)),
+            wait_interval=float(_or(params.get("wait_interval"), 10.0)),
             deletion_days=days,
             time_of_deletion=date,
         )
+
+
+def _or(value: Any, default: Any) -> Any:
+    """A value, zero too, or what stands for none."""
+    return default if value is None else value
 
 
 def given(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> Document:

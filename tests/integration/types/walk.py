@@ -23,7 +23,6 @@ from localregion.store import Record
 from localregion.testing import Region, Snapshot
 from tests.unit import test_types as checks
 
-from ..modules.conftest import Door
 from . import sdk
 from .case import NOT_GIVEN, Case, Leaf
 from .ground import Ground
@@ -68,18 +67,20 @@ class Walk:
         """All steps of the type by name; what it lacks is left out."""
         found: dict[str, Step] = {"create": self.create, "states": self.states, "absent": self.absent}
         found["identity"] = self.identity
+        if "id" in self.declared.address:
+            found["rename"] = self.rename if "rename" not in self.declared.lacks else self.not_renamed
+            found["move"] = self.move if "move" not in self.declared.lacks else self.not_moved
         for path in self.paths.values():
             found.update(self._field_steps(path))
-        optional = {
-            "rename": self.rename, "move": self.move, "tags": self.tags, "twins": self.twins,
-            "failed": self.failed, "revive": self.revive,
-        }  # fmt: skip
+        optional = {"tags": self.tags, "twins": self.twins, "failed": self.failed, "revive": self.revive}
         found.update({name: step for name, step in optional.items() if name not in self.declared.lacks})
         return found
 
     def steps_of(self, path: str) -> list[str]:
-        """The steps that a field takes part in."""
-        return [*self._field_steps(self.paths[path]), "create"] if path in self.paths else ["create"]
+        """The steps that a field, or what is nested in it, takes part in."""
+        within = [p for name, p in self.paths.items() if name == path or name.startswith((f"{path}.", f"{path}[]."))]
+        own = [step for p in within for step, _run in self._field_steps(p)] or ["rename"]
+        return [step for step in (*own, "create") if step in self.steps()]
 
     def run(self, step: str, type_: ResourceType | None = None) -> None:
         """Run a step with the declaration, or with a mutant of it. Raises AssertionError, or what the fault causes."""
@@ -135,7 +136,7 @@ class Walk:
         """Each state of the SDK's enum as it is meant: none is taken for another."""
         states = self.declared.states
         options = self.options()
-        for state in (*states.ready, *states.resting):
+        for state in (*states.ready, *states.resting, *states.frozen):
             self._force(state)
             self.unchanged(**options)
         for state in (*states.gone, *states.going):
@@ -177,7 +178,8 @@ class Walk:
         where = self.where()
         assert self.quiet(check=True, state="absent", **where)["changed"]
         gone = self.door(state="absent", **where)
-        assert gone["changed"] and gone["diff"]["after"] == {}
+        dated = {self.declared.states.field, "time_of_deletion"} if self.declared.states.scheduled else set()
+        assert gone["changed"] and set(gone["diff"]["after"]) == dated
         assert not self.quiet(state="absent", **where)["changed"]
         if not self.declared.states.scheduled:
             again = self.door(**self.options())
@@ -228,8 +230,9 @@ class Walk:
     def drift(self, path: sdk.Path, leaf: Leaf) -> None:
         """Changed behind its back by another client: seen, repaired, and then quiet."""
         options, before = self._prepared(leaf)
-        if leaf.first is NOT_GIVEN:  # not declared so far: declare what was changed to, drift back is the other case
-            return self.not_managed(path, leaf)
+        if leaf.first is NOT_GIVEN:
+            self.not_managed(path, leaf)
+            return
         self._drift(path, leaf, options)
         top = _top(path.name)
         assert self.quiet(check=True, **options)["changed"], f"{path.name}: drift is seen"
@@ -339,6 +342,20 @@ class Walk:
         assert self.raw()[self.declared.field(field).read or field] == "renamed"
         self.unchanged(**options)
 
+    def not_renamed(self) -> None:
+        """Another name is refused, since the service cannot give it."""
+        self._not_changed(self.declared.name_field, "renamed")
+
+    def not_moved(self) -> None:
+        """Another compartment is refused, since the service cannot move it."""
+        if "compartment_id" in {f.name for f in self.declared.all_fields}:
+            self._not_changed("compartment_id", self.ground.other_compartment_id)
+
+    def _not_changed(self, field: str, value: str) -> None:
+        refused = self.quiet(fails=True, **{**self.options(), "id": self.id, field: value})
+        assert field in refused["msg"], refused["msg"]
+        assert ("allow_replace" in refused["msg"]) == ("replace" not in self.declared.lacks), refused["msg"]
+
     def move(self) -> None:
         """To another compartment, by id."""
         options = {**self.options(), "id": self.id, "compartment_id": self.ground.other_compartment_id}
@@ -363,7 +380,8 @@ class Walk:
             self.region.restore(self.made.snapshot)
             self._force(state)
             told = self.quiet(fails=True, **options)["msg"]
-            assert state in told and (self.id or "") in told and "allow_replace" in told
+            assert state in told and (self.id or "") in told
+            assert ("allow_replace" in told) == ("replace" not in self.declared.lacks)
             if "replace" not in self.declared.lacks:
                 would = self.quiet(check=True, allow_replace=True, **options)
                 assert would["changes"][0]["change"] == "replaced"
@@ -541,5 +559,7 @@ def _deep(value: Any, ids: bool = True) -> str:
     if isinstance(value, list):
         return json.dumps(sorted(_deep(v, ids) for v in value))
     if isinstance(value, dict):
-        return json.dumps({k: _deep(v, ids) for k, v in sorted(value.items()) if ids or k not in ("id", "time_created")})
+        return json.dumps(
+            {k: _deep(v, ids) for k, v in sorted(value.items()) if ids or k not in ("id", "time_created")}
+        )
     return json.dumps(value, default=str)
