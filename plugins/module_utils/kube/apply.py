@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bring a set of objects to what is declared, by server-side apply; say before what would change, by its dry run.
 
-Every object is read and dry-run first, all side by side: what the server would refuse is found, all of it, before
-the first write, and an object that would not change is not written.
+Every object is read first, all side by side, and applied in a dry run where it is not plainly what is declared: what
+the server would refuse is found, all of it, before the first write, and what would not change is not written.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 
 from .client import FIELD_MANAGER, WELL_KNOWN, Client, Resource
 from .errors import ApiError, KubeError, UnknownKind
+from .managed import applied, stands
 from .objects import OWNER_LABEL, Item, Key, changed_parts, holds, key_of, overlaid, rank, settled, stages, veiled
 from .pool import side_by_side
-from .wait import Target, Waiter, definition, predicate_for
+from .wait import Predicate, Target, Waiter, definition, predicate_for
 
 _CANNOT_CHANGE = (
     "immutable",
@@ -28,8 +29,8 @@ _CANNOT_CHANGE = (
 )
 
 
-_NEVER_PRUNED = ("Namespace", "CustomResourceDefinition", "PersistentVolume", "PersistentVolumeClaim")
-"""What holds more than was declared: objects and data of others go with it."""
+_NEVER_PRUNED = ("Namespace", "CustomResourceDefinition", "PersistentVolume", "PersistentVolumeClaim", "Event")
+"""What holds more than was declared, so that objects and data of others go with it; and what nobody declares."""
 
 
 @dataclass
@@ -193,6 +194,8 @@ class Applier:
         live = self.client.get(resource, key.namespace, key.name)
         if live is not None and live["metadata"].get("deletionTimestamp"):
             return _create(item, resource, "after the one being deleted", live)
+        if live is not None and stands(item.manifest, live, FIELD_MANAGER):
+            return Change("none", key, item, resource, live)
         try:
             dry = self._apply(resource, item, dry_run=True)
         except ApiError as error:
@@ -283,14 +286,27 @@ class Applier:
         self.report(f"{change.key}: {_PAST[change.action]}")
         return change
 
+    def ready(self, changes: Sequence[Change]) -> bool:
+        """Whether all objects were ready when they were last looked at; one just written without a wait is not."""
+        if self.options.wait and not self.options.check_mode:
+            return True
+        for change in changes:
+            if change.action == "delete":
+                continue
+            predicate = self._predicate(change.key)
+            if change.action != "none" or (predicate and not predicate(change.live or {}).ready):
+                return False
+        return True
+
+    def _predicate(self, key: Key) -> Predicate | None:
+        return predicate_for(key.api_version, key.kind, self.options.conditions.get(key.kind, ()))
+
     def _wait(self, changes: Sequence[Change]) -> None:
         targets, of = [], {}
         for change in changes:
             if change.action == "delete" or change.resource is None:
                 continue
-            predicate = predicate_for(
-                change.key.api_version, change.key.kind, self.options.conditions.get(change.key.kind, ())
-            )
+            predicate = self._predicate(change.key)
             if predicate is None:
                 continue
             # What was written is looked at again: its controllers need a moment to say something about it.
@@ -336,7 +352,8 @@ class Applier:
             for row in rows:
                 key = key_of(row)
                 # Controllers copy labels (an EndpointSlice has its Service's): ours are those that we applied.
-                if (key.group, key.kind, key.namespace, key.name) not in kept and _own_fields(row) is not None:
+                ours = applied(row, FIELD_MANAGER) is not None
+                if ours and (key.group, key.kind, key.namespace, key.name) not in kept:
                     found.append(_delete_change(key, resource, row))
             return found
 
@@ -457,10 +474,7 @@ def _delete_change(key: Key, resource: Resource, live: Mapping[str, Any]) -> Cha
 
 def _own_fields(live: Mapping[str, Any]) -> Any:
     """The fields that we manage of an object by apply; None where we never applied it."""
-    for row in (live.get("metadata") or {}).get("managedFields") or ():
-        if row.get("manager") == FIELD_MANAGER and row.get("operation") == "Apply" and not row.get("subresource"):
-            return row.get("fieldsV1")
-    return None
+    return (applied(live, FIELD_MANAGER) or {}).get("fieldsV1")
 
 
 def _conflict(error: ApiError, key: Key) -> KubeError | None:

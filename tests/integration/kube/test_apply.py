@@ -13,6 +13,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube.apply import App
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN, Client
 from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import ApiError, KubeError, UnknownKind
 from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import items_of
+from ansible_collections.okestack.oci.plugins.module_utils.kube.patch import put
 
 
 def config_map(name: str, **data: str) -> dict[str, Any]:
@@ -104,6 +105,82 @@ def test_create_again_change_drift(client: Client, space: str) -> None:
     path = client.resource("apps/v1", "Deployment").path(space, "web")
     client.request("PATCH", path, body={"spec": {"paused": True}}, content_type="application/merge-patch+json")
     assert actions(present(client, deployment("web", replicas=3), namespace=space)) == ["none"], "unset is untouched"
+
+
+def everything() -> list[dict[str, Any]]:
+    """Objects with lists of every kind that the server manages, by members and as a whole, and with defaults."""
+    web = deployment("web")
+    pod = web["spec"]["template"]["spec"]
+    pod["containers"][0] |= {
+        "ports": [{"name": "http", "containerPort": 80}, {"containerPort": 53, "protocol": "UDP"}],
+        "args": ["--a", "--b"],
+        "securityContext": {"capabilities": {"drop": ["ALL"]}},
+        "resources": {"limits": {"cpu": "500m", "memory": "1Gi"}},
+        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+    }
+    pod["volumes"] = [{"name": "scratch", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}]
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "annotations": {"a/b.c": "d"}},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": "http"}]},
+    }
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a"}}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"k": "dg=="}}
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "r"}, "rules": rules}
+    return [web, service, account, secret, role, config_map("c", a="1", b="2")]
+
+
+def asked(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The methods of the requests from now on."""
+    methods: list[str] = []
+    send = client._send
+
+    def note(method: str, *rest: Any) -> Any:
+        methods.append(method)
+        return send(method, *rest)
+
+    monkeypatch.setattr(client, "_send", note)
+    return methods
+
+
+def test_what_stands_as_declared_is_only_read(client: Client, space: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    present(client, *everything(), namespace=space, owner="o")
+    methods = asked(client, monkeypatch)
+    assert set(actions(present(client, *everything(), namespace=space, owner="o"))) == {"none"}
+    assert methods == ["GET"] * len(everything())
+
+
+# A path, another value than the declared one, and whether it is declared at all.
+CHANGES: list[tuple[str, Any, bool]] = [
+    ("spec.template.spec.containers[0].ports[1].containerPort", 54, True),
+    ("spec.template.spec.containers[0].ports[1].protocol", "TCP", True),
+    ("spec.template.spec.containers[0].args[1]", "--c", True),
+    ("spec.template.spec.containers[0].env[0].value", "2", True),
+    ("spec.template.spec.containers[0].securityContext.capabilities.drop", ["NET_RAW"], True),
+    ("spec.template.spec.containers[0].resources.limits.cpu", "501m", True),
+    ("spec.template.spec.containers[0].volumeMounts[0].readOnly", True, False),
+    ("spec.template.spec.volumes[0].emptyDir.medium", "Memory", False),
+    ("spec.template.spec.volumes[1].configMap.name", "d", True),
+    ("spec.paused", True, False),
+    ("metadata.labels", {"more": "1"}, False),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "declared"), CHANGES, ids=[row[0] for row in CHANGES])
+def test_no_difference_is_overlooked(client: Client, space: str, path: str, value: Any, declared: bool) -> None:
+    """Told where the declaration changes, and where another client changes what is declared."""
+    present(client, *everything(), namespace=space)
+    changed = everything()[0]
+    assert put(changed, path, value) == 1
+    assert actions(present(client, changed, namespace=space, check_mode=True)) == ["update"]
+    resource = client.resource("apps/v1", "Deployment")
+    live = client.get(resource, space, "web")
+    assert put(live, path, value) == 1
+    client.request("PUT", resource.path(space, "web"), {"fieldManager": "somebody"}, live)
+    again = present(client, everything()[0], namespace=space, force=True, check_mode=True)
+    assert actions(again) == ["update" if declared else "none"]
 
 
 def test_list_entries_are_compared_by_name(client: Client, space: str) -> None:

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the server's record of our fields says: an object stands as declared, or the server must be asked."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.okestack.oci.plugins.module_utils.kube.managed import stands
+from ansible_collections.okestack.oci.plugins.module_utils.kube.patch import put, remove
+
+DECLARED: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Thing",
+    "metadata": {"name": "x", "namespace": "n", "labels": {"a": "1"}, "finalizers": ["keep"]},
+    "spec": {"size": 1, "whole": [1, 2], "ports": [{"port": 80}, {"port": 53, "protocol": "UDP"}], "empty": {}},
+}
+FIELDS: dict[str, Any] = {
+    "f:metadata": {"f:labels": {"f:a": {}}, "f:finalizers": {".": {}, 'v:"keep"': {}}},
+    "f:spec": {
+        "f:size": {},
+        "f:whole": {},
+        "f:empty": {},
+        "f:ports": {
+            'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:port": {}},
+            'k:{"port":53,"protocol":"UDP"}': {".": {}, "f:port": {}, "f:protocol": {}},
+        },
+    },
+}
+
+
+def there(operation: str = "Apply", version: str = "v1", manager: str = "okestack") -> dict[str, Any]:
+    """The object with defaults of the server's and fields of others."""
+    live = copy.deepcopy(DECLARED)
+    live["metadata"]["labels"]["others"] = "2"
+    live["metadata"]["finalizers"].append("others")
+    live["metadata"]["managedFields"] = [
+        {"manager": manager, "operation": operation, "apiVersion": version, "fieldsV1": FIELDS},
+        {"manager": "others", "operation": "Update", "apiVersion": version, "fieldsV1": {}},
+    ]
+    live["spec"] |= {"defaulted": True}
+    live["spec"]["ports"][0]["protocol"] = "TCP"
+    live["status"] = {"ready": True}
+    return live
+
+
+def test_an_object_as_declared_stands() -> None:
+    assert stands(DECLARED, there(), "okestack")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("metadata.labels.a", "2"),
+        ("metadata.labels.b", "1"),
+        ("metadata.labels", {}),
+        ("metadata.finalizers", ["another"]),
+        ("metadata.finalizers", ["keep", "another"]),
+        ("spec.size", 2),
+        ("spec.size", "1"),
+        ("spec.size", True),
+        ("spec.more", 1),
+        ("spec.whole", [2, 1]),
+        ("spec.whole", [1]),
+        ("spec.empty", {"a": 1}),
+        ("spec.ports[0].port", 81),
+        ("spec.ports[0].protocol", "UDP"),
+        ("spec.ports[0].name", "http"),
+        ("spec.ports[1].protocol", "TCP"),
+        ("spec.ports", []),
+    ],
+)
+def test_another_declaration_does_not(path: str, value: Any) -> None:
+    changed = copy.deepcopy(DECLARED)
+    assert put(changed, path, value) == 1
+    assert not stands(changed, there(), "okestack")
+
+
+@pytest.mark.parametrize(
+    "path", ["metadata.labels", "metadata.labels.a", "spec", "spec.size", "spec.empty", "spec.ports[1]"]
+)
+def test_what_is_no_longer_declared_does_not(path: str) -> None:
+    changed = copy.deepcopy(DECLARED)
+    assert remove(changed, path) == 1
+    assert not stands(changed, there(), "okestack")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("metadata.labels.a", "2"), ("spec.size", 2), ("spec.whole[0]", 9), ("spec.ports[1].port", 54)],
+)
+def test_drift_does_not(path: str, value: Any) -> None:
+    live = there()
+    assert put(live, path, value) == 1
+    assert not stands(DECLARED, live, "okestack")
+
+
+@pytest.mark.parametrize("path", ["metadata.labels.a", "spec.size", "spec.ports[0]", "metadata.managedFields"])
+def test_what_is_lost_does_not(path: str) -> None:
+    live = there()
+    assert remove(live, path) == 1
+    assert not stands(DECLARED, live, "okestack")
+
+
+@pytest.mark.parametrize("record", [{"operation": "Update"}, {"version": "v2"}, {"manager": "kubectl"}])
+def test_what_was_not_applied_by_us_as_this_version_does_not(record: dict[str, str]) -> None:
+    assert not stands(DECLARED, there(**record), "okestack")
