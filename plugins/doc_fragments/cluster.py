@@ -11,9 +11,31 @@ options:
   cluster_id:
     description:
       - OCID of the cluster. Its address and certificate authority are asked of the service; requests carry tokens that are
-        signed here, each anew.
-      - One of O(cluster_id) and O(kubeconfig) is required.
+        signed here, anew each minute.
+      - One of O(cluster_id), O(access) and O(kubeconfig) is required.
     type: str
+  access:
+    description:
+      - How the cluster is reached, as M(okestack.oci.kubeconfig) returns it. Tasks that are given it ask the service nothing.
+      - Without address or authority these are asked of the service, as with O(cluster_id).
+    type: dict
+    suboptions:
+      cluster_id:
+        description: OCID of the cluster.
+        type: str
+        required: true
+      cluster_endpoint:
+        description: See O(cluster_endpoint).
+        type: str
+      cluster_ca_certificate:
+        description: See O(cluster_ca_certificate).
+        type: str
+      cluster_proxy_url:
+        description: See O(cluster_proxy_url).
+        type: str
+      tls_server_name:
+        description: See O(tls_server_name).
+        type: str
   endpoint_kind:
     description:
       - Which of the cluster's endpoints is spoken to.
@@ -33,12 +55,15 @@ options:
   cluster_ca_file:
     description: File of CA certificates, in PEM, for the Kubernetes API, instead of those that the service or the kubeconfig name.
     type: path
+  cluster_ca_certificate:
+    description: The same as text.
+    type: str
   tls_server_name:
     description: The name that the Kubernetes API's certificate must have, where it is not that of the address.
     type: str
   kubeconfig:
     description:
-      - A kubeconfig to reach the cluster by, instead of O(cluster_id).
+      - A kubeconfig to reach the cluster by, instead of O(cluster_id) and O(access).
       - Client certificates, tokens and exec helpers are understood.
     type: path
   context:

@@ -15,6 +15,7 @@ description:
   - The user's tokens are made by a helper of this collection, signed with the key of the profile; the OCI CLI is not
     needed.
     The file holds no secret.
+  - Returns how the cluster is reached, for the option C(access) of the kubernetes modules.
 options:
   state:
     description:
@@ -23,13 +24,13 @@ options:
     choices: [present, absent]
     default: present
   path:
-    description: The file, on the host that runs the task.
+    description:
+      - The file, on the host that runs the task. Required with O(state=absent).
+      - If not given, nothing is written.
     type: path
-    required: true
   context:
-    description: Name of the context, and of the cluster and user that belong to it.
+    description: Name of the context, and of the cluster and user that belong to it. Required with O(path).
     type: str
-    required: true
   cluster_id:
     description: OCID of the cluster. Required with O(state=present).
     type: str
@@ -54,6 +55,9 @@ options:
   cluster_ca_file:
     description: File of CA certificates, in PEM, for the Kubernetes API, instead of those that the service names.
     type: path
+  cluster_ca_certificate:
+    description: The same as text.
+    type: str
   tls_server_name:
     description: The name that the Kubernetes API's certificate must have, where it is not that of the address.
     type: str
@@ -83,17 +87,47 @@ EXAMPLES = r"""
     endpoint_kind: PRIVATE_ENDPOINT
     cluster_endpoint: https://127.0.0.1:6443
     tls_server_name: 10.0.0.10
+
+- name: Ask once how the cluster is reached
+  okestack.oci.kubeconfig:
+    cluster_id: "{{ cluster.id }}"
+  register: way
+
+- name: Tasks that need not ask again
+  okestack.oci.kubernetes_info:
+    access: "{{ way.access }}"
+    kind: Node
 """
 
 RETURN = r"""
 path:
   description: The file.
   type: str
-  returned: always
+  returned: when O(path) is given
 context:
   description: Name of the context.
   type: str
-  returned: always
+  returned: when O(path) is given
+access:
+  description: How the cluster is reached. No part of it is secret.
+  type: dict
+  returned: O(state=present)
+  contains:
+    cluster_id:
+      description: OCID of the cluster.
+      type: str
+    cluster_endpoint:
+      description: URL of the Kubernetes API.
+      type: str
+    cluster_ca_certificate:
+      description: Certificates, in PEM, of the authorities that sign the Kubernetes API's.
+      type: str
+    cluster_proxy_url:
+      description: The proxy, where there is one.
+      type: str
+    tls_server_name:
+      description: The name of the certificate, where it is not that of the address.
+      type: str
 server:
   description: URL of the Kubernetes API.
   type: str

@@ -264,6 +264,10 @@ addresses:
   elements: str
   returned: O(state=present)
   sample: ["203.0.113.10"]
+ready:
+  description: Whether all objects were ready when they were last looked at.
+  type: bool
+  returned: O(state=present)
 duration:
   description: How long it took, in seconds.
   type: float

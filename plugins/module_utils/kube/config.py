@@ -31,7 +31,7 @@ class Connection:
     ca: str | None = None
     """PEM text of the authority that signed the server's certificate; the system's authorities when None."""
     token: Callable[[], str] | None = None
-    """Called before each request: tokens of some providers live only minutes."""
+    """Asked before each request: tokens of some providers live only minutes."""
     client_certificate: str | None = None
     client_key: str | None = None
     """PEM texts."""

@@ -19,7 +19,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from . import oke_token
 from .config import Connection, load_yaml
 from .errors import KubeError
-from .reach import ENDPOINT_KINDS, adjusted, cluster_connection
+from .reach import WAY_CONSTRAINTS, WAY_OPTIONS, access_of, cluster_connection
 
 try:
     import yaml
@@ -30,23 +30,23 @@ _SECTIONS = {"clusters": "cluster", "contexts": "context", "users": "user"}
 
 
 class KubeconfigTask:
-    """One cluster's entries in a kubeconfig; those of other clusters in the same file stay."""
+    """One cluster's entries in a kubeconfig; those of other clusters in the same file stay. And the way to the cluster,
+    for the tasks that follow."""
 
     name = "kubeconfig"
-    constraints: Mapping[str, Any] = {"required_if": [("state", "present", ("cluster_id",))]}
+    constraints: Mapping[str, Any] = {
+        **WAY_CONSTRAINTS,
+        "required_if": [("state", "present", ("cluster_id",)), ("state", "absent", ("path",))],
+        "required_together": [("path", "context")],
+    }
 
     def argument_spec(self) -> dict[str, dict[str, Any]]:
         return {
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "path": {"type": "path", "required": True},
-            "cluster_id": {"type": "str"},
-            "context": {"type": "str", "required": True},
+            "path": {"type": "path"},
+            "context": {"type": "str"},
             "namespace": {"type": "str"},
-            "endpoint_kind": {"type": "str", "choices": ENDPOINT_KINDS, "default": "PUBLIC_ENDPOINT"},
-            "cluster_endpoint": {"type": "str"},
-            "cluster_proxy_url": {"type": "str"},
-            "cluster_ca_file": {"type": "path"},
-            "tls_server_name": {"type": "str"},
+            **WAY_OPTIONS,
             "set_current": {"type": "bool", "default": True},
             "python": {"type": "path"},
         }
@@ -58,28 +58,46 @@ class KubeconfigTask:
             raise ResourceError(str(error)) from None
 
     def _execute(self, params: Document, context: Context) -> Document:
-        path = Path(params["path"]).expanduser()
-        before = _read(path)
-        result: Document = {"path": str(path), "context": params["context"]}
         if params.get("state") == "absent":
-            after = _without(before, params["context"])
-        elif holds_unknown([params.get("cluster_id"), params.get("cluster_endpoint")]):
-            planned = {"cluster": params.get("cluster_id")}
-            diff = {"before": {}, "after": planned, "before_header": str(path), "after_header": str(path)}
-            return {**result, "changed": True, "diff": diff}
-        else:
-            connection = adjusted(cluster_connection(params, context), params)
-            after = _with(before, params, connection, _user(params, context))
+            path = Path(params["path"]).expanduser()
+            before = _read(path)
+            return self._kept(path, params["context"], before, _without(before, params["context"]), context)
+        unknown = holds_unknown([params.get("cluster_id"), params.get("cluster_endpoint")])
+        connection = None if unknown else cluster_connection(params, context)
+        result: Document = {"changed": False, "access": {"cluster_id": params["cluster_id"]}}
+        if connection:
+            result["access"] = access_of(params["cluster_id"], connection)
             result["server"] = connection.server
-        changed = after != before or (bool(after) and path.exists() and path.stat().st_mode & 0o777 != 0o600)
-        result["changed"] = changed
-        if changed:
+        if not params.get("path"):
+            return result
+        path = Path(params["path"]).expanduser()
+        if connection is None:
+            planned = {"cluster": params["cluster_id"]}
+            diff = {"before": {}, "after": planned, "before_header": str(path), "after_header": str(path)}
+            changes = [{"name": f"kubeconfig {path}", "change": "created"}]
+            told = {"changed": True, "path": str(path), "context": params["context"], "diff": diff, "changes": changes}
+            return {**result, **told}
+        before = _read(path)
+        after = _with(before, params, connection, _user(params, context))
+        return {**result, **self._kept(path, params["context"], before, after, context)}
+
+    def _kept(self, path: Path, name: str, before: dict[str, Any], after: dict[str, Any], context: Context) -> Document:
+        """The file brought from one document to the other."""
+        result: Document = {"path": str(path), "context": name}
+        open_to_others = bool(after) and path.exists() and path.stat().st_mode & 0o777 != 0o600
+        result["changed"] = after != before or open_to_others
+        if result["changed"]:
             result["diff"] = {
                 "before_header": str(path),
                 "after_header": str(path),
-                "before": _entries(before, params["context"]),
-                "after": _entries(after, params["context"]),
+                "before": _entries(before, name),
+                "after": _entries(after, name),
             }
+            if open_to_others:
+                result["diff"]["before"]["mode"] = f"{path.stat().st_mode & 0o777:04o}"
+                result["diff"]["after"]["mode"] = "0600"
+            verb = "removed" if not after else "changed" if before else "created"
+            result["changes"] = [{"name": f"kubeconfig {path}", "change": verb}]
             if not context.check_mode:
                 _write(path, after)
         return result
@@ -101,8 +119,8 @@ def _user(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         "--profile",
         connection.profile,
     ]
-    if connection.auth_type == "security_token":
-        arguments += ["--auth", "security_token"]
+    if connection.auth_type != "api_key":
+        arguments += ["--auth", connection.auth_type]
     return {
         "exec": {
             "apiVersion": "client.authentication.k8s.io/v1",

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +21,53 @@ from .oke_token import make_token
 
 ENDPOINT_KINDS = ["PUBLIC_ENDPOINT", "PRIVATE_ENDPOINT", "VCN_HOSTNAME"]
 
-CLUSTER_OPTIONS: dict[str, dict[str, Any]] = {
+WAY_OPTIONS: dict[str, dict[str, Any]] = {
     "cluster_id": {"type": "str"},
     "endpoint_kind": {"type": "str", "choices": ENDPOINT_KINDS, "default": "PUBLIC_ENDPOINT"},
     "cluster_endpoint": {"type": "str"},
     "cluster_proxy_url": {"type": "str"},
     "cluster_ca_file": {"type": "path"},
+    "cluster_ca_certificate": {"type": "str"},
     "tls_server_name": {"type": "str"},
+}
+"""The way to a cluster by its OCID."""
+
+_KNOWN = ("cluster_id", "cluster_endpoint", "cluster_ca_certificate", "cluster_proxy_url", "tls_server_name")
+CLUSTER_OPTIONS: dict[str, dict[str, Any]] = {
+    **WAY_OPTIONS,
+    "access": {
+        "type": "dict",
+        "options": {**{name: WAY_OPTIONS[name] for name in _KNOWN}, "cluster_id": {"type": "str", "required": True}},
+    },
     "kubeconfig": {"type": "path"},
     "context": {"type": "str"},
 }
 """Options of every task that speaks to a cluster."""
 
+WAY_CONSTRAINTS: dict[str, Any] = {"mutually_exclusive": [("cluster_ca_file", "cluster_ca_certificate")]}
 CLUSTER_CONSTRAINTS: dict[str, Any] = {
-    "required_one_of": [("cluster_id", "kubeconfig")],
-    "mutually_exclusive": [("cluster_id", "kubeconfig")],
+    "required_one_of": [("cluster_id", "access", "kubeconfig")],
+    "mutually_exclusive": [("cluster_id", "access", "kubeconfig"), *WAY_CONSTRAINTS["mutually_exclusive"]],
 }
+
+
+class _Token:
+    """A token of the cluster: signed here, and anew long before it ends. The server asks the cloud about each."""
+
+    KEPT = 60.0
+    """Seconds; the server takes one for minutes."""
+
+    def __init__(self, sign: Callable[[], str]) -> None:
+        self._sign = sign
+        self._lock = threading.Lock()
+        self._text = ""
+        self._until = 0.0
+
+    def __call__(self) -> str:
+        with self._lock:
+            if time.monotonic() >= self._until:
+                self._text, self._until = self._sign(), time.monotonic() + self.KEPT
+            return self._text
 
 
 def client_for(params: Mapping[str, Any], context: Context) -> Client | None:
@@ -42,26 +75,48 @@ def client_for(params: Mapping[str, Any], context: Context) -> Client | None:
 
     :raises KubeError: the options do not lead to a cluster.
     """
-    if context.check_mode and is_unknown(params.get("cluster_id")):
+    params = {**params, **{name: value for name, value in (params.get("access") or {}).items() if value is not None}}
+    if context.check_mode and any(is_unknown(params.get(name)) for name in _KNOWN):
         return None
     if params.get("kubeconfig"):
         if context.check_mode and (is_unknown(params["kubeconfig"]) or not Path(params["kubeconfig"]).is_file()):
             return None
-        connection = read_kubeconfig(params["kubeconfig"], params.get("context"))
+        connection = adjusted(read_kubeconfig(params["kubeconfig"], params.get("context")), params)
     else:
         connection = cluster_connection(params, context)
-    return Client(adjusted(connection, params), retry_timeout=60.0)
+    return Client(connection, retry_timeout=60.0)
 
 
 def cluster_connection(params: Mapping[str, Any], context: Context) -> Connection:
-    """The cluster's address and authority from the service (one call), tokens signed here by the session's key."""
+    """The cluster's address and authority, tokens signed here by the session's key.
+
+    What the task does not say of the two is asked of the service (one call); nothing where it says both.
+    """
     session, cluster_id = context.session, params["cluster_id"]
-    client = session.client("container_engine.ContainerEngineClient")
-    # Wire names: a plain dict is sent as it is.
-    details = {"tokenVersion": "2.0.0", "endpoint": params.get("endpoint_kind") or "PUBLIC_ENDPOINT"}
-    answer = session.call(client, "create_kubeconfig", cluster_id, create_cluster_kubeconfig_content_details=details)
-    connection = from_kubeconfig(answer.data.text, use_exec=False)
-    return dataclasses.replace(connection, token=lambda: make_token(session.signer, session.region, cluster_id))
+    if params.get("cluster_endpoint") and (params.get("cluster_ca_certificate") or params.get("cluster_ca_file")):
+        connection = Connection(server=params["cluster_endpoint"])
+    else:
+        client = session.client("container_engine.ContainerEngineClient")
+        # Wire names: a plain dict is sent as it is.
+        details = {"tokenVersion": "2.0.0", "endpoint": params.get("endpoint_kind") or "PUBLIC_ENDPOINT"}
+        answer = session.call(
+            client, "create_kubeconfig", cluster_id, create_cluster_kubeconfig_content_details=details
+        )
+        connection = from_kubeconfig(answer.data.text, use_exec=False)
+    token = _Token(lambda: make_token(session.signer, session.region, cluster_id))
+    return adjusted(dataclasses.replace(connection, token=token), params)
+
+
+def access_of(cluster_id: str, connection: Connection) -> dict[str, str]:
+    """A connection as the option ``access`` of the tasks that follow: all of it is public."""
+    way = {
+        "cluster_id": cluster_id,
+        "cluster_endpoint": connection.server,
+        "cluster_ca_certificate": connection.ca,
+        "cluster_proxy_url": connection.proxy_url,
+        "tls_server_name": connection.tls_server_name,
+    }
+    return {name: value for name, value in way.items() if value}
 
 
 def adjusted(connection: Connection, params: Mapping[str, Any]) -> Connection:
@@ -73,7 +128,9 @@ def adjusted(connection: Connection, params: Mapping[str, Any]) -> Connection:
         changes["proxy_url"] = params["cluster_proxy_url"]
     if params.get("tls_server_name"):
         changes["tls_server_name"] = params["tls_server_name"]
-    if params.get("cluster_ca_file"):
+    if params.get("cluster_ca_certificate"):
+        changes["ca"] = params["cluster_ca_certificate"]
+    elif params.get("cluster_ca_file"):
         try:
             changes["ca"] = Path(params["cluster_ca_file"]).read_text()
         except OSError as error:

@@ -114,6 +114,7 @@ class ManifestTask:
         result = _result(changes, began)
         if not absent:
             result["addresses"] = _addresses(changes)
+            result["ready"] = applier.ready(changes)
         return result
 
     def _items(self, params: Document) -> list[Item]:

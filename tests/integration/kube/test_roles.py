@@ -34,7 +34,7 @@ FACTS: dict[str, Any] = {
     "okestack_compartment_id": "ocid1.compartment.oc1..c",
     "okestack_deployment": "local",
     "okestack_region": "r-1",
-    "cluster": {"id": "ocid1.cluster.oc1..k"},
+    "cluster": {"id": "ocid1.cluster.oc1..k", "access": {"cluster_id": "ocid1.cluster.oc1..k"}},
     "vault": {
         "id": "ocid1.vault.oc1..v",
         "compartment_id": "ocid1.compartment.oc1..c",
@@ -52,7 +52,10 @@ PLANNED: dict[str, Any] = {
     "okestack_compartment_id": "ocid1.compartment.oc1..c",
     "okestack_deployment": "local",
     "okestack_region": "r-1",
-    "cluster": {"id": placeholder("oke_cluster", "local", "id")},
+    "cluster": {
+        "id": placeholder("oke_cluster", "local", "id"),
+        "access": {"cluster_id": placeholder("oke_cluster", "local", "id")},
+    },
     "vault": {
         "id": placeholder("vault", "local", "id"),
         "compartment_id": "ocid1.compartment.oc1..c",

@@ -203,7 +203,7 @@ def test_registry_secret(kube: dict[str, Any], client: Client, space: str, tmp_p
 
 def test_registry_secret_from_the_vault(kube: dict[str, Any], client: Client, space: str) -> None:
     content = SimpleNamespace(content=base64.b64encode(TOKEN.encode()).decode())
-    bundle = SimpleNamespace(data=SimpleNamespace(secret_bundle_content=content))
+    bundle = SimpleNamespace(data=SimpleNamespace(secret_bundle_content=content, version_number=1))
     session = SimpleNamespace(client=lambda name: name, call=lambda *args, **kwargs: bundle)
     context = Context()
     context._session = session  # type: ignore[assignment]
