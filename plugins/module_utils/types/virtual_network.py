@@ -129,8 +129,8 @@ def _template(declared: Document) -> Wish:
         purge_tags=bool(declared.get("purge_tags")),
         allow_replace=bool(declared.get("allow_replace")),
         wait=declared.get("wait", True),
-        wait_timeout=float(declared.get("wait_timeout") or VCN.wait_timeout),
-        wait_interval=float(declared.get("wait_interval") or 10.0),
+        wait_timeout=float(declared.get("wait_timeout", VCN.wait_timeout)),
+        wait_interval=float(declared.get("wait_interval", 10.0)),
     )
 
 
