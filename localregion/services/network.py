@@ -29,7 +29,8 @@ from localregion.services.base import (
     missing,
     not_found,
 )
-from localregion.services.network_addresses import WORDS, Addresses
+from localregion.services.network_addresses import WORDS
+from localregion.services.network_capture import Capture
 
 DOMAIN = "oraclevcn.com"
 MAX_CIDRS = 5
@@ -49,18 +50,19 @@ class Child:
 
     ``normalise`` names the method that makes its document (of VCN, body, and record when it is an update); ``limit``:
     how many a VCN may have; ``users``: (kind, field) whose field holds the id of one in use; ``seconds``: how long it
-    is PROVISIONING and TERMINATING.
+    is PROVISIONING and TERMINATING; ``slow``: the fields whose change takes as long, in state UPDATING.
     """
 
     normalise: str
     limit: int | None = None
     users: tuple[tuple[str, str], ...] = ()
     seconds: float = 1.0
+    slow: tuple[str, ...] = ()
 
 
 _ROUTED = (("route_table", "routeRules"),)
 _CHILDREN: Mapping[str, Child] = {
-    "subnet": Child("_subnet", 300, (("vnic", "subnetId"),), seconds=2.0),
+    "subnet": Child("_subnet", 300, (("vnic", "subnetId"),), seconds=2.0, slow=("cidrBlock",)),
     "internet_gateway": Child("_internet_gateway", 1, _ROUTED),
     "nat_gateway": Child("_nat_gateway", 1, _ROUTED, seconds=3.0),
     "service_gateway": Child("_service_gateway", 1, _ROUTED, seconds=3.0),
@@ -71,6 +73,7 @@ _CHILDREN: Mapping[str, Child] = {
     "security_list": Child("_security_list", 300, (("subnet", "securityListIds"),)),
     "dhcp_options": Child("_dhcp_options", 300, (("subnet", "dhcpOptionsId"),)),
     "network_security_group": Child("_group", None, (("vnic", "nsgIds"),)),
+    "vtap": Child("_vtap", slow=("sourceId", "targetId", "targetIp", "captureFilterId", "isVtapEnabled")),
 }  # fmt: skip
 
 _DEFAULTS = {"defaultRouteTableId": "route_table", "defaultSecurityListId": "security_list",
@@ -78,7 +81,7 @@ _DEFAULTS = {"defaultRouteTableId": "route_table", "defaultSecurityListId": "sec
 _GATEWAYS = ("internet_gateway", "nat_gateway", "service_gateway")
 
 
-class Network(Addresses):
+class Network(Capture):
     """The virtual network part of the core services."""
 
     package = "core"
@@ -93,6 +96,8 @@ class Network(Addresses):
         _kind("security_list", "SecurityList", "security-lists"),
         _kind("dhcp_options", "DhcpOptions", "dhcp-options", plural="dhcp_options"),
         _kind("network_security_group", "NetworkSecurityGroup", "network-security-groups"),
+        _kind("capture_filter", "CaptureFilter", "capture-filters"),
+        _kind("vtap", "Vtap", "vtaps"),
         _kind("public_ip", "PublicIp", "public-ips"),
         _kind("private_ip", "PrivateIp", "private-ips", operations=("get",)),
         _kind("vnic", "Vnic", "vnics", operations=("get",)),
@@ -143,8 +148,11 @@ class Network(Addresses):
             vcn = self.get("vcn", record.parent)
             if kind in ("subnet", "route_table"):
                 self._check_available(vcn, "VCN")
-            changes = normalise(vcn, call.body, record)
-            self.update(record, {**call.body, **changes})
+            changes = {**call.body, **normalise(vcn, call.body, record)}
+            slow = any(name in changes and changes[name] != record.doc.get(name) for name in child.slow)
+            self.update(record, changes)
+            if slow:
+                self.transition(record, child.seconds * SECOND, "AVAILABLE", via="UPDATING")
             return self.show(record)
 
         return update
@@ -169,6 +177,7 @@ class Network(Addresses):
             self._release_public(record.doc.get("publicIpId"))
         elif record.kind == "subnet":
             self._addresses.pop(record.id, None)
+            self._stop_vtaps(record.id)
             await self.region.fabric.remove_subnet(record.id)
         elif record.kind == "network_security_group":
             self._invalidate_rules(record.id)
@@ -216,7 +225,9 @@ class Network(Addresses):
         document = {
             "cidrBlock": str(cidrs[0]), "cidrBlocks": [str(cidr) for cidr in cidrs],
             "vcnDomainName": f"{rules.dns_label(label)}.{DOMAIN}" if label else None,
+            "isZprOnly": body.get("isZprOnly", False),
         }  # fmt: skip
+        rules.check_security_attributes(body.get("securityAttributes", {}))
         vcn = self.create("vcn", call, document, state="PROVISIONING")
         self.update(vcn, self._make_defaults(vcn))
         self.transition(vcn, SECOND, "AVAILABLE")
@@ -248,6 +259,7 @@ class Network(Addresses):
         """New name or tags."""
         vcn = self.get("vcn", call.path["vcn_id"])
         self._check_available(vcn, "VCN")
+        rules.check_security_attributes(call.body.get("securityAttributes", {}))
         self.apply(vcn, call, "displayName", "freeformTags", "definedTags", "securityAttributes", "isZprOnly")
         return self.show(vcn)
 
@@ -320,6 +332,13 @@ class Network(Addresses):
             cidr = rules.network(subnet.doc["cidrBlock"])
             if not any(cidr.subnet_of(block) for block in blocks):
                 raise conflict(f"The subnet {subnet.id} with CIDR {cidr} would be outside of the VCN's CIDR blocks.")
+        for table in self.living("route_table", parent=vcn.id):
+            for rule in table.doc["routeRules"]:
+                used = rules.within(rule["destination"], _cidrs(vcn))
+                if used and not rules.within(rule["destination"], blocks):
+                    raise conflict(
+                        f"The Route Table {table.id} has a rule for {rule['destination']}, which would be out."
+                    )
         request = self.work_request(call, operation, [("UPDATED", "vcn", vcn)])
         changes = {"cidrBlock": str(blocks[0]), "cidrBlocks": [str(block) for block in blocks]}
         self.update(vcn, changes)
@@ -356,8 +375,8 @@ class Network(Addresses):
         if "securityListIds" not in body:
             return {} if record else {"securityListIds": [vcn.doc["defaultSecurityListId"]]}
         lists = body["securityListIds"]
-        if not 1 <= len(lists) <= 5 or len(set(lists)) != len(lists):
-            raise invalid("securityListIds must name 1 to 5 different security lists.")
+        if len(lists) > 5 or len(set(lists)) != len(lists):
+            raise invalid("securityListIds must name at most 5 different security lists.")
         for identifier in lists:
             self._of_vcn("security_list", identifier, vcn)
         return {}

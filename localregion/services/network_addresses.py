@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from localregion.services.base import (
     limit_exceeded,
     missing,
     not_found,
+    not_implemented,
 )
 
 MAX_GROUPS = 5
@@ -31,6 +32,7 @@ WORDS = {
     "vcn": "VCN", "subnet": "Subnet", "route_table": "Route Table", "security_list": "Security List",
     "dhcp_options": "DHCP Options", "network_security_group": "Network Security Group", "vnic": "VNIC",
     "internet_gateway": "Internet Gateway", "nat_gateway": "NAT Gateway", "service_gateway": "Service Gateway",
+    "public_ip": "public IP", "capture_filter": "Capture Filter", "vtap": "VTAP",
 }  # fmt: skip
 
 
@@ -82,8 +84,12 @@ class Addresses(Service):
 
     # public addresses
 
-    def _make_public_ip(self, lifetime: str, compartment: str, *, state: str, call: Call | None = None) -> Record:
-        document = {"ipAddress": self._take_public_address(), "lifetime": lifetime, "scope": "REGION"}
+    def _make_public_ip(
+        self, lifetime: str, compartment: str, *, state: str, call: Call | None = None, domain: str | None = None
+    ) -> Record:
+        scope = "AVAILABILITY_DOMAIN" if domain else "REGION"
+        document = {"ipAddress": self._take_public_address(), "lifetime": lifetime, "scope": scope,
+                    "availabilityDomain": domain}  # fmt: skip
         return self.create("public_ip", call, document, state=state, compartment=compartment)
 
     def _take_public_address(self) -> str:
@@ -107,11 +113,16 @@ class Addresses(Service):
 
     async def create_public_ip(self, call: Call) -> Reply:
         """A public IP: reserved, or for a private IP as long as that lives."""
-        private_ip = self._free_private_ip(call.body["privateIpId"]) if "privateIpId" in call.body else None
-        if call.body["lifetime"] == "EPHEMERAL" and private_ip is None:
-            raise missing("privateIpId")
+        private_ip = self._free_private_ip(call.body["privateIpId"]) if call.body.get("privateIpId") else None
+        if "publicIpPoolId" in call.body:
+            raise not_implemented("public IP pools: the region has no addresses of one's own")
+        domain = None
+        if call.body["lifetime"] == "EPHEMERAL":
+            if private_ip is None:
+                raise missing("privateIpId")
+            domain = names.AVAILABILITY_DOMAIN
         record = self._make_public_ip(
-            call.body["lifetime"], call.body["compartmentId"], state="PROVISIONING", call=call
+            call.body["lifetime"], call.body["compartmentId"], state="PROVISIONING", call=call, domain=domain
         )
         if private_ip:
             self._assign(record, private_ip)
@@ -122,6 +133,8 @@ class Addresses(Service):
         private_ip = self.get("private_ip", private_ip_id)
         if any(record.doc.get("assignedEntityId") == private_ip_id for record in self.living("public_ip")):
             raise conflict(f"The private IP {private_ip_id} has a public IP already.")
+        if self.get("subnet", private_ip.doc["subnetId"]).doc.get("prohibitPublicIpOnVnic"):
+            raise invalid(f"The subnet {private_ip.doc['subnetId']} prohibits public IP addresses.")
         return private_ip
 
     def _assign(self, record: Record, private_ip: Record) -> None:
@@ -140,36 +153,56 @@ class Addresses(Service):
     async def update_public_ip(self, call: Call) -> Reply:
         """New name or tags; a reserved one can be given to a private IP (`privateIpId`), or be freed ("")."""
         record = self.get("public_ip", call.path["public_ip_id"])
-        if "privateIpId" in call.body:
-            if record.doc["lifetime"] != "RESERVED" or record.doc.get("assignedEntityType") == "NAT_GATEWAY":
-                raise conflict(f"The public IP {record.id} cannot be assigned anew.")
-            self._unassign(record)
-            if call.body["privateIpId"]:
-                self._assign(record, self._free_private_ip(call.body["privateIpId"]))
-                self.update(record, {}, state="ASSIGNED")
+        self._check_rests(record)
+        wanted = call.body.get("privateIpId")
+        if wanted is not None and wanted != record.doc.get("privateIpId", ""):
+            self._reassign(record, wanted)
         self.apply(record, call, "displayName", "freeformTags", "definedTags")
         return self.show(record)
+
+    def _check_rests(self, record: Record) -> None:
+        if record.state not in ("AVAILABLE", "ASSIGNED"):
+            raise incorrect_state(f"The public IP {record.id} is {record.state}.")
+
+    def _reassign(self, record: Record, private_ip_id: str) -> None:
+        """Give a reserved address to another private IP, or to none; both take a moment."""
+        if record.doc["lifetime"] != "RESERVED" or record.doc.get("assignedEntityType") == "NAT_GATEWAY":
+            raise conflict(f"The public IP {record.id} cannot be assigned anew.")
+        private_ip = self._free_private_ip(private_ip_id) if private_ip_id else None
+        self._unassign(record)
+        if private_ip:
+            self._assign(record, private_ip)
+        state, via = ("ASSIGNED", "ASSIGNING") if private_ip else ("AVAILABLE", "UNASSIGNING")
+        self.transition(record, SECOND, state, via=via)
 
     def _unassign(self, record: Record) -> None:
         private_ip = self.store.find(record.doc.get("privateIpId", ""))
         if private_ip and (vnic := self.store.find(private_ip.doc.get("vnicId", ""))):
             self.update(vnic, {"publicIp": None})
-        self._release_public(record.id)
+        self.update(record, {"assignedEntityId": None, "assignedEntityType": None, "privateIpId": None})
+
+    async def change_public_ip_compartment(self, call: Call) -> Reply:
+        """Move a reserved public IP; others are where what they belong to is."""
+        record = self.get("public_ip", call.path["public_ip_id"])
+        if record.doc["lifetime"] != "RESERVED":
+            raise invalid(f"The public IP {record.id} is not reserved: it cannot be moved.")
+        return self.move(record, call)
 
     async def delete_public_ip(self, call: Call) -> Reply:
         """Delete a public IP that no gateway uses."""
         record = self.get("public_ip", call.path["public_ip_id"])
         if record.doc.get("assignedEntityType") == "NAT_GATEWAY":
             raise conflict(f"The public IP {record.id} references the NAT Gateway {record.doc['assignedEntityId']}.")
+        self._check_rests(record)
         self._unassign(record)
-        self.retire(record)
+        self.transition(record, SECOND, "TERMINATED", via="TERMINATING")
         return self.accepted()
 
     async def list_public_ips(self, call: Call) -> Reply:
-        """The public IPs of a compartment: all are the region's."""
-        regional = call.query["scope"] == "REGION"
-        own: dict[str, Callable[[Record, Any], bool]] = {"availability_domain": lambda record, value: False}
-        return self.list("public_ip", call, own | {"scope": lambda record, _: regional})
+        """The public IPs of a compartment: the region's, or those of a domain's private IPs."""
+        if (call.query["scope"] == "AVAILABILITY_DOMAIN") != ("availability_domain" in call.query):
+            raise invalid("availabilityDomain is given with scope AVAILABILITY_DOMAIN, and only then.")
+        return self.list("public_ip", call)
 
     async def get_public_ip_by_ip_address(self, call: Call) -> Reply:
         """The public IP with this address."""
@@ -339,11 +372,15 @@ class Addresses(Service):
                 if public.doc.get("privateIpId") == address.id:
                     self._release_public(public.id)
             self.store.remove(address.id)
+        self._detached(vnic.id)
         self._used(vnic.doc["subnetId"]).discard(int(ipaddress.IPv4Address(vnic.doc["privateIp"])))
         self._vnics.pop((vnic.private["owner"], vnic.private["name"]), None)
         self.store.remove(vnic.id)
         if vnic.doc.get("hostnameLabel"):
             self._tell_hosts()
+
+    def _detached(self, vnic_id: str) -> None:
+        """Called when a VNIC is given up."""
 
     def _used(self, subnet_id: str) -> set[int]:
         """The addresses of a subnet that are taken."""

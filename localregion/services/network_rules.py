@@ -88,6 +88,15 @@ def check_disjoint(cidrs: Iterable[ipaddress.IPv4Network], others: Iterable[tupl
         seen.append(("another requested block", cidr))
 
 
+def within(destination: str, blocks: Iterable[ipaddress.IPv4Network]) -> bool:
+    """Whether a rule's destination is an IPv4 CIDR inside of one of the blocks."""
+    try:
+        cidr = ipaddress.IPv4Network(destination)
+    except ValueError:
+        return False  # a service's label, or IPv6
+    return any(cidr.subnet_of(block) for block in blocks)
+
+
 def route_rule(rule: Mapping[str, Any]) -> Document:
     """A route rule; the deprecated `cidrBlock` becomes the destination, and shows as well."""
     if "destination" in rule and "cidrBlock" in rule:
@@ -153,6 +162,56 @@ def _traffic(rule: Mapping[str, Any]) -> Document:
             raise invalid(f"{name} is only possible with protocol {' or '.join(fitting)}, not {protocol}")
         shown[name] = _icmp(options) if name == "icmpOptions" else _ports(options, name)
     return shown | _kept(rule, "description")
+
+
+def mirror_rule(rule: Mapping[str, Any], _: int) -> Document:
+    """A rule of a capture filter for VTAPs."""
+    return {"trafficDirection": rule["trafficDirection"]} | _captured(rule)
+
+
+def flow_log_rule(rule: Mapping[str, Any], index: int) -> Document:
+    """A rule of a capture filter for flow logs; without a priority its place says it."""
+    shown = {
+        "isEnabled": rule.get("isEnabled", True), "priority": rule.get("priority", index),
+        "samplingRate": rule.get("samplingRate", 1), "flowLogType": rule.get("flowLogType", "ALL"),
+    }  # fmt: skip
+    if not 0 <= shown["priority"] <= 9:
+        raise invalid(f"priority must be within 0 to 9; it is {shown['priority']}")
+    if not 1 <= shown["samplingRate"] <= 100_000:
+        raise invalid(f"samplingRate must be within 1 to 100000; it is {shown['samplingRate']}")
+    return shown | _captured(rule)
+
+
+def _captured(rule: Mapping[str, Any]) -> Document:
+    """What both kinds of capture filters' rules have. Without a protocol a rule is for all."""
+    shown: Document = {"ruleAction": rule.get("ruleAction", "INCLUDE")}
+    for side in ("sourceCidr", "destinationCidr"):
+        if side in rule:
+            shown[side] = any_cidr(rule[side], side)
+    protocol = rule.get("protocol")
+    if protocol is not None and protocol not in (_TCP, _UDP, _ICMP, _ICMPV6):
+        raise invalid(f"protocol must be 1, 6, 17 or 58; it is '{protocol}'")
+    options = {name: rule[name] for name in ("tcpOptions", "udpOptions", "icmpOptions") if name in rule}
+    match = _traffic({"protocol": protocol or "all", **options})
+    return shown | {name: match[name] for name in options} | _kept(rule, "protocol")
+
+
+def address(text: str, what: str) -> str:
+    """An address of either family."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise invalid(f"{what} {text} is not a valid IP address.") from None
+
+
+def check_security_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> None:
+    """The labels of Zero Trust Packet Routing: namespace, name, and a value with a mode."""
+    for space, labels in attributes.items():
+        for name, label in labels.items():
+            if not isinstance(label, dict) or set(label) != {"value", "mode"}:
+                raise invalid(f"The security attribute {space}.{name} must have a value and a mode.")
+            if label["mode"] not in ("enforce", "audit"):
+                raise invalid(f"The mode of the security attribute {space}.{name} must be enforce or audit.")
 
 
 def _ports(options: Mapping[str, Any], where: str) -> Document:
