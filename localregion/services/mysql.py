@@ -38,12 +38,14 @@ from localregion.services.base import (
     not_found,
     not_implemented,
 )
+from localregion.services.network_rules import check_security_attributes
 from localregion.services.schedule import DeletesLater
 from localregion.services.sealing import Sealer, sealer
 
 if TYPE_CHECKING:
     from localregion.iam import Principal
     from localregion.region import Region
+    from localregion.services.identity import Identity
     from localregion.services.kms import Kms
     from localregion.services.network import Network
     from localregion.services.network_addresses import Vnic
@@ -130,6 +132,10 @@ class Mysql(DeletesLater):
         return cast("Network", self.region.services["network"])
 
     @property
+    def _identity(self) -> Identity:
+        return cast("Identity", self.region.services["identity"])
+
+    @property
     def _kms(self) -> Kms:
         return cast("Kms", self.region.services["kms"])
 
@@ -164,6 +170,7 @@ class Mysql(DeletesLater):
         doc = model.new(body, restored, self.clock.now(), self._known())
         if restored and not body.get("adminPassword"):
             raise not_implemented("a DB system from a backup without a new administrator's name and password")
+        self._check_labels(body)
         self._check_network(doc)
         self._check_key(call.principal, doc["encryptData"])
         doc |= {"id": self.kind("db_system").ocid(), "timeUpdated": self.clock.timestamp()}
@@ -204,6 +211,11 @@ class Mysql(DeletesLater):
         for vnic in self._network.living("vnic", parent=subnet.id):
             if label and vnic.doc.get("hostnameLabel") == label and vnic.private["owner"] != owner:
                 raise invalid(f"hostnameLabel '{label}' is in use in subnet {subnet.id}")
+
+    def _check_labels(self, body: Document) -> None:
+        """The tags of the backups to come, and security attributes: labels, since the region has no policies of ZPR."""
+        self._identity.check_tags(body.get("backupPolicy") or {})
+        check_security_attributes(body.get("securityAttributes") or {})
 
     def _check_key(self, principal: Principal, encryption: Document) -> None:
         if encryption.get("keyGenerationType") == "BYOK":
@@ -289,6 +301,7 @@ class Mysql(DeletesLater):
         another = call.body.get("adminUsername", system.private.get("admin")) != system.private.get("admin")
         if another and "adminPassword" not in call.body:
             raise missing("adminPassword")
+        self._check_labels(call.body)
         self._check_network(new, owner=system.id)
         if "encryptData" in call.body:
             self._check_key(call.principal, new["encryptData"])
@@ -354,6 +367,8 @@ class Mysql(DeletesLater):
             raise conflict(f"DB System {system.id} is protected against deletion by its deletionPolicy")
         if policy["finalBackup"] == "REQUIRE_FINAL_BACKUP" and system.state != "ACTIVE":
             raise incorrect_state("The deletionPolicy requires a final backup, which needs an ACTIVE DB System")
+        if policy["finalBackup"] == "REQUIRE_FINAL_BACKUP":
+            model.recovers(system.doc, "The final backup of the deletionPolicy")
         request = self._begun(call, "DELETE_DBSYSTEM", [("DELETED", _DB, system)])
         system = self.update(system, {}, private={"before": system.state})
         self.transition(system, _DELETE, "DELETED", via="DELETING", also=self._deleted, request=request)
@@ -363,8 +378,9 @@ class Mysql(DeletesLater):
         policy = system.doc["deletionPolicy"]
         backups = [b for b in self.living("backup") if b.doc["dbSystemId"] == system.id]
         if policy["finalBackup"] == "REQUIRE_FINAL_BACKUP" and not any(b.private.get("final") for b in backups):
+            labels = {name: system.doc["backupPolicy"][name] for name in ("freeformTags", "definedTags")}
             backup = self._new_backup(
-                system, None, {"displayName": f"{system.doc['displayName']} - final backup"}, "AUTOMATIC"
+                system, None, {"displayName": f"{system.doc['displayName']} - final backup"} | labels, "AUTOMATIC"
             )
             self.update(backup, {}, private={"final": True})
             await self._dump(system, backup)
@@ -397,29 +413,33 @@ class Mysql(DeletesLater):
     async def stop_db_system(self, call: Call) -> Reply:
         """ACTIVE to INACTIVE; its HeatWave cluster stops with it."""
         system = self._steady(call, "ACTIVE")
+        model.recovers(system.doc, "Stopping a DB System")
+        system = self.update(system, {}, private={"shutdown": call.body["shutdownType"]})
         request = self._begun(call, "STOP_DBSYSTEM", [("UPDATED", _DB, system)])
         self.transition(system, _STOP, "INACTIVE", via="UPDATING", also=self._stopped, request=request, failed="ACTIVE")
         return self.accepted(request, 202, system)
 
     async def _stopped(self, system: Record, request: WorkRequest | None) -> Document:
         async with self._lock(system.id):
-            await self._stop_server(system)
+            await self._stop_server(system, system.private.get("shutdown"))
         endpoints = [endpoint | {"status": "INACTIVE"} for endpoint in system.doc.get("endpoints", [])]
         return {"endpoints": endpoints} | self._heatwave_shown(system, "INACTIVE", only_from="ACTIVE")
 
     async def restart_db_system(self, call: Call) -> Reply:
         """ACTIVE to ACTIVE, with a new server process."""
         system = self._steady(call, "ACTIVE")
+        model.recovers(system.doc, "Restarting a DB System")
+        system = self.update(system, {}, private={"shutdown": call.body["shutdownType"]})
         request = self._begun(call, "RESTART_DBSYSTEM", [("UPDATED", _DB, system)])
         self.transition(system, _RESTART, "ACTIVE", via="UPDATING", also=self._restarted, request=request)
         return self.accepted(request, 202, system)
 
     async def _restarted(self, system: Record, request: WorkRequest | None) -> Document:
         async with self._lock(system.id):
-            await self._stop_server(system)
+            await self._stop_server(system, system.private.get("shutdown"))
         return await self._ensure(system.id)
 
-    # HeatWave: kept as a document; nothing accelerates queries here
+    # HeatWave: a state machine and a document; MariaDB has nothing that would accelerate queries
 
     def _cluster(self, system: Record) -> Document:
         cluster: Document | None = system.private.get("heatwave")
@@ -519,7 +539,7 @@ class Mysql(DeletesLater):
 
     async def delete_heat_wave_cluster(self, call: Call) -> Reply:
         """Remove the HeatWave cluster."""
-        system = self._attached(call, "ACTIVE", "INACTIVE")
+        system = self._attached(call, "ACTIVE", "INACTIVE", "FAILED")
         return self.accepted(self._heatwave_step(call, system, "DELETE", "DELETED", _HEATWAVE / 2), 202, system)
 
     async def start_heat_wave_cluster(self, call: Call) -> Reply:
@@ -545,6 +565,7 @@ class Mysql(DeletesLater):
         system = self.get("db_system", body["dbSystemId"], related=True)
         if system.state != "ACTIVE":
             raise incorrect_state(f"DB System {system.id} is in state {system.state}, not ACTIVE")
+        model.recovers(system.doc, "A backup")
         _retention(body)
         backup = self._new_backup(system, call, {}, "MANUAL")
         request = self._begun(call, "CREATE_BACKUP", [("CREATED", _BK, backup), ("RELATED", _DB, system)])
@@ -770,10 +791,10 @@ class Mysql(DeletesLater):
         except MysqlError as error:
             raise ServiceError(500, "InternalError", f"The server of the DB System does not start: {error}") from error
 
-    async def _stop_server(self, system: Record) -> None:
-        """Stop the server; its data stay."""
+    async def _stop_server(self, system: Record, shutdown: str | None = None) -> None:
+        """Stop the server, FAST unless `shutdown` says SLOW or IMMEDIATE; its data stay."""
         if not self.region.settings.pure:
-            await self._server(system).stop()
+            await self._server(system).stop(shutdown or "FAST")
 
     async def _destroy_server(self, system: Record) -> None:
         """Stop the server and delete its data."""

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..api.errors import ServiceError, invalid, missing, not_implemented
+from ..api.errors import ServiceError, incorrect_state, invalid, missing, not_implemented
 from ..settings import AVAILABILITY_DOMAIN, FAULT_DOMAINS
 
 Doc = dict[str, Any]
@@ -108,6 +108,31 @@ def username(value: str) -> None:
         raise invalid("adminUsername must have 1 to 32 characters")
     if value.lower() in RESERVED_USERS:
         raise invalid(f"adminUsername '{value}' is reserved")
+
+
+def moment(value: str, field: str) -> dt.datetime:
+    """A date and time with its zone, or 400."""
+    try:
+        made = dt.datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        made = None
+    if made is None or made.tzinfo is None:
+        raise invalid(f"{field} must be an RFC 3339 timestamp: '{value}'")
+    return made.astimezone(dt.UTC)
+
+
+def disabled_windows(given: list[Doc]) -> list[Doc]:
+    """The window without maintenance, one at most, shown in UTC."""
+    if len(given) > 1:
+        raise invalid("maintenance.maintenanceDisabledWindows holds at most one window")
+    made = []
+    for window in given:
+        where = "maintenance.maintenanceDisabledWindows"
+        start, end = (moment(window[name], f"{where}.{name}") for name in ("timeStart", "timeEnd"))
+        if start >= end:
+            raise invalid(f"{where}.timeStart must be before timeEnd")
+        made.append({"timeStart": f"{start:%Y-%m-%dT%H:%M:%S.000Z}", "timeEnd": f"{end:%Y-%m-%dT%H:%M:%S.000Z}"})
+    return made
 
 
 def time_of_day(value: str, field: str) -> str:
@@ -225,9 +250,8 @@ def maintenance(given: Doc | None, old: Doc | None) -> Doc:
         "maintenanceDisabledWindows": [],
     }
     given = _given(given)
-    if len(given.get("maintenanceDisabledWindows") or []) > 1:
-        raise invalid("maintenance.maintenanceDisabledWindows holds at most one window")
     made = base | given
+    made["maintenanceDisabledWindows"] = disabled_windows(made["maintenanceDisabledWindows"])
     if "windowStartTime" in given:
         made["windowStartTime"] = maintenance_window(given["windowStartTime"])
     return made
@@ -309,11 +333,11 @@ def unsupported(body: Doc) -> None:
         raise not_implemented("the REST service of DB systems")
     if (body.get("databaseConsole") or {}).get("status") == "ENABLED":
         raise not_implemented("the console of DB systems")
-    if (body.get("readEndpoint") or {}).get("isEnabled"):
+    if {k: v for k, v in (body.get("readEndpoint") or {}).items() if (k, v) != ("isEnabled", False) and v != []}:
         raise not_implemented("read endpoints of DB systems")
     if body.get("isIpv6Enabled"):
         raise not_implemented("DB systems with IPv6")
-    if body.get("telemetryConfiguration"):
+    if (body.get("telemetryConfiguration") or {}).get("logs"):
         raise not_implemented("telemetry of DB systems")
     if (body.get("secureConnections") or {}).get("certificateGenerationType") == "BYOC":
         raise not_implemented("own certificates (BYOC) of DB systems")
@@ -532,6 +556,12 @@ def _grown(doc: Doc, body: Doc) -> Doc:
         details.pop("maxStorageSizeInGBs", None)
     grown = storage(size, details, doc["dataStorage"]["dataStorageSizeLimitInGBs"])
     return {"dataStorageSizeInGBs": size, "dataStorage": grown}
+
+
+def recovers(doc: Doc, what: str) -> None:
+    """Refuse what the service cannot do while crash recovery is disabled: stop, restart, back up."""
+    if doc["crashRecovery"] == "DISABLED":
+        raise incorrect_state(f"{what} needs crash recovery, which is DISABLED: enable it first")
 
 
 def heatwave(shape_name: str, size: int, doc: Doc) -> None:
