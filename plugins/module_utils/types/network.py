@@ -26,12 +26,6 @@ VCN_ID = Field("vcn_id", change=Change.REPLACE, required=True, reference="vcn")
 STATES = States(busy=("PROVISIONING",))
 CHANGING = States(busy=("PROVISIONING", "UPDATING"))
 """Of types which some changes take a while for."""
-LACKS = {
-    "failed": "the network service has no failed state: it refuses what it cannot make",
-    "revive": "what is deleted is gone at once",
-}
-"""Steps of a life that nothing in the network has."""
-ONE_A_VCN = "a VCN has at most one"
 
 Check = Callable[[Document], Iterable[str]]
 
@@ -110,7 +104,6 @@ VCN = ResourceType(
     title="Virtual cloud network",
     client=CLIENT,
     states=CHANGING,
-    lacks=LACKS,
     fields=(
         Field(
             "cidr_blocks",
@@ -142,7 +135,6 @@ SUBNET = ResourceType(
     title="Subnet",
     client=CLIENT,
     states=CHANGING,
-    lacks=LACKS,
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -170,7 +162,6 @@ INTERNET_GATEWAY = ResourceType(
     title="Internet gateway",
     client=CLIENT,
     states=STATES,
-    lacks={**LACKS, "twins": ONE_A_VCN},
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -184,7 +175,6 @@ NAT_GATEWAY = ResourceType(
     title="NAT gateway",
     client=CLIENT,
     states=STATES,
-    lacks={**LACKS, "twins": ONE_A_VCN},
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -199,7 +189,6 @@ SERVICE_GATEWAY = ResourceType(
     title="Service gateway",
     client=CLIENT,
     states=STATES,
-    lacks={**LACKS, "twins": ONE_A_VCN},
     parent="vcn_id",
     name_filter=None,
     fields=(
@@ -230,7 +219,6 @@ ROUTE_TABLE = ResourceType(
     title="Route table",
     client=CLIENT,
     states=STATES,
-    lacks=LACKS,
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -307,7 +295,6 @@ SECURITY_LIST = ResourceType(
     title="Security list",
     client=CLIENT,
     states=STATES,
-    lacks=LACKS,
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -464,7 +451,6 @@ NETWORK_SECURITY_GROUP = ResourceType(
     title="Network security group",
     client=CLIENT,
     states=STATES,
-    lacks=LACKS,
     parent="vcn_id",
     fields=(VCN_ID, SECURITY_RULES),
     complete=_with_rules,
@@ -481,12 +467,11 @@ PUBLIC_IP = ResourceType(
     list_constants={"scope": "REGION", "lifetime": "RESERVED"},
     create_constants={"lifetime": "RESERVED"},
     states=States(ready=("AVAILABLE", "ASSIGNED"), busy=("PROVISIONING", "ASSIGNING", "UNASSIGNING", "UNASSIGNED")),
-    lacks=LACKS,
-    fields=(Field("private_ip_id", reference="private_ip"),),
-    unmanaged={
-        "lifetime": "always RESERVED: an ephemeral address comes and goes with its private IP, by itself",
-        "public_ip_pool_id": "pools hold address ranges of one's own, which Oracle validates by hand before",
-    },
+    fields=(
+        Field("private_ip_id", reference="private_ip"),
+        Field("public_ip_pool_id", change=Change.REPLACE, reference="public_ip_pool"),
+    ),
+    unmanaged={"lifetime": "always RESERVED: an ephemeral address comes and goes with its private IP, by itself"},
 )
 
 # --- mirrored traffic --------------------------------------------------------------------------------------------
@@ -536,7 +521,6 @@ CAPTURE_FILTER = ResourceType(
     title="Capture filter",
     client=CLIENT,
     states=CHANGING,
-    lacks=LACKS,
     fields=(
         Field("filter_type", choices=("VTAP", "FLOWLOG"), change=Change.REPLACE, required=True),
         Field(
@@ -585,7 +569,6 @@ VTAP = ResourceType(
     client=CLIENT,
     parent="vcn_id",
     states=CHANGING,
-    lacks=LACKS,
     fields=(
         VCN_ID,
         Field("source_id", required=True, reference="vtap_source", reference_by=("source_type", {"SUBNET": "subnet"})),
