@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import to_model
+from ansible_collections.okestack.oci.plugins.module_utils.info import listed
 from ansible_collections.okestack.oci.plugins.module_utils.model import Call, Change, Field, ResourceType, camel
 from ansible_collections.okestack.oci.plugins.module_utils.plan import plan_present
 
@@ -184,11 +185,13 @@ def keyword_arguments(type_: ResourceType, operation: str) -> set[str]:
 
 @every_type
 def test_operations_are_the_sdks(type_: ResourceType) -> None:
-    listing = keyword_arguments(type_, type_.list_operation)
-    wanted = {*type_.scope, type_.parent, type_.name_filter, *type_.list_constants} - {None}
-    assert wanted <= listing, f"{type_.list_operation} takes no {wanted - listing}"
-    if type_.name_filter is None:
-        assert not {"display_name", "name"} & listing, "the service filters by name: say so"
+    assert listed(type_) == hasattr(client(type_), type_.list_operation), "whether there may be several in one place"
+    if listed(type_):
+        listing = keyword_arguments(type_, type_.list_operation)
+        wanted = {*type_.scope, type_.parent, type_.name_filter, *type_.list_constants} - {None}
+        assert wanted <= listing, f"{type_.list_operation} takes no {wanted - listing}"
+        if type_.name_filter is None:
+            assert not {"display_name", "name"} & listing, "the service filters by name: say so"
     creation = keyword_arguments(type_, type_.create_operation)
     assert {f"{type_.create_operation}_details", "opc_retry_token"} <= creation
     assert f"{type_.update_operation}_details" in keyword_arguments(type_, type_.update_operation)
@@ -212,7 +215,6 @@ STEPS: list[tuple[str, str, Any, Any]] = [
         {"subnet_id": "s", "nsg_ids": [], "is_public_ip_enabled": True},
     ),
     ("vault_secret", "content", "old", "new"),
-    ("vault_secret", "current_version_number", 1, 2),
     ("network_security_group", "security_rules", [], [{"direction": "INGRESS", "protocol": "6"}]),
     ("network_security_group", "security_rules", [{"id": "1", "direction": "INGRESS", "protocol": "6"}], []),
     (
@@ -261,3 +263,29 @@ def test_required_is_what_the_service_requires(type_: ResourceType) -> None:
     given = {f.name for f in type_.all_fields if f.required or repr(f.create_default) != "UNSET"}
     given |= set(type_.create_constants)
     assert needed - given == set()
+
+
+def _groups(fields: tuple[Field, ...], path: str = "") -> Iterator[tuple[str, tuple[Field, ...]]]:
+    """(path, fields that stand beside each other), nested ones too."""
+    yield path, fields
+    for field in fields:
+        if field.fields:
+            yield from _groups(field.fields, f"{path}{field.name}.")
+
+
+@every_type
+def test_every_id_says_what_it_is_of(type_: ResourceType) -> None:
+    """What holds an id, or a name in its place, names the type it is of; where a field beside it decides, by that."""
+    silent = []
+    for path, fields in _groups(type_.fields):
+        beside = {f.name: f for f in fields}
+        for field in fields:
+            decider = beside.get(f"{field.name}_type")
+            if decider is not None and not field.name.endswith("_id"):
+                known = field.reference_by is not None and set(field.reference_by[1]) <= set(decider.choices)
+            else:
+                an_id = field.name.endswith(("_id", "_ids")) and not field.choices and field.name != "curve_id"
+                known = not an_id or bool(field.reference or field.reference_by)
+            if not known:
+                silent.append(f"{path}{field.name}")
+    assert silent == []
