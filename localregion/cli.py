@@ -210,8 +210,8 @@ def _preflight(settings: Settings) -> None:
         # A daemon that was killed may have left something that would be in our own way.
         asyncio.run(_daemon().clean_up(settings))
         port = settings.port
-        # The API, the second region's, the registry and its token service.
-        wanted = [(settings.api_address, port), (settings.other_api_address, port)]
+        # The API, the second region's, instance metadata, the registry and its token service.
+        wanted = [(settings.api_address, port), (settings.other_api_address, port), (settings.metadata_address, port)]
         wanted += [(settings.api_address, port + 50), (settings.api_address, port + 51)]
         system.require(listen=wanted, programs=False)
     except system.SystemUnfit as unfit:

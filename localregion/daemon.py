@@ -21,6 +21,7 @@ from typing import Any
 from localregion import settings as names
 from localregion.api.app import Api
 from localregion.api.control import control_app
+from localregion.api.metadata import metadata_app
 from localregion.api.server import Server, listen, make_server
 from localregion.fabric import Fabric
 from localregion.operator_files import write_operator
@@ -116,8 +117,9 @@ class Daemon:
             loop.add_signal_handler(number, self.stopping.set)
         # Addresses first: one that is taken is told before anything is made.
         sockets = [listen(address, self.settings.port) for address in self._addresses()]
+        metadata = listen(self.settings.metadata_address, self.settings.port)
         try:
-            await self._start(sockets)
+            await self._start(sockets, metadata)
             log.info("the region answers at %s", self.settings.endpoint)
             await self.stopping.wait()
         finally:
@@ -126,7 +128,7 @@ class Daemon:
     def _addresses(self) -> tuple[str, str]:
         return self.settings.api_address, self.settings.other_api_address
 
-    async def _start(self, sockets: list[socket.socket]) -> None:
+    async def _start(self, sockets: list[socket.socket], metadata: socket.socket) -> None:
         region = self.region
         self._serve(control_app(region, self.stopping.set, self._more), [self._control()])
         self.programs.start()
@@ -136,6 +138,7 @@ class Daemon:
         write_operator(self.settings, region.services["identity"])  # type: ignore[arg-type]
         await self._serve_inside()
         self._serve(Api(region), sockets)
+        self._serve(metadata_app(region.federation), [metadata])
         self._supply()
 
     def _supply(self) -> None:

@@ -97,6 +97,11 @@ def workload(*, cluster_id: str, namespace: str, service_account: str, compartme
     return Principal("workload", f"{cluster_id}/{namespace}/{service_account}", variables=variables)
 
 
+def instance(instance_id: str, compartment_id: str) -> Principal:
+    """A compute instance that signs in as itself."""
+    return resource_principal("instance", instance_id, compartment_id)
+
+
 def resource_principal(kind: str, resource_id: str, compartment_id: str = "", **variables: str) -> Principal:
     """A resource that calls by itself: a cluster that uses a key, a virtual node."""
     own = {f"request.principal.{name}": value for name, value in variables.items()}

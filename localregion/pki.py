@@ -150,13 +150,15 @@ class Authority:
         *,
         names: Sequence[str] = (),
         organizations: Sequence[str] = (),
+        units: Sequence[str] = (),
         server: bool = True,
         client: bool = False,
         days: int = 825,
     ) -> bytes:
-        """A certificate (PEM) for a key. `names`: DNS names (wildcards too) and IP addresses; `organizations`: O= of
-        the subject (Kubernetes' groups)."""
+        """A certificate (PEM) for a key. `names`: DNS names (wildcards too) and IP addresses; `organizations` and
+        `units`: O= (Kubernetes' groups) and OU= of the subject."""
         subject = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, value) for value in organizations]
+        subject += [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, value) for value in units]
         subject.append(x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64]))
         uses = [ExtendedKeyUsageOID.SERVER_AUTH] * server + [ExtendedKeyUsageOID.CLIENT_AUTH] * client
         now = dt.datetime.now(dt.UTC)

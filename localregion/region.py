@@ -21,6 +21,7 @@ from localregion import settings as names
 from localregion.api import validate
 from localregion.api.auth import Authenticator, Refused, Request, Tokens, raw_target
 from localregion.api.errors import ServiceError, invalid, not_found, not_implemented
+from localregion.api.federation import Federation
 from localregion.api.schema import Operation, Schema
 from localregion.clock import Clock
 from localregion.faults import Drop, Fault, Faults
@@ -73,6 +74,7 @@ class Region:
         self.faults = Faults()
         self.iam = Iam(self.ancestry)
         self.tokens = Tokens(settings.state / "token-key.pem")
+        self.federation = Federation(settings.state / "instance", self.tokens)
         self.calls: deque[CallRecord] = deque(maxlen=100_000)
         self.services: dict[str, Service] = {name: made(self) for name, made in service_classes().items()}
         self._by_package: dict[str, list[Service]] = {}
@@ -188,11 +190,13 @@ class Region:
     async def _answer(
         self, request: Request, path: str, query: bytes, region: str, request_id: str, trace: _Trace
     ) -> Reply:
+        if (request.method, path) == (self.federation.method, self.federation.path):
+            return await self._federate(request, trace)
         operation, service, in_path = self._route(request.method, path)
         trace.operation = operation.full_name
         principal = self.authenticator.authenticate(request)
         trace.principal = principal.id
-        fault = await self._suffer(operation, trace)
+        fault = await self._suffer(operation.full_name, trace)
         path_values, query_values = validate.parameters(
             operation, in_path, parse_qsl(query.decode("latin-1"), keep_blank_values=True)
         )
@@ -243,8 +247,16 @@ class Region:
                 return operation, service, in_path
         return candidates[0]
 
-    async def _suffer(self, operation: Operation, trace: _Trace) -> Fault | None:
-        fault = self.faults.hit(operation.full_name)
+    async def _federate(self, request: Request, trace: _Trace) -> Reply:
+        """The auth service: an instance's certificate for a session token."""
+        trace.operation = self.federation.operation
+        await self._suffer(trace.operation, trace)
+        principal, token = self.federation.exchange(request)
+        trace.principal = principal.id
+        return Reply(doc={"token": token})
+
+    async def _suffer(self, operation: str, trace: _Trace) -> Fault | None:
+        fault = self.faults.hit(operation)
         if fault is None:
             return None
         if fault.delay:

@@ -23,6 +23,8 @@ OPERATOR_ID = "ocid1.user.oc1..operator"
 OPERATOR_NAME = "operator"
 ADMINISTRATORS_ID = "ocid1.group.oc1..administrators"
 NAMESPACE = "okestacklocal"
+INSTANCE_ID = "ocid1.instance.oc1..machine"
+"""The machine that the region runs on, to its own metadata service."""
 SERVICE_ADDRESS = "198.18.0.10"
 """Where the region's services answer over TLS inside the VCNs."""
 
@@ -87,6 +89,16 @@ class Settings:
     def other_api_address(self) -> str:
         """The host's address that plays the second region."""
         return self.host_address(2)
+
+    @property
+    def metadata_address(self) -> str:
+        """The host's address of the instance metadata service, in place of 169.254.169.254."""
+        return self.host_address(3)
+
+    @property
+    def metadata_url(self) -> str:
+        """What OCI_METADATA_BASE_URL is to be where this machine is to play an instance of the region."""
+        return f"http://{self.metadata_address}:{self.port}/opc/v2"
 
     @property
     def endpoint(self) -> str:

@@ -13,11 +13,15 @@ Services find `NullFabric` as their fabric and `settings.pure` true: parts are a
 from __future__ import annotations
 
 import asyncio
+import base64
 import fnmatch
+import json
+import secrets
 import socket
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,12 +29,13 @@ from typing import Any
 from localregion import operator_files, region
 from localregion import settings as names
 from localregion.api.app import Api
+from localregion.api.metadata import metadata_app
 from localregion.api.server import Server, listen, make_server
 from localregion.faults import Faults
-from localregion.iam import Principal
-from localregion.pki import key_pem, new_key, write_private
+from localregion.iam import Principal, resource_principal
+from localregion.parts.authentication import workload_app
+from localregion.pki import Authority, Leaf, key_pem, new_key, write_private
 from localregion.settings import Settings
-
 
 Snapshot = dict[str, list[tuple[Any, ...]]]
 
@@ -97,6 +102,7 @@ class Region:
         self.settings = settings
         self.endpoint = settings.endpoint
         self.other_endpoint = settings.other_endpoint
+        self.metadata_url = settings.metadata_url
         self.config_file = settings.operator_dir / "config"
         self.compartment_id = names.COMPARTMENT_ID
         self.tenancy_id = names.TENANCY_ID
@@ -149,11 +155,92 @@ class Region:
         self._server = make_server(Api(self.inner))
         self._server.config.timeout_graceful_shutdown = 0
         sockets = [listen(address, self.settings.port) for address in ("127.0.0.1", "127.0.0.2")]
-        self._loop.call_soon(self._ready.set)
-        await self._server.serve(sockets=sockets)
+        async with self._beside(metadata_app(self.inner.federation), listen("127.0.0.3", self.settings.port)):
+            self._loop.call_soon(self._ready.set)
+            await self._server.serve(sockets=sockets)
         await self.inner.stop()
 
+    @asynccontextmanager
+    async def _beside(self, application: Any, sock: socket.socket, leaf: Leaf | None = None) -> AsyncIterator[None]:
+        server = make_server(application, tls=(str(leaf.certificate), str(leaf.key)) if leaf else None)
+        server.config.timeout_graceful_shutdown = 0
+        serving = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]))
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            await serving
+
     # what tests use
+
+    @contextmanager
+    def serving(self, application: Any, address: str, port: int = 0, leaf: Leaf | None = None) -> Iterator[str]:
+        """An application on an address of loopback, in the region's loop; its URL. ``leaf``: by TLS."""
+        sock = listen(address, port)
+        beside = self._beside(application, sock, leaf)
+        url = f"{'https' if leaf else 'http'}://{address}:{sock.getsockname()[1]}"
+        self.run(beside.__aenter__())
+        try:
+            yield url
+        finally:
+            self.run(beside.__aexit__(None, None, None))
+
+    def authority(self, folder: Path) -> Authority:
+        """A certificate authority of a test's own; its certificate is `<folder>/ca.pem`."""
+        return Authority.load_or_create(folder, "test")
+
+    @contextmanager
+    def by_tls(self, folder: Path) -> Iterator[tuple[str, Path]]:
+        """The same API by TLS: its URL, and the file of the CA's certificate."""
+        leaf = self.authority(folder).issue(folder, "api", common_name="api", names=["127.0.0.1", "localhost"])
+        with self.serving(Api(self.inner), "127.0.0.1", leaf=leaf) as url:
+            yield url, folder / "ca.pem"
+
+    def resource_principal(self, kind: str, resource_id: str, folder: Path, *, seconds: int = 3600) -> dict[str, str]:
+        """The variables that a resource's host sets for it (version 2.2), with files in `folder`."""
+        principal = resource_principal(kind, resource_id, self.compartment_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.session(principal, folder, seconds=seconds)
+        return {
+            "OCI_RESOURCE_PRINCIPAL_VERSION": "2.2",
+            "OCI_RESOURCE_PRINCIPAL_RPST": str(folder / "session_token"),
+            "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM": str(folder / "session_key.pem"),
+            "OCI_RESOURCE_PRINCIPAL_REGION": names.REGION,
+        }
+
+    @contextmanager
+    def workload(
+        self, folder: Path, *, cluster_id: str, namespace: str, service_account: str, enhanced: bool = True
+    ) -> Iterator[dict[str, str]]:
+        """Port 12250 of a cluster on an address of its own, as its pods of a service account see it: the variables of
+        such a pod, with files in `folder`. What a real API server says about the account's token is said here."""
+        folder.mkdir(parents=True, exist_ok=True)
+        address = "127." + ".".join(str(secrets.randbelow(254) + 1) for _ in range(3))
+        leaf = self.authority(folder).issue(folder, "cluster", common_name="cluster", names=[address])
+        account = f"system:serviceaccount:{namespace}:{service_account}"
+        token = _service_account_token(account)
+        (folder / "token").write_text(token)
+
+        class Kube:
+            async def call(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+                assert (method, path) == ("POST", "/apis/authentication.k8s.io/v1/tokenreviews")
+                good = body["spec"]["token"] == token
+                return {"status": {"authenticated": good, "user": {"username": account}} if good else {}}
+
+        application = workload_app(
+            cluster_id,
+            lambda: self.compartment_id,
+            Kube,
+            self.inner.tokens,
+            lambda: enhanced,  # type: ignore[arg-type]
+        )
+        with self.serving(application, address, 12250, leaf):
+            yield {
+                "KUBERNETES_SERVICE_HOST": address,
+                "OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH": str(folder / "ca.pem"),
+                "OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH": str(folder / "token"),
+                "OCI_RESOURCE_PRINCIPAL_REGION": names.REGION,
+            }
 
     @property
     def config(self) -> dict[str, Any]:
@@ -232,6 +319,14 @@ class Region:
     def writes(self) -> list[region.CallRecord]:
         """The calls that changed something or tried to."""
         return [call for call in self.inner.calls if call.method not in ("GET", "HEAD")]
+
+
+def _service_account_token(account: str) -> str:
+    """A JWT that says what clients look at; who it is for is the TokenReview's part."""
+    now = int(time.time())
+    claims = {"iss": "https://kubernetes.default.svc", "sub": account, "iat": now, "exp": now + 3600}
+    parts = [json.dumps(part).encode() for part in ({"alg": "RS256"}, claims)]
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in [*parts, b"signature"])
 
 
 def _free_port() -> int:

@@ -66,45 +66,13 @@ class Authenticator:
 
     def authenticate(self, request: Request) -> Principal:
         """The caller. Raises 401 NotAuthenticated."""
-        header = request.headers.get("authorization", "")
-        if not header.startswith("Signature "):
-            raise refused("no signature")
-        parts = dict(_PART.findall(header))
-        if parts.get("algorithm") != "rsa-sha256":
-            raise refused(f"algorithm {parts.get('algorithm')}")
-        if parts.get("version", "1") != "1":
-            raise refused(f"version {parts['version']}")
-        signed = parts.get("headers", "date").lower().split()
-        self._check_signed(request, signed)
-        self._check_date(request)
+        parts = signature_parts(request)
         principal, key = self._key(parts.get("keyId", ""))
-        try:
-            signature = base64.b64decode(parts.get("signature", ""), validate=True)
-            key.verify(signature, _signing_string(request, signed), padding.PKCS1v15(), hashes.SHA256())
-        except (ValueError, InvalidSignature):
-            raise refused("the signature does not fit") from None
-        if "x-content-sha256" in signed:
-            digest = base64.b64encode(hashlib.sha256(request.content).digest()).decode()
-            if digest != request.headers["x-content-sha256"]:
-                raise refused("the body does not fit its digest")
-        return principal
-
-    def _check_signed(self, request: Request, signed: list[str]) -> None:
         needed = {"(request-target)", "host"}
         if request.method in _BODY_METHODS:
             needed |= {"content-length", "content-type", "x-content-sha256"}
-        absent = sorted(needed - set(signed))
-        if absent or not {"date", "x-date"} & set(signed):
-            raise refused(f"not signed: {', '.join(absent) or 'date'}")
-
-    def _check_date(self, request: Request) -> None:
-        text = request.headers.get("x-date") or request.headers.get("date", "")
-        try:
-            sent = email.utils.parsedate_to_datetime(text).timestamp()
-        except (TypeError, ValueError):
-            raise refused("no readable date") from None
-        if abs(time.time() - sent) > MAX_SKEW:
-            raise refused("the date is off by more than five minutes")
+        verify(request, parts, key, needed)
+        return principal
 
     def _key(self, key_id: str) -> tuple[Principal, rsa.RSAPublicKey]:
         found = self._keys.get(key_id)
@@ -135,6 +103,47 @@ class Refused(ServiceError):
 def refused(reason: str) -> Refused:
     """A 401 whose reason only the log tells."""
     return Refused(reason)
+
+
+def signature_parts(request: Request) -> dict[str, str]:
+    """The parts of a request's Authorization header. Raises 401 when it is no signature that is known."""
+    header = request.headers.get("authorization", "")
+    if not header.startswith("Signature "):
+        raise refused("no signature")
+    parts = dict(_PART.findall(header))
+    if parts.get("algorithm") != "rsa-sha256":
+        raise refused(f"algorithm {parts.get('algorithm')}")
+    if parts.get("version", "1") != "1":
+        raise refused(f"version {parts['version']}")
+    return parts
+
+
+def verify(request: Request, parts: Mapping[str, str], key: rsa.RSAPublicKey, needed: set[str]) -> None:
+    """Check a signature, which has to cover what is `needed` and a recent date. Raises 401."""
+    signed = parts.get("headers", "date").lower().split()
+    absent = sorted(needed - set(signed))
+    if absent or not {"date", "x-date"} & set(signed):
+        raise refused(f"not signed: {', '.join(absent) or 'date'}")
+    _check_date(request)
+    try:
+        signature = base64.b64decode(parts.get("signature", ""), validate=True)
+        key.verify(signature, _signing_string(request, signed), padding.PKCS1v15(), hashes.SHA256())
+    except (ValueError, InvalidSignature):
+        raise refused("the signature does not fit") from None
+    if "x-content-sha256" in signed:
+        digest = base64.b64encode(hashlib.sha256(request.content).digest()).decode()
+        if digest != request.headers["x-content-sha256"]:
+            raise refused("the body does not fit its digest")
+
+
+def _check_date(request: Request) -> None:
+    text = request.headers.get("x-date") or request.headers.get("date", "")
+    try:
+        sent = email.utils.parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError):
+        raise refused("no readable date") from None
+    if abs(time.time() - sent) > MAX_SKEW:
+        raise refused("the date is off by more than five minutes")
 
 
 def _signing_string(request: Request, signed: list[str]) -> bytes:
@@ -183,13 +192,14 @@ class Tokens:
 
     def issue(self, principal: Principal, public_key: str, seconds: int = 3600) -> str:
         """A token (the JWT, without `ST$`) for who signs with the key of this public half (PEM or base64 DER)."""
-        key = load_public_key(_as_pem(public_key))
+        key = load_public_key(as_pem(public_key))
         now = int(time.time())
         numbers = key.public_numbers()
         claims = {
             "iss": "authService.oracle.com", "aud": "oci", "sub": principal.id, "tenant": TENANCY_ID,
             "res_tenant": TENANCY_ID, "iat": now, "exp": now + seconds, "ptype": principal.type,
             "groups": sorted(principal.groups), "vars": dict(principal.variables),
+            "res_compartment": principal.variables.get("request.principal.compartment.id", ""),
             "jwk": json.dumps({"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "session",
                                "n": _number(numbers.n), "e": _number(numbers.e)}),
         }  # fmt: skip
@@ -214,10 +224,13 @@ class Tokens:
         return principal, key, float(claims["exp"])
 
 
-def _as_pem(key: str) -> str:
+def as_pem(key: str) -> str:
+    """A public key as PEM; SDKs also send the body of it alone."""
     if "-----BEGIN" in key:
         return key
-    return f"-----BEGIN PUBLIC KEY-----\n{key.strip()}\n-----END PUBLIC KEY-----\n"
+    plain = "".join(key.split())
+    lines = "\n".join(plain[at : at + 64] for at in range(0, len(plain), 64))
+    return f"-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n"
 
 
 def _base64(data: bytes) -> str:

@@ -149,7 +149,7 @@ def workload_app(
         try:
             body = json.loads(await request.body())
             pod_key = body["podKey"]
-            auth.load_public_key(_pem(pod_key))
+            auth.load_public_key(auth.as_pem(pod_key))
         except (ValueError, KeyError, TypeError):
             return refuse(400, "podKey must be the session's public key.")
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": bearer.strip()}}
@@ -165,20 +165,11 @@ def workload_app(
         principal = workload(
             cluster_id=cluster_id, namespace=namespace, service_account=name, compartment_id=compartment()
         )
-        token = tokens.issue(principal, _pem(pod_key), SESSION_SECONDS)
+        token = tokens.issue(principal, auth.as_pem(pod_key), SESSION_SECONDS)
         answer = json.dumps({"token": f"ST${token}"})
         return JSONResponse(base64.b64encode(answer.encode()).decode())
 
     return Starlette(routes=[Route("/resourcePrincipalSessionTokens", exchange, methods=["POST"])])
-
-
-def _pem(key: str) -> str:
-    """SDKs send the body of the PEM, with or without its frame."""
-    if "-----BEGIN" in key:
-        return key
-    plain = "".join(key.split())
-    lines = "\n".join(plain[at : at + 64] for at in range(0, len(plain), 64))
-    return f"-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n"
 
 
 __all__ = ["Server", "TokenRefused", "authentication_app", "read_token", "workload_app"]
