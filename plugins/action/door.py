@@ -19,12 +19,13 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 from ansible.utils.display import Display
 from ansible_collections.okestack.oci.plugins.module_utils import registry
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, preload_place
 from ansible_collections.okestack.oci.plugins.module_utils.run import BadOptions, Context, run_task, validated
 
 PR_SET_PDEATHSIG = 1
 
 registry.preload()
+preload_place({})  # the environment of ansible-playbook itself
 
 
 class ActionModule(ActionBase):

@@ -12,14 +12,28 @@ options:
     description:
       - How requests are signed.
       - V(api_key) signs as a user, with the key of the profile.
-      - V(security_token) signs with the session token that the profile's C(security_token_file) holds.
+      - V(security_token) signs with the session token that the profile's C(security_token_file) holds. A token that was
+        refreshed meanwhile is read again.
+      - V(instance_principal) signs as the compute instance that the task runs on. Its metadata service is asked for the
+        instance's certificate and region, and the region's auth service for a session token; O(endpoints), O(ca_file) and
+        O(proxy_url) apply to the auth service. E(OCI_METADATA_BASE_URL) leads to another metadata service.
+      - V(resource_principal) signs as the resource that the task runs in, such as a function, by what its host sets in
+        E(OCI_RESOURCE_PRINCIPAL_VERSION), E(OCI_RESOURCE_PRINCIPAL_RPST), E(OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM) and
+        E(OCI_RESOURCE_PRINCIPAL_REGION).
+      - V(oke_workload_identity) signs as the service account of the pod that the task runs in, in an enhanced cluster. The
+        pod needs C(automountServiceAccountToken), its way to port 12250 of the cluster's endpoint, and the region in
+        O(region) or E(OCI_RESOURCE_PRINCIPAL_REGION). E(OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH) and
+        E(OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH) name other files than the pod's own.
       - If not given, the environment variable E(OCI_CLI_AUTH) counts, then V(api_key).
+      - The last three need no configuration file. A session token is renewed in time and never written to disk. With
+        E(OCI_CLI_AUTH) set for ansible-playbook itself to V(instance_principal) or V(oke_workload_identity), a run signs in
+        once; with this option each task signs in by itself, which takes some 70 milliseconds.
     type: str
-    choices: [api_key, security_token]
+    choices: [api_key, security_token, instance_principal, resource_principal, oke_workload_identity]
   config_file:
     description:
       - Oracle's configuration file, with profiles that name C(tenancy), C(user), C(fingerprint), C(key_file) and
-        C(region).
+        C(region). Read for V(api_key) and V(security_token) only.
       - If not given, the environment variables E(OCI_CONFIG_FILE) and E(OCI_CLI_CONFIG_FILE) count, then
         C(~/.oci/config).
     type: path
@@ -32,13 +46,13 @@ options:
     description:
       - The region's identifier, for example V(eu-frankfurt-1).
       - If not given, the environment variables E(OCI_REGION) and E(OCI_CLI_REGION) count, then the region of the
-        profile.
+        profile, of the instance, or E(OCI_RESOURCE_PRINCIPAL_REGION).
     type: str
   endpoints:
     description:
       - Base URLs of services that are not where the SDK expects them.
       - "Keys, the first that matches counts: C(<region>/<package>), C(<region>), C(<package>), V(default). A package
-        is the SDK's, for example V(core) or V(container_engine)."
+        is the SDK's, for example V(core) or V(container_engine); V(auth) is where instances get their tokens."
       - If not given, the environment variable E(OCI_ENDPOINT) counts as V(default).
     type: dict
   ca_file:
@@ -50,7 +64,7 @@ options:
   proxy_url:
     description:
       - URL of an HTTP proxy for requests to the API. The environment variables E(HTTP_PROXY) and E(HTTPS_PROXY) do
-        not count.
+        not count. Metadata services and clusters are always asked directly.
       - If not given, the environment variable E(OCI_PROXY_URL) counts.
     type: str
   retry_timeout:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sessions with Oracle's API: authentication, endpoints, retries, paging, errors. Knows no resource type.
+"""Sessions with Oracle's API: endpoints, retries, paging, errors. Knows no resource type; who signs is `signers`' part.
 
 The SDK signs, serialises and parses; waiting and repeating is this file's, by one policy for all services.
 """
@@ -21,11 +21,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ansible_collections.okestack.oci.plugins.module_utils.signers import (
+    AUTH_TYPES,
+    PROFILE_TYPES,
+    Credential,
+    SignIn,
+    SignInError,
+    endpoint,
+    for_auth,
+    preload,
+    relevant,
+    sign_in,
+)
+
 try:
     import oci
-    import oci.auth.signers
     import oci.retry
-    import oci.signer
 
     OCI_IMPORT_ERROR: str | None = None
 except ImportError:  # ansible-test imports modules where the SDK is not installed
@@ -35,7 +46,7 @@ except ImportError:  # ansible-test imports modules where the SDK is not install
 T = TypeVar("T")
 
 CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
-    "auth_type": {"type": "str", "choices": ["api_key", "security_token"]},
+    "auth_type": {"type": "str", "choices": list(AUTH_TYPES)},
     "config_file": {"type": "path"},
     "profile": {"type": "str"},
     "region": {"type": "str"},
@@ -77,7 +88,9 @@ class Cancelled(CloudError):
 class Connection:
     """How to reach and sign in to Oracle's API. Timeouts in seconds.
 
-    ``endpoints`` maps an SDK package (``core``), ``<region>/<package>``, ``<region>`` or ``default`` to a URL.
+    ``endpoints`` maps an SDK package (``core``), ``<region>/<package>``, ``<region>`` or ``default`` to a URL; ``auth``
+    is the service that instances get their tokens from. ``environment`` holds the variables that decide about a
+    principal (`signers.relevant`).
     """
 
     auth_type: str = "api_key"
@@ -89,6 +102,7 @@ class Connection:
     proxy_url: str | None = None
     retry_timeout: float = 300.0
     request_timeout: float = 60.0
+    environment: tuple[tuple[str, str], ...] = _field(default=(), repr=False)
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Connection:
@@ -113,19 +127,35 @@ class Connection:
             proxy_url=options.get("proxy_url") or env.get("OCI_PROXY_URL"),
             retry_timeout=float(options.get("retry_timeout") or cls.retry_timeout),
             request_timeout=float(options.get("request_timeout") or cls.request_timeout),
+            environment=relevant(env),
+        )
+
+    @property
+    def sign_in(self) -> SignIn:
+        """What of it decides who signs."""
+        profile = (self.config_file, self.profile) if self.auth_type in PROFILE_TYPES else ("", "")
+        return SignIn(
+            self.auth_type, *profile, self.environment, for_auth(self.endpoints), self.ca_file, self.proxy_url
         )
 
     def endpoint(self, package: str, region: str) -> str | None:
         """The URL set for a service in a region, most exact first; None: the SDK's own."""
-        for key in (f"{region}/{package}", region, package, "default"):
-            if self.endpoints.get(key):
-                return self.endpoints[key].rstrip("/")
-        return None
+        return endpoint(self.endpoints, package, region)
+
+
+def preload_place(environment: Mapping[str, str]) -> None:
+    """Signs in once for all tasks where the environment says that the place itself is the principal; see `preload`."""
+    preload(Connection.from_options({}, environment).sign_in)
 
 
 # Answers after which the same call may succeed later. 501 is not among them: it never will.
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 _RETRIED_CODES = frozenset({"IncorrectState", "TooManyRequests", "ExternalServerIncorrectState"})
+
+SIGN_IN_SECONDS = 10.0
+"""How long signing in is tried again where nobody answers; nobody may be there at all."""
+NOBODY_SECONDS = 5.0
+"""How long an endpoint that has never answered is tried again while it refuses connections or has no address."""
 
 
 class Session:
@@ -152,7 +182,8 @@ class Session:
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._config: dict[str, Any] | None = None
-        self._signer: Any = None
+        self._credential: Credential | None = None
+        self._answered: set[str] = set()
         self._home_region: str | None = None
         self._memory: dict[Hashable, Any] = {}
 
@@ -175,25 +206,48 @@ class Session:
         return self._config
 
     @property
+    def credential(self) -> Credential:
+        """Who signs; one for all clients, since a key or a token is what costs time."""
+        with self._lock:
+            if self._credential is None:
+                until = time.monotonic() + min(SIGN_IN_SECONDS, self.connection.retry_timeout)
+                while self._credential is None:
+                    try:
+                        self._credential = sign_in(self.connection.sign_in, lambda: self.config)
+                    except SignInError as error:
+                        if not error.passing or time.monotonic() > until or self.stop.wait(0.5):
+                            raise CloudError(str(error)) from None
+            return self._credential
+
+    @property
+    def _by_profile(self) -> bool:
+        return self.connection.auth_type in PROFILE_TYPES
+
+    @property
     def region(self) -> str:
-        region = self.connection.region or self.config.get("region")
+        if self.connection.region:
+            return self.connection.region
+        region = self.config.get("region") if self._by_profile else self.credential.region
         if not region:
-            raise CloudError(
-                f"no region: set the option region, OCI_REGION, or region in {self.connection.config_file}"
-            )
+            where = f"region in {self.connection.config_file}" if self._by_profile else "OCI_RESOURCE_PRINCIPAL_REGION"
+            raise CloudError(f"no region: set the option region, OCI_REGION, or {where}")
         return str(region)
 
     @property
     def tenancy(self) -> str:
-        return str(self.config["tenancy"])
+        tenancy = self.config.get("tenancy") if self._by_profile else self.credential.tenancy
+        if not tenancy:
+            raise CloudError(
+                f"profile {self.connection.profile} of {self.connection.config_file} lacks tenancy"
+                if self._by_profile
+                else f"{self.connection.auth_type}: the session token names no tenancy"
+            )
+        return str(tenancy)
 
     @property
     def signer(self) -> Any:
-        """Signs requests; one for all clients, since checking a key is what costs time."""
-        with self._lock:
-            if self._signer is None:
-                self._signer = _signer(self.config, self.connection)
-            return self._signer
+        """Signs requests."""
+        return self.credential.signer
 
     @property
     def home_region(self) -> str:
@@ -236,7 +290,7 @@ class Session:
         if url:
             kwargs["service_endpoint"] = url
         try:
-            client = made({"region": region, "tenancy": self.config.get("tenancy")}, **kwargs)
+            client = made({"region": region}, **kwargs)
         except ValueError as error:
             raise CloudError(f"{name}: {error}") from None
         http = client.base_client.session
@@ -254,14 +308,23 @@ class Session:
         """
         until = time.monotonic() + self.connection.retry_timeout
         pause = 0.5
+        renewed = False
+        where = _endpoint_of(client)
         while True:
             if self.stop.is_set():
                 raise Cancelled(f"{operation}: stopped before it was sent")
             self.calls[operation] += 1
             try:
-                return getattr(client, operation)(*args, **kwargs)
+                answer = getattr(client, operation)(*args, **kwargs)
+                self._answered.add(where)
+                return answer
             except oci.exceptions.ServiceError as error:
-                problem = explain(error, operation)
+                self._answered.add(where)
+                if error.status == 401 and not renewed:
+                    renewed = True
+                    if self._renew():
+                        continue
+                problem = explain(error, operation, self._signed_in(error.status))
                 if error.status == 412:
                     raise Stale(str(problem), status=412, code=error.code, request_id=problem.request_id) from None
                 again = error.status in _RETRIED_STATUS or (error.status == 409 and error.code in _RETRIED_CODES)
@@ -273,7 +336,7 @@ class Session:
             except (oci.exceptions.RequestException, oci.exceptions.ConnectTimeout) as error:
                 # A refused connection was never taken, so even a write may be sent again.
                 problem = CloudError(
-                    f"{operation}: no answer from {_endpoint_of(client)}: {_innermost(error)}. "
+                    f"{operation}: no answer from {where}: {_innermost(error)}. "
                     "Check the endpoint or region, the network path, a proxy"
                 )
                 again, wanted = True, None
@@ -283,8 +346,10 @@ class Session:
                     and "refused" not in str(error)
                 ):
                     raise Uncertain(str(problem)) from None
-                if "refused" in str(error) or "resolve" in str(error):
-                    until = min(until, time.monotonic() + 10)  # nobody is there: do not wait for minutes
+                if where not in self._answered and ("refused" in str(error) or "resolve" in str(error)):
+                    until = min(until, time.monotonic() + NOBODY_SECONDS)  # a wrong address, most likely
+            except SignInError as error:  # a session token had to be renewed: nothing was sent
+                problem, again, wanted = CloudError(f"{operation}: {error}"), error.passing, None
             if not again:
                 raise problem
             delay = wanted if wanted is not None else pause * random.uniform(0.8, 1.2)
@@ -294,6 +359,19 @@ class Session:
                 self.report(f"{operation}: {problem.status or 'no answer'} {problem.code}; again in {delay:.0f}s")
             self.stop.wait(delay)
             pause = min(pause * 2, 30.0)
+
+    def _renew(self) -> bool:
+        """A new session token after the service refused the present one; False where there is none."""
+        try:
+            return self.credential.renew()
+        except SignInError as error:
+            raise CloudError(str(error)) from None
+
+    def _signed_in(self, status: int) -> str:
+        """Who asked, for errors that depend on it."""
+        if status not in (401, 404) or self._credential is None:
+            return ""
+        return f"Signed in by {self.connection.auth_type} as {self._credential.principal or 'somebody unnamed'}"
 
     def pages(self, client: Any, operation: str, *args: Any, **kwargs: Any) -> list[Any]:
         """All items of a list operation, page after page."""
@@ -312,10 +390,10 @@ class Session:
         return [to_document(row) for row in self.pages(client, operation, *args, **kwargs)]
 
 
-def explain(error: Any, operation: str) -> CloudError:
-    """A service's error as text: operation, status, code, message, request id, and what to do."""
+def explain(error: Any, operation: str, signed_in: str = "") -> CloudError:
+    """A service's error as text: operation, status, code, message, request id, what to do and, if given, who asked."""
     hint = {
-        401: "check the key, its fingerprint and the clock of this machine",
+        401: "check the key, its fingerprint or session token, and the clock of this machine",
         404: "it does not exist, or the policies do not allow it: the service does not tell which",
         429: "the service's rate limit",
         501: "the service does not implement this",
@@ -326,59 +404,11 @@ def explain(error: Any, operation: str) -> CloudError:
     where = f"{service} {operation}".strip()
     text = f"{where}: {error.status} {error.code}: {error.message} (request {error.request_id})"
     return CloudError(
-        text + (f". {hint[0].upper()}{hint[1:]}" if hint else ""),
+        text + (f". {hint[0].upper()}{hint[1:]}" if hint else "") + (f". {signed_in}" if signed_in else ""),
         status=error.status,
         code=error.code or "",
         request_id=error.request_id or "",
     )
-
-
-def _signer(config: Mapping[str, Any], connection: Connection) -> Any:
-    token_file = config.get("security_token_file")
-    if connection.auth_type == "security_token" and not token_file:
-        raise CloudError(
-            f"profile {connection.profile} of {connection.config_file} has no security_token_file: "
-            "sign in with `oci session authenticate`"
-        )
-    key = _load_key(config)
-    if connection.auth_type == "security_token":
-        identity = "ST$" + Path(str(token_file)).expanduser().read_text(encoding="utf-8").strip()
-    else:
-        missing = [k for k in ("tenancy", "user", "fingerprint") if not config.get(k)]
-        if missing:
-            raise CloudError(f"profile {connection.profile} of {connection.config_file} lacks {', '.join(missing)}")
-        identity = f"{config['tenancy']}/{config['user']}/{config['fingerprint']}"
-    return _key_signer(identity, key)
-
-
-def _load_key(config: Mapping[str, Any]) -> Any:
-    """The private key, without the checks that cost more than all else a task does."""
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    content = config.get("key_content")
-    if not content:
-        path = Path(str(config.get("key_file") or "")).expanduser()
-        try:
-            content = path.read_text(encoding="ascii")
-        except OSError as error:
-            raise CloudError(f"key_file {path}: {error.strerror}") from None
-    secret = config.get("pass_phrase")
-    try:
-        return load_pem_private_key(
-            content.encode(), secret.encode() if secret else None, unsafe_skip_rsa_key_validation=True
-        )
-    except (TypeError, ValueError) as error:
-        raise CloudError(f"key_file {config.get('key_file')}: cannot be read as a PEM private key: {error}") from None
-
-
-def _key_signer(identity: str, key: Any) -> Any:
-    # The SDK asks no more of the configuration where the signer is of this class; its constructor would check the key.
-    signer = oci.auth.signers.KeyPairSigner.__new__(oci.auth.signers.KeyPairSigner)
-    signer.api_key, signer.private_key = identity, key
-    signer.create_signers(
-        identity, key, ["date", "(request-target)", "host"], ["content-length", "content-type", "x-content-sha256"]
-    )
-    return signer
 
 
 def _retry_after(headers: Mapping[str, str] | None) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,26 @@ class Door:
         self.lines: list[str] = []
 
     def __call__(
-        self, module: str | ResourceType, /, *, check: bool = False, fails: bool = False, **options: Any
+        self,
+        module: str | ResourceType,
+        /,
+        *,
+        check: bool = False,
+        fails: bool = False,
+        environment: Mapping[str, str] | None = None,
+        **options: Any,
     ) -> dict[str, Any]:
-        """The result of a module's task, or of a type's; a failure fails the test unless ``fails``."""
+        """The result of a module's task, or of a type's; a failure fails the test unless ``fails``.
+
+        ``environment`` is the task's own.
+        """
         task = registry.task(module) if isinstance(module, str) else ResourceTask(module)
         assert task is not None, module
         options.setdefault("config_file", str(self.region.config_file))
         options.setdefault("endpoints", {"default": self.region.endpoint, "local-2": self.region.other_endpoint})
         options.setdefault("retry_timeout", 5)
         params, secrets = validated(task, options)
-        context = Context(check, True, Connection.from_options(params), self.lines.append, secrets=secrets)
+        context = Context(check, True, Connection.from_options(params, environment), self.lines.append, secrets=secrets)
         result = run_task(task, params, context)
         assert bool(result.get("failed")) == fails, result
         return result

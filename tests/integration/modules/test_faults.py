@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import oci
 import pytest
 
-from localregion.iam import Principal
 from localregion.testing import Region
 
 from .conftest import Door
@@ -107,39 +105,3 @@ def test_an_error_says_what_where_why_and_the_request(door: Door, region: Region
 def test_nobody_there_is_told_soon(door: Door, region: Region) -> None:
     told = door("vcn", fails=True, endpoints={"default": "http://127.0.0.1:9"}, **_vcn(region, "nobody"))["msg"]
     assert "127.0.0.1:9" in told and "refused" in told
-
-
-def test_sign_in_by_environment_and_by_session_token(
-    door: Door, region: Region, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OCI_CONFIG_FILE", str(region.config_file))
-    monkeypatch.setenv("OCI_ENDPOINT", region.endpoint)
-    assert door("vcn", config_file=None, endpoints=None, **_vcn(region, "environment"))["changed"]
-
-    async def operator() -> Principal:
-        found: Principal = region.inner.services["identity"].user_principal(region.config["user"])  # type: ignore[attr-defined]
-        return found
-
-    session = region.session(region.run(operator()), tmp_path)
-    assert not door("vcn", config_file=str(session), auth_type="security_token", **_vcn(region, "environment"))[
-        "changed"
-    ]
-    (tmp_path / "session_token").write_text("not a token")
-    told = door("vcn", fails=True, config_file=str(session), auth_type="security_token", **_vcn(region, "environment"))
-    assert "401" in told["msg"]
-
-
-def test_a_wrong_key_is_a_401_with_what_to_check(door: Door, region: Region, tmp_path: Path) -> None:
-    config = tmp_path / "config"
-    text = region.config_file.read_text()
-    lines = [
-        ("fingerprint=" + ":".join(["00"] * 16)) if row.startswith("fingerprint") else row for row in text.splitlines()
-    ]
-    config.write_text("\n".join(lines) + "\n")
-    told = door("vcn", fails=True, config_file=str(config), **_vcn(region, "wrong"))["msg"]
-    assert "401" in told and "fingerprint" in told
-
-
-def test_a_missing_configuration_is_told_by_its_path(door: Door, region: Region, tmp_path: Path) -> None:
-    told = door("vcn", fails=True, config_file=str(tmp_path / "none"), **_vcn(region, "none"))["msg"]
-    assert str(tmp_path / "none") in told and "config_file" in told
