@@ -176,7 +176,7 @@ VAULT_KEY = ResourceType(
             ),
         ),
         Field("protection_mode", choices=("HSM", "SOFTWARE"), change=Change.REPLACE),
-        Field("is_auto_rotation_enabled", type="bool", default=False),
+        Field("is_auto_rotation_enabled", type="bool"),
         Field(
             "auto_key_rotation_details",
             type="dict",
@@ -272,14 +272,6 @@ def _content_steps(before: Any, after: Any, observed: Document) -> list[Call]:
     if observed.get("is_auto_generation_enabled"):
         body["enable_auto_generation"] = False
     return [Call("update_secret", body, guarded=True)]
-
-
-def _version_steps(before: Any, after: Any, observed: Document) -> list[Call]:
-    """A new secret has version 1 and no other."""
-    del observed
-    if before is None and after == 1:
-        return []
-    return [Call("update_secret", {"current_version_number": after}, guarded=True)]
 
 
 def _encode_secret(session: Any, body: Document) -> Document:
@@ -441,8 +433,8 @@ VAULT_SECRET = ResourceType(
             ),
         ),
         Field("content", secret=True, change=Change.STEPS, steps=_content_steps),
-        Field("current_version_number", type="int", change=Change.STEPS, steps=_version_steps, on_create=False),
-        Field("enable_auto_generation", type="bool", read="is_auto_generation_enabled", default=False),
+        Field("current_version_number", type="int", alone=True, on_create=False),
+        Field("enable_auto_generation", type="bool", read="is_auto_generation_enabled"),
         _GENERATION,
     ),
     unmanaged={

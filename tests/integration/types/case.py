@@ -27,6 +27,7 @@ class Leaf:
     drift: Any = NOT_GIVEN  # what another client sets behind the engine's back; not given: `second`
     spellings: tuple[Any, ...] = ()  # other ways to write `first`, which mean the same to the service
     beside: Mapping[str, Any] = field(default_factory=dict)  # path -> its value in this field's steps (None: not given)
+    along: Mapping[str, Any] = field(default_factory=dict)  # path -> what has to change with `second`
     by: tuple[str, ...] = ()  # the operations that change it, where the update model does not have it
     fixed: str = ""  # why a change needs a new resource although the update model has the field
     unread: str = ""  # why get does not show it

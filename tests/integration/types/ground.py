@@ -49,6 +49,17 @@ class Ground:
         identity = self.region.client(oci.identity.IdentityClient)
         return str(identity.list_availability_domains(self.compartment_id).data[0].name)
 
+    @cached_property
+    def tag_namespace(self) -> str:
+        """The name of a tag namespace in which tags may have the key ``of``."""
+        identity, models = self.region.client(oci.identity.IdentityClient), oci.identity.models
+        details = models.CreateTagNamespaceDetails(
+            compartment_id=self.compartment_id, name="ground", description="tags of the walk"
+        )
+        made = identity.create_tag_namespace(details).data
+        identity.create_tag(made.id, models.CreateTagDetails(name="of", description="whose it is"))
+        return str(made.name)
+
     # network
 
     @cached_property
@@ -118,6 +129,17 @@ class Ground:
         return self._id("vault_key", management_endpoint=self.management_endpoint, key_shape=shape)
 
     @cached_property
+    def other_key_id(self) -> str:
+        shape = {"algorithm": "AES", "length": 32}
+        return self._id("vault_key", "other", management_endpoint=self.management_endpoint, key_shape=shape)
+
+    @cached_property
+    def private_vault(self) -> dict[str, Any]:
+        """A vault whose keys can be rotated by the service."""
+        options = {"display_name": "private", "vault_type": "VIRTUAL_PRIVATE"}
+        return dict(self.door("vault", compartment_id=self.compartment_id, **options)["vault"])
+
+    @cached_property
     def secret_id(self) -> str:
         """A generated password that a DB system takes."""
         return self._id(
@@ -133,7 +155,24 @@ class Ground:
             },
         )
 
+    @cached_property
+    def other_secret_id(self) -> str:
+        return self._id(
+            "vault_secret", "other", "secret_name", vault_id=self.vault_id, key_id=self.key_id, content="Other-Words-1"
+        )
+
     # databases and clusters
+
+    @cached_property
+    def mysql_configuration_id(self) -> str:
+        """One of our own for the shape MySQL.2."""
+        details = oci.mysql.models.CreateConfigurationDetails(
+            compartment_id=self.compartment_id,
+            display_name="ground",
+            shape_name="MySQL.2",
+            variables=oci.mysql.models.ConfigurationVariables(max_connections=100),
+        )
+        return str(self.region.client(oci.mysql.MysqlaasClient).create_configuration(details).data.id)
 
     @cached_property
     def cluster_id(self) -> str:

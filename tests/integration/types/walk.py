@@ -205,11 +205,12 @@ class Walk:
     def change(self, path: sdk.Path, leaf: Leaf) -> None:
         """Check, then do, then again."""
         options, before = self._prepared(leaf)
-        changed = self.with_value(options, path.name, leaf.second)
+        changed = self.with_second(options, path, leaf)
         top = _top(path.name)
+        tops = {top, *(_top(name) for name, value in leaf.along.items() if value is not None)}
         would = self.quiet(check=True, **changed)
         assert would["changed"], f"{path.name}: a change is seen"
-        assert set(would["diff"]["after"]) == {top}, "the diff shows what changes and nothing else"
+        assert set(would["diff"]["after"]) == tops, "the diff shows what changes and nothing else"
         if leaf.unsupported:
             return
         self.region.forget_calls()
@@ -231,7 +232,7 @@ class Walk:
         """Changed behind its back by another client: seen, repaired, and then quiet."""
         options, before = self._prepared(leaf)
         if leaf.first is NOT_GIVEN:
-            self.not_managed(path, leaf)
+            self.not_managed(path, leaf, options)
             return
         self._drift(path, leaf, options)
         top = _top(path.name)
@@ -243,20 +244,21 @@ class Walk:
             assert _deep(self.raw()[top], ids=False) == _deep(before[top], ids=False), "it is again what it was"
         self.unchanged(**options)
 
-    def not_managed(self, path: sdk.Path, leaf: Leaf) -> None:
+    def not_managed(self, path: sdk.Path, leaf: Leaf, given: Options) -> None:
         """An option not given is not managed: what another client sets stays."""
-        options = self.with_value(self.options(), path.name, leaf.second)
-        assert self.door(**options)["changed"]
+        assert self.door(**self.with_second(given, path, leaf))["changed"]
         if "[]" not in path.name:
-            self.unchanged(**self.options())
+            self.unchanged(**given)
 
     def refused(self, path: sdk.Path, leaf: Leaf) -> None:
         """What cannot change is refused by name, before anything is written."""
         options, _before = self._prepared(leaf)
+        if path.name in self._identity():  # by its id, since with another parent it would be another one
+            options["id"] = self.id
         for check in (True, False):
             refused = self.quiet(check=check, fails=True, **self.with_value(options, path.name, leaf.second))
             assert path.name.replace("[]", "").rpartition(".")[2] in refused["msg"], refused["msg"]
-            if path.name.split(".")[0] not in self._identity():
+            if path.name.split(".")[0] not in self._identity() and "replace" not in self.declared.lacks:
                 assert "allow_replace" in refused["msg"], refused["msg"]
 
     def replaced(self, path: sdk.Path, leaf: Leaf) -> None:
@@ -291,7 +293,11 @@ class Walk:
         options = self.options()
         for path, value in leaf.beside.items():
             options = self.with_value(options, path, value)
-        if leaf.beside and not leaf.unsupported:
+        if leaf.beside and leaf.unsupported:  # the region cannot make it so: it shows what the service would
+            tops = {_top(path) for path in leaf.beside}
+            self._rewrite(self.record().id, {_wire(top): _wired(options[top]) for top in tops})
+            self.unchanged(**options)
+        elif leaf.beside:
             self._door(self.declared, **options, **({"allow_replace": True}))
         return options, self.raw()
 
@@ -432,6 +438,13 @@ class Walk:
             at[parts[-1]] = filled
         return made
 
+    def with_second(self, options: Options, path: sdk.Path, leaf: Leaf) -> Options:
+        """Options with a field's second value, and what has to change with it."""
+        made = self.with_value(options, path.name, leaf.second)
+        for name, value in leaf.along.items():
+            made = self.with_value(made, name, value)
+        return made
+
     def fill(self, value: Any) -> Any:
         """A value of a table with the ground's own in it."""
         if callable(value):
@@ -552,6 +565,15 @@ def _top(path: str) -> str:
 def _wire(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.title() for part in rest)
+
+
+def _wired(value: Any) -> Any:
+    """A value under the names that the API has for its fields."""
+    if isinstance(value, list):
+        return [_wired(v) for v in value]
+    if isinstance(value, dict):
+        return {_wire(k): _wired(v) for k, v in value.items()}
+    return value
 
 
 def _deep(value: Any, ids: bool = True) -> str:
