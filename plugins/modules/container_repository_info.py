@@ -32,7 +32,7 @@ EXAMPLES = r"""
 - name: The application's images
   okestack.oci.container_repository_info:
     compartment_id: "{{ compartment_id }}"
-    display_name: shop/web
+    display_name: shop/api
   register: found
 
 - name: How many versions there are
