@@ -181,13 +181,13 @@ EXAMPLES = r"""
     display_name: app
     size: 3
     placement_configurations:
-      - availability_domain: Uocm:EU-FRANKFURT-1-AD-1
+      - availability_domain: "{{ availability_domain }}"
         fault_domain: [FAULT-DOMAIN-1]
         subnet_id: "{{ nodes_subnet.subnet.id }}"
-      - availability_domain: Uocm:EU-FRANKFURT-1-AD-1
+      - availability_domain: "{{ availability_domain }}"
         fault_domain: [FAULT-DOMAIN-2]
         subnet_id: "{{ nodes_subnet.subnet.id }}"
-      - availability_domain: Uocm:EU-FRANKFURT-1-AD-1
+      - availability_domain: "{{ availability_domain }}"
         fault_domain: [FAULT-DOMAIN-3]
         subnet_id: "{{ nodes_subnet.subnet.id }}"
     pod_configuration:
