@@ -127,6 +127,7 @@ class Field:
     create_default: Any = UNSET  # sent with a create where the option is not given, since the service wants it
     alone: bool = False  # the service refuses it together with other fields in one update
     read: str | None = None  # the name under which get shows it, where that differs
+    instead_of: str | None = None  # a field beside it that excludes it: where that is declared, this is not carried over
     refusal: Refusal | None = None  # a change that the service never takes
     among: Among | None = None  # an enum the service extends: asked only where a write is planned that sets the field
 

@@ -145,7 +145,7 @@ def plan_present(
     after = {f.name: shown(f, old, new)[1] for f, old, new in changed}
     if fixed:
         _refuse_protected(type_, observed)
-        made = _plan_create(type_, {**_carried(type_, observed), **desired})
+        made = _plan_create(type_, {**_carried(type_, observed, desired), **desired})
         return Plan("replace", made.create, made.calls, before, after)
     if revive and type_.deletion.cancel:
         state = type_.states.field
@@ -209,12 +209,12 @@ def _plan_create(type_: ResourceType, desired: Document) -> Plan:
     return Plan("create", body, tuple(_calls(type_, later, {})), {}, after)
 
 
-def _carried(type_: ResourceType, observed: Document) -> Document:
+def _carried(type_: ResourceType, observed: Document, desired: Document) -> Document:
     """What a replacement takes over from the resource it replaces: the fields of the declaration that are shown."""
     carried = {
         f.name: declared(f, observed[f.read or f.name])
         for f in type_.all_fields
-        if f.on_create and observed.get(f.read or f.name) not in (None, [], {})
+        if f.on_create and observed.get(f.read or f.name) not in (None, [], {}) and f.instead_of not in desired
     }
     if "defined_tags" in carried:  # the service sets its own and refuses them in a request
         carried["defined_tags"] = {k: v for k, v in carried["defined_tags"].items() if k != SERVICE_TAGS}

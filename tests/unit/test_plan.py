@@ -363,6 +363,15 @@ def test_a_replacement_takes_over_what_is_not_declared_but_not_what_the_service_
     assert (made.before, made.after) == ({"vcn_id": "v1", "late": False}, {"vcn_id": "v2", "late": True})
 
 
+def test_a_replacement_does_not_take_over_what_the_declaration_excludes() -> None:
+    observed = {"id": "s", "prohibit_internet_ingress": False, "prohibit_public_ip_on_vnic": False, "cidr_block": "c"}
+    made = plan_present(TYPES["subnet"], {"prohibit_internet_ingress": True}, observed, allow_replace=True)
+    assert made.create == {"cidr_block": "c", "prohibit_internet_ingress": True}
+    observed = {"id": "f", "filter_type": "VTAP", "vtap_capture_filter_rules": [{"traffic_direction": "INGRESS"}]}
+    desired = {"filter_type": "FLOWLOG", "flow_log_capture_filter_rules": [{"priority": 1}]}
+    assert plan_present(TYPES["capture_filter"], desired, observed, allow_replace=True).create == desired
+
+
 def test_allowing_replacement_does_not_make_one() -> None:
     assert plan({"size": 2}, allow_replace=True).kind == "update"
 
@@ -427,6 +436,24 @@ def test_absent(observed: Document | None, kind: str) -> None:
                 ("add_vcn_cidr", {"cidr_block": "10.0.128.0/17"}),
             ],
         ),
+        (  # what a block grows over goes before
+            ["10.0.0.0/17", "10.0.128.0/17"],
+            ["10.0.0.0/16"],
+            [
+                ("remove_vcn_cidr", {"cidr_block": "10.0.128.0/17"}),
+                ("modify_vcn_cidr", {"original_cidr_block": "10.0.0.0/17", "new_cidr_block": "10.0.0.0/16"}),
+            ],
+        ),
+        (  # there is always one, and never one more than needed
+            ["10.0.0.0/16", "10.1.0.0/16"],
+            ["10.2.0.0/16", "10.3.0.0/16"],
+            [
+                ("add_vcn_cidr", {"cidr_block": "10.2.0.0/16"}),
+                ("remove_vcn_cidr", {"cidr_block": "10.0.0.0/16"}),
+                ("remove_vcn_cidr", {"cidr_block": "10.1.0.0/16"}),
+                ("add_vcn_cidr", {"cidr_block": "10.3.0.0/16"}),
+            ],
+        ),
     ],
 )
 def test_blocks_of_a_vcn(before: list[str], after: list[str], calls: list[Any]) -> None:
@@ -489,6 +516,24 @@ RULE_STEPS: list[tuple[str, list[Document], list[Document], list[tuple[str, Any]
         [stored("1", rule(80)), stored("2", rule(443))],
         [rule(443), rule(8443)],
         [("update", [{**rule(8443), "id": "1"}])],
+    ),
+    (
+        "one whose ports stay keeps them",
+        [stored("1", rule(80, description="a")), stored("2", rule(443, description="b"))],
+        [rule(443, description="a"), rule(80, description="b")],
+        [("update", [{**rule(443, description="a"), "id": "2"}, {**rule(80, description="b"), "id": "1"}])],
+    ),
+    (
+        "one that was meant for the same becomes the new one",
+        [stored("1", rule(80, description="a")), stored("2", rule(443, description="b"))],
+        [rule(8443, description="b"), rule(8080, description="a")],
+        [("update", [{**rule(8443, description="b"), "id": "2"}, {**rule(8080, description="a"), "id": "1"}])],
+    ),
+    (
+        "new ones come before others change, and those before any goes",
+        [stored("1", rule(80)), stored("2", rule(80, source="10.1.0.0/16"))],
+        [rule(81), rule(82, protocol="17")],
+        [("add", [rule(82, protocol="17")]), ("update", [{**rule(81), "id": "1"}]), ("remove", ["2"])],
     ),
     ("one declared twice is one", [], [rule(80), rule(80)], [("add", [rule(80)])]),
     ("one declared twice that is there", [stored("1", rule(80))], [rule(80), rule(80)], []),

@@ -162,8 +162,9 @@ def test_what_is_compared_is_shown(type_: ResourceType) -> None:
 def service_states(type_: ResourceType) -> set[str]:
     """The life-cycle states the SDK names for a type."""
     model = getattr(models(type_), type_.read_model)
-    prefix = f"{type_.states.field.upper()}_"
-    return {v for n, v in vars(model).items() if n.startswith(prefix) and isinstance(v, str)} - {"UNKNOWN_ENUM_VALUE"}
+    field = type_.states.field.upper()
+    mine = re.compile(f"{field}_(?!DETAILS_)")  # of LIFECYCLE_STATE, not of LIFECYCLE_STATE_DETAILS
+    return {v for n, v in vars(model).items() if mine.match(n) and isinstance(v, str)} - {"UNKNOWN_ENUM_VALUE"}
 
 
 @every_type

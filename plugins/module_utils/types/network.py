@@ -144,8 +144,8 @@ SUBNET = ResourceType(
         Field("dhcp_options_id", reference="dhcp_options"),
         Field("route_table_id", reference="route_table"),
         Field("security_list_ids", type="list", elements="str", reference="security_list"),
-        Field("prohibit_internet_ingress", type="bool", change=Change.REPLACE),
-        Field("prohibit_public_ip_on_vnic", type="bool", change=Change.REPLACE),
+        Field("prohibit_internet_ingress", type="bool", change=Change.REPLACE, instead_of="prohibit_public_ip_on_vnic"),
+        Field("prohibit_public_ip_on_vnic", type="bool", change=Change.REPLACE, instead_of="prohibit_internet_ingress"),
     ),
     checks=(check_cidrs("cidr_block"),),
     unmanaged={
@@ -528,12 +528,14 @@ CAPTURE_FILTER = ResourceType(
             type="list",
             elements="dict",
             ordered=True,  # the first rule that fits counts
+            instead_of="flow_log_capture_filter_rules",
             fields=(Field("traffic_direction", choices=("INGRESS", "EGRESS"), required=True), *CAPTURED),
         ),
         Field(
             "flow_log_capture_filter_rules",
             type="list",
             elements="dict",
+            instead_of="vtap_capture_filter_rules",
             fields=(
                 Field("priority", type="int", required=True),  # each has its own: they say the order
                 Field("is_enabled", type="bool", default=True),
