@@ -1,8 +1,9 @@
 #!/usr/bin/env python
-"""Measures the site, the region's API and a module's task, and prints the numbers with their aims and ratios.
+"""Measures the site, a whole network, a module's task and the region's API, and prints the numbers with their aims.
 
-    make bench                    programs built and cached
-    make bench ARGS=--build       the build of all programs from an empty cache as well (minutes)
+    make bench                          programs built and cached
+    make bench ARGS="network tasks"     these parts only: site, network, tasks, calls
+    make bench ARGS=--build             the build of all programs from an empty cache as well (minutes)
 
 It judges nothing: the numbers depend on the machine and on what else it does; the ratios travel.
 """
@@ -19,6 +20,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +29,24 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[2] / 
 
 import oci  # noqa: E402
 
+from localregion import testing  # noqa: E402
 from tests.e2e.site import ROOT, Region  # noqa: E402
 
+PARTS = ("network", "tasks", "site", "calls")
 TASKS = 40
 CALLS = 300
+ADDED = 0.1
+"""Seconds added to each call of the API where a far region is played."""
+SUBNETS, RULES_A_GROUP = 100, 5
 
 
 def line(what: str, value: str, aim: str = "") -> None:
-    print(f"{what:<58} {value:>12}  {'aim ' + aim if aim else ''}".rstrip(), flush=True)
+    print(f"{what:<66} {value:>10}  {'aim ' + aim if aim else ''}".rstrip(), flush=True)
+
+
+def operations(names: Iterable[str]) -> None:
+    for operation, count in Counter(names).most_common():
+        line(f"      {operation}", str(count))
 
 
 def build_from_nothing() -> None:
@@ -51,21 +64,183 @@ def build_from_nothing() -> None:
         subprocess.run(["chmod", "-R", "u+w", folder], check=True)
 
 
+# --- the site --------------------------------------------------------------------------------------------------------
+
+
 def measure_site(region: Region) -> None:
-    """From nothing to the URL, then the same again."""
+    """From nothing to the URL, then the same again: near, and with time added to each call."""
     began = time.monotonic()
     region.localregion("up")
     first = region.playbook().wait()
     line("from nothing to the URL, programs cached", f"{time.monotonic() - began:.0f} s", "180 s")
-    line("  of it ansible-playbook", f"{time.monotonic() - first.began:.0f} s")
+    line("    of it ansible-playbook", f"{time.monotonic() - first.began:.0f} s")
+    region.playbook().wait()  # what the first run left to be looked up has been by now
+    no_op_site(region, "a second run of site.yml", "20 s")
+    region.localregion("fault", "*", "--delay", str(ADDED), "--times", "0")
+    try:
+        no_op_site(region, f"the same with {ADDED * 1000:.0f} ms added to each call", "15 s", told=True)
+    finally:
+        region.localregion("fault", "--clear")
+
+
+def no_op_site(region: Region, what: str, aim: str, told: bool = False) -> None:
+    """One run that changes nothing, its time set out: what of it is Ansible, what waits for whom."""
     seen = len(region.calls())
-    again = region.playbook().wait()
-    line("a second run's ansible-playbook", f"{time.monotonic() - again.began:.1f} s", "20 s")
-    line("  changed", str(again.recap()["changed"]), "0")
-    made = [c for c in region.calls()[seen:] if "user" in json.dumps(c.get("principal"))]
-    line("  calls of the operator", str(len(made)))
-    for operation, count in Counter(c["operation"] for c in made).most_common():
-        line(f"    {operation}", str(count))
+    spans = region.folder / f"spans-{seen}.jsonl"
+    kept = dict(region.env)
+    region.env |= {
+        "OKESTACK_SPANS": str(spans),
+        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
+        "ANSIBLE_CALLBACKS_ENABLED": "okestack.oci.summary,spans",
+    }
+    try:
+        run = region.playbook().wait()
+    finally:
+        region.env = kept
+    took = time.monotonic() - run.began
+    rows = [json.loads(text) for text in spans.read_text().splitlines()]
+
+    def of(*kinds: str) -> list[tuple[float, float]]:
+        return [(row["began"], row["ended"]) for row in rows if row["kind"] in kinds]
+
+    line(what, f"{took:.1f} s", aim)
+    tasks = len(of("task"))
+    line(f"    Ansible: start, {tasks} tasks, templates", f"{took - covered(of('api', 'kubernetes', 'chart')):.1f} s")
+    line(f"    API: {len(of('api'))} calls, waited for", f"{covered(of('api')):.1f} s")
+    line(f"    Kubernetes: {len(of('kubernetes'))} requests, waited for", f"{covered(of('kubernetes')):.1f} s")
+    line("    helm template, its objects read", f"{covered(of('chart')):.1f} s")
+    line("    changed", str(run.recap()["changed"]), "0")
+    if told:
+        made = [c for c in region.calls()[seen:] if c["principal"].endswith("operator")]
+        line("    calls by operation", str(len(made)))
+        operations(c["operation"] for c in made)
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Seconds that lie within at least one of the spans."""
+    total = end = 0.0
+    for began, ended in sorted(spans):
+        if ended > end:
+            total += ended - max(began, end)
+            end = ended
+    return total
+
+
+# --- a whole network against single tasks ----------------------------------------------------------------------------
+
+
+def measure_network(region: testing.Region) -> None:
+    """A no-op of a network with many parts as one task, and of the same parts as a task each."""
+    names = [f"part-{number:03}" for number in range(SUBNETS)]
+    rules = {
+        name: [
+            {
+                "direction": "INGRESS",
+                "protocol": "6",
+                "source": f"192.0.2.{number}/32",
+                "source_type": "CIDR_BLOCK",
+                "tcp_options": {"destination_port_range": {"min": port, "max": port}},
+            }
+            for port in range(8000, 8000 + RULES_A_GROUP)
+        ]
+        for number, name in enumerate(names)
+    }
+    vcn = {"display_name": "wide", "cidr_blocks": ["10.0.0.0/16"]}
+    cidrs = {name: f"10.0.{number}.0/24" for number, name in enumerate(names)}
+    whole = {
+        "compartment_id": region.compartment_id,
+        "vcn": vcn,
+        "subnets": [{"display_name": name, "cidr_block": cidrs[name]} for name in names],
+        "network_security_groups": [{"display_name": name, "security_rules": rules[name]} for name in names],
+    }
+    once: list[dict[str, Any]] = [{"okestack.oci.virtual_network": whole}]
+    in_it = {"compartment_id": region.compartment_id, "vcn_id": "{{ made.vcn.id }}"}
+    single: list[dict[str, Any]] = [
+        {"okestack.oci.vcn": {"compartment_id": region.compartment_id, **vcn}, "register": "made"},
+        *(
+            {"okestack.oci.subnet": {**in_it, "display_name": name, "cidr_block": cidrs[name]}}
+            for name in names
+        ),
+        *(
+            {"okestack.oci.network_security_group": {**in_it, "display_name": name, "security_rules": rules[name]}}
+            for name in names
+        ),
+    ]  # fmt: skip
+    shape = f"{SUBNETS} subnets, {SUBNETS} NSGs, {SUBNETS * RULES_A_GROUP} rules"
+    with tempfile.TemporaryDirectory(prefix="okestack-network-") as folder:
+        play = Play(region, Path(folder))
+        play(once)
+        took, calls = {}, {}
+        for name, tasks in (("virtual_network", once), ("single tasks", single)):
+            region.forget_calls()
+            took[name] = play(tasks, changed=0)
+            calls[name] = [call.operation for call in region.calls]
+            assert region.writes() == []
+        for name, seconds in took.items():
+            line(f"a no-op of {shape}: {name}", f"{seconds:.1f} s")
+            line("    calls by operation, all of them reads", str(len(calls[name])))
+            operations(calls[name])
+        line("    single tasks to one, time", f"{took['single tasks'] / took['virtual_network']:.1f}")
+        line("    single tasks to one, calls", f"{len(calls['single tasks']) / len(calls['virtual_network']):.1f}")
+        region.faults.add("*", delay=ADDED, times=None)
+        try:
+            line(f"    virtual_network with {ADDED * 1000:.0f} ms added to each call", f"{play(once, changed=0):.1f} s")
+        finally:
+            region.faults.clear()
+
+
+# --- tasks and calls -------------------------------------------------------------------------------------------------
+
+
+def measure_tasks(region: testing.Region) -> None:
+    """A module's task over `debug`: plays of one and of many tasks, so that what comes once is told apart."""
+    module = {"okestack.oci.vcn": {"compartment_id": region.compartment_id, "display_name": "one"}}
+    made = {"okestack.oci.vcn": {**module["okestack.oci.vcn"], "cidr_blocks": ["10.1.0.0/16"]}}
+    kinds: dict[str, dict[str, Any]] = {"debug": {"ansible.builtin.debug": {"msg": "x"}}, "module": module}
+    with tempfile.TemporaryDirectory(prefix="okestack-tasks-") as folder:
+        play = Play(region, Path(folder))
+        play([made])
+        region.forget_calls()
+        took = {
+            (name, count): min(play([task] * count, changed=0) for _ in range(3))
+            for name, task in kinds.items()
+            for count in (1, TASKS + 1)
+        }
+    once = {name: took[name, 1] for name in kinds}
+    each = {name: (took[name, TASKS + 1] - took[name, 1]) / TASKS * 1000 for name in kinds}
+    call = statistics.median(row.ms for row in region.calls)
+    over = each["module"] - each["debug"]
+    line("a task of debug", f"{each['debug']:.0f} ms")
+    line("a task of a module that finds nothing to do", f"{each['module']:.0f} ms")
+    line("    over debug", f"{over:.0f} ms", "20 ms")
+    line("    of it the region's answer to its one call", f"{call:.0f} ms")
+    line("    ratio", f"{each['module'] / each['debug']:.2f}")
+    line("    once a run: importing the SDKs", f"{once['module'] - once['debug']:.1f} s")
+
+
+class Play:
+    """Plays tasks against a region by ansible-playbook."""
+
+    def __init__(self, region: testing.Region, folder: Path) -> None:
+        self.region = region
+        self.folder = folder
+
+    def __call__(self, tasks: list[dict[str, Any]], changed: int | None = None) -> float:
+        """Seconds of it; it must end well."""
+        defaults = {"config_file": str(self.region.config_file), "endpoints": {"default": self.region.endpoint}}
+        head = {"hosts": "localhost", "gather_facts": False, "connection": "local"}
+        path = self.folder / "play.yml"
+        path.write_text(json.dumps([{**head, "module_defaults": {"group/okestack.oci.all": defaults}, "tasks": tasks}]))
+        env = {**os.environ, "ANSIBLE_NOCOLOR": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        began = time.monotonic()
+        done = subprocess.run(
+            ["ansible-playbook", "-i", "localhost,", str(path)], cwd=ROOT, env=env, capture_output=True, text=True
+        )
+        took = time.monotonic() - began
+        wanted = rf"ok={len(tasks)}\s" + ("" if changed is None else rf"+changed={changed}\s")
+        if done.returncode or not re.search(wanted, done.stdout):
+            raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
+        return took
 
 
 def measure_calls(region: Region) -> None:
@@ -84,65 +259,43 @@ def measure_calls(region: Region) -> None:
         line(f"median of {CALLS} calls as the SDK sees them: {name}", f"{statistics.median(times):.1f} ms")
     own = [c["ms"] for c in region.calls()[-2 * CALLS :] if "ms" in c]
     if own:
-        line("  of it in the region's API", f"{statistics.median(own):.1f} ms", "5 ms")
+        line("    of it in the region's API", f"{statistics.median(own):.1f} ms", "5 ms")
 
 
-def measure_tasks(region: Region) -> None:
-    """A module's task over `debug`: plays of one and of many tasks, so that what comes once is told apart."""
-    module: dict[str, Any] = {
-        "okestack.oci.vcn": {
-            "compartment_id": region.compartment_id,
-            "display_name": "okestack",
-            "config_file": str(region.config_file),
-            "endpoints": {"default": region.endpoint},
-        }
-    }
-    kinds: dict[str, dict[str, Any]] = {"debug": {"ansible.builtin.debug": {"msg": "x"}}, "module": module}
-    with tempfile.TemporaryDirectory(prefix="okestack-tasks-") as folder:
-        took = {
-            (name, count): _fastest(region, Path(folder) / f"{name}-{count}.yml", [task] * count)
-            for name, task in kinds.items()
-            for count in (1, TASKS + 1)
-        }
-    once = {name: took[name, 1] for name in kinds}
-    each = {name: (took[name, TASKS + 1] - took[name, 1]) / TASKS * 1000 for name in kinds}
-    line("a task of debug", f"{each['debug']:.0f} ms")
-    line("a task of a module that finds nothing to do", f"{each['module']:.0f} ms")
-    line("  over debug", f"{each['module'] - each['debug']:.0f} ms", "20 ms")
-    line("  ratio", f"{each['module'] / each['debug']:.2f}")
-    line("  once a run: importing the SDKs", f"{once['module'] - once['debug']:.1f} s")
-
-
-def _fastest(region: Region, play: Path, tasks: list[dict[str, Any]]) -> float:
-    """Seconds of the fastest of three runs of a play with these tasks."""
-    play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "connection": "local", "tasks": tasks}]))
-    took = []
-    for _ in range(3):
-        began = time.monotonic()
-        done = subprocess.run(
-            ["ansible-playbook", "-i", "localhost,", str(play)],
-            cwd=ROOT,
-            env=region.env,
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode or not re.search(rf"ok={len(tasks)}\b", done.stdout):
-            raise SystemExit(done.stdout[-2000:] + done.stderr[-2000:])
-        took.append(time.monotonic() - began)
-    return min(took)
+@contextmanager
+def site_region() -> Iterator[Region]:
+    """A region with its real parts."""
+    region = Region("bench", "127.79.0.0/16", Path(tempfile.mkdtemp(prefix="okestack-bench-")))
+    try:
+        yield region
+    finally:
+        region.remove()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"of {', '.join(PARTS)}; all unless given")
     parser.add_argument("--build", action="store_true", help="also build all programs from an empty cache")
     options = parser.parse_args()
-    region = Region("bench", "127.79.0.0/16", Path(tempfile.mkdtemp(prefix="okestack-bench-")))
-    try:
-        measure_site(region)
-        measure_calls(region)
-        measure_tasks(region)
-    finally:
-        region.remove()
+    parts = options.parts or PARTS
+    if {"network", "tasks"} & set(parts):
+        with (
+            tempfile.TemporaryDirectory(prefix="okestack-api-") as folder,
+            testing.Region.started(Path(folder)) as api,
+        ):
+            if "network" in parts:
+                measure_network(api)
+            if "tasks" in parts:
+                measure_tasks(api)
+    if {"site", "calls"} & set(parts):
+        with site_region() as region:
+            if "site" in parts:
+                measure_site(region)
+            else:
+                region.localregion("up")
+                region.playbook().wait()
+            if "calls" in parts:
+                measure_calls(region)
     if options.build:
         build_from_nothing()
 
