@@ -26,6 +26,11 @@ VCN_ID = Field("vcn_id", change=Change.REPLACE, required=True, reference="vcn")
 STATES = States(busy=("PROVISIONING",))
 CHANGING = States(busy=("PROVISIONING", "UPDATING"))
 """Of types which some changes take a while for."""
+LACKS = {
+    "failed": "the network service has no failed state: it refuses what it cannot make",
+    "revive": "what is deleted is gone at once",
+}
+"""Steps of a life that nothing in the network has."""
 
 Check = Callable[[Document], Iterable[str]]
 
@@ -104,6 +109,7 @@ VCN = ResourceType(
     title="Virtual cloud network",
     client=CLIENT,
     states=CHANGING,
+    lacks=LACKS,
     fields=(
         Field(
             "cidr_blocks",
@@ -135,6 +141,7 @@ SUBNET = ResourceType(
     title="Subnet",
     client=CLIENT,
     states=CHANGING,
+    lacks=LACKS,
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -162,6 +169,7 @@ INTERNET_GATEWAY = ResourceType(
     title="Internet gateway",
     client=CLIENT,
     states=STATES,
+    lacks=LACKS,
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -175,6 +183,7 @@ NAT_GATEWAY = ResourceType(
     title="NAT gateway",
     client=CLIENT,
     states=STATES,
+    lacks=LACKS,
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -189,6 +198,7 @@ SERVICE_GATEWAY = ResourceType(
     title="Service gateway",
     client=CLIENT,
     states=STATES,
+    lacks=LACKS,
     parent="vcn_id",
     name_filter=None,
     fields=(
@@ -219,6 +229,7 @@ ROUTE_TABLE = ResourceType(
     title="Route table",
     client=CLIENT,
     states=STATES,
+    lacks=LACKS,
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -295,6 +306,7 @@ SECURITY_LIST = ResourceType(
     title="Security list",
     client=CLIENT,
     states=STATES,
+    lacks=LACKS,
     parent="vcn_id",
     fields=(
         VCN_ID,
@@ -451,6 +463,7 @@ NETWORK_SECURITY_GROUP = ResourceType(
     title="Network security group",
     client=CLIENT,
     states=STATES,
+    lacks=LACKS,
     parent="vcn_id",
     fields=(VCN_ID, SECURITY_RULES),
     complete=_with_rules,
@@ -467,6 +480,7 @@ PUBLIC_IP = ResourceType(
     list_constants={"scope": "REGION", "lifetime": "RESERVED"},
     create_constants={"lifetime": "RESERVED"},
     states=States(ready=("AVAILABLE", "ASSIGNED"), busy=("PROVISIONING", "ASSIGNING", "UNASSIGNING", "UNASSIGNED")),
+    lacks=LACKS,
     fields=(
         Field("private_ip_id", reference="private_ip"),
         Field("public_ip_pool_id", change=Change.REPLACE, reference="public_ip_pool"),
@@ -521,6 +535,7 @@ CAPTURE_FILTER = ResourceType(
     title="Capture filter",
     client=CLIENT,
     states=CHANGING,
+    lacks=LACKS,
     fields=(
         Field("filter_type", choices=("VTAP", "FLOWLOG"), change=Change.REPLACE, required=True),
         Field(
@@ -571,6 +586,7 @@ VTAP = ResourceType(
     client=CLIENT,
     parent="vcn_id",
     states=CHANGING,
+    lacks=LACKS,
     fields=(
         VCN_ID,
         Field("source_id", required=True, reference="vtap_source", reference_by=("source_type", {"SUBNET": "subnet"})),

@@ -104,6 +104,57 @@ class Ground:
         }
 
     @cached_property
+    def service_gateway_id(self) -> str:
+        return self._id("service_gateway", vcn_id=self.vcn_id, services=[{"service_id": self.services[0]["id"]}])
+
+    @cached_property
+    def route_table_ids(self) -> list[str]:
+        return [self.route_table_id, self._id("route_table", "other", vcn_id=self.vcn_id)]
+
+    @cached_property
+    def spare_route_table_ids(self) -> list[str]:
+        """Those of the spare VCN."""
+        return [self._id("route_table", name, vcn_id=self.spare_vcn_id) for name in ("one", "two")]
+
+    @cached_property
+    def security_list_ids(self) -> list[str]:
+        return [self.security_list_id, self._id("security_list", "other", vcn_id=self.vcn_id)]
+
+    @cached_property
+    def dhcp_options_ids(self) -> list[str]:
+        """Sets of DHCP options, which the collection does not keep."""
+        network, models = self.region.client(oci.core.VirtualNetworkClient), oci.core.models
+        server = models.DhcpDnsOption(server_type="VcnLocalPlusInternet")
+        in_vcn = {"compartment_id": self.compartment_id, "vcn_id": self.vcn_id, "options": [server]}
+        made = [network.create_dhcp_options(models.CreateDhcpDetails(**in_vcn)).data.id for _ in range(2)]
+        self.region.settle()
+        return made
+
+    @cached_property
+    def vnic_ids(self) -> list[str]:
+        """VNICs of instances, which the region does not offer: as its own parts get theirs."""
+        network = self.region.inner.services["network"]
+        subnet_id = self.subnets["nodes"]
+        return [
+            str(self.region.run(network.attach_vnic(subnet_id=subnet_id, display_name=name, owner_id="ground")).id)
+            for name in ("one", "two")
+        ]
+
+    @cached_property
+    def private_ip_ids(self) -> list[str]:
+        network = self.region.client(oci.core.VirtualNetworkClient)
+        return [str(network.list_private_ips(vnic_id=vnic_id).data[0].id) for vnic_id in self.vnic_ids]
+
+    @cached_property
+    def public_ip_ids(self) -> list[str]:
+        return [self._id("public_ip", name) for name in ("one", "two")]
+
+    @cached_property
+    def capture_filter_ids(self) -> list[str]:
+        """Filters for VTAPs."""
+        return [self._id("capture_filter", name, filter_type="VTAP") for name in ("one", "two")]
+
+    @cached_property
     def services(self) -> list[dict[str, Any]]:
         """The services that a service gateway reaches: ``id``, ``cidr_block``."""
         return list(self.door("network_services_info")["services"])

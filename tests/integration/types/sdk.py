@@ -20,6 +20,12 @@ class Path:
     changeable: bool  # the update model has it
 
 
+BY_OPERATIONS = {
+    "network_security_group": {"security_rules": ("AddSecurityRuleDetails", "list[AddSecurityRuleDetails]")}
+}
+"""Parts of a resource that operations of their own keep: option -> the model of one item, and the kind of the whole."""
+
+
 def paths(type_: ResourceType) -> dict[str, Path]:
     """The fields to walk: all of the create and update models but identity, tags and what is left out for a reason."""
     room = checks.models(type_)
@@ -29,6 +35,10 @@ def paths(type_: ResourceType) -> dict[str, Path]:
     for owner, option in checks.TRANSLATED:
         if owner == type_.name:
             found[option] = Path(option, "str", True)
+    for option, (model, kind) in BY_OPERATIONS.get(type_.name, {}).items():
+        found[option] = Path(option, kind, True)
+        inner = _gather(room, getattr(room, model), f"{option}[].", 1)
+        found.update({name: Path(name, kind, True) for name, kind in inner})
     known = {"compartment_id", type_.name_field, "freeform_tags", "defined_tags", *type_.place}
     return {name: path for name, path in found.items() if name not in known and not _left_out(type_, name)}
 
