@@ -581,8 +581,9 @@ class Engine:
             pause *= 2
 
     def _usable(self, document: Document | None) -> Document | None:
-        """Waits until a resource in its ready state can be used as well."""
-        if document is None or self.type.usable is None or self.type.states.of(document) not in self.type.states.ready:
+        """Waits until a resource that rests can be used as well."""
+        states = self.type.states
+        if document is None or self.type.usable is None or states.of(document) not in states.ready + states.resting:
             return document
         started, pause, said = self.clock(), 0.2, ""
         while reason := self.type.usable(self.session, document):

@@ -125,6 +125,7 @@ def plan_present(
                 changed.append((field, old, new))
     if not changed and not revive:
         return Plan()
+    changed += _along(type_, desired, observed, changed)
     problems = [f"{label}: {row}" for f, old, new in changed for row in _refused(f, f.name, old, new)]
     fixed = [row for f, old, new in changed for row in _fixed(f, f.name, old, new)]
     if fixed and "replace" in type_.lacks:
@@ -140,7 +141,6 @@ def plan_present(
         )
     if problems:
         raise PlanError("\n".join(problems))
-    changed += _along(type_, desired, observed, changed)
     before = {f.name: shown(f, old, new)[0] for f, old, new in changed}
     after = {f.name: shown(f, old, new)[1] for f, old, new in changed}
     if fixed:
