@@ -47,6 +47,10 @@ HEARTBEAT = 30.0
 """Seconds between lines about a wait in which nothing changes."""
 
 
+UNDER_WAY = ("ACCEPTED", "IN_PROGRESS", "WAITING", "CANCELING", "CANCELLING")
+ENDED_BADLY = ("FAILED", "CANCELED")
+"""States of work requests."""
+
 Address = tuple[str, ...]
 """The values that name one resource to the service's operations, mostly its id alone."""
 
@@ -100,6 +104,8 @@ class Engine:
         self.clock = clock
         self.label = type_.label({**wish.fields, "id": wish.id})
         self._request_id: str | None = None
+        self._done_request: str | None = None
+        self._written = False
         self._woken: tuple[str, str] | None = None  # the states before and after an action that had to come first
 
     # -- the whole ------------------------------------------------------------------------------------------------
@@ -226,6 +232,10 @@ class Engine:
 
     def _absent(self, check: bool) -> tuple[Plan, Document | None]:
         observed = self.find()
+        if observed is not None and self.type.states.of(observed) in self.type.states.going:
+            if self.wish.wait and not check:
+                self.wait(self._address(observed), gone=True)
+            return Plan(), None
         plan = plan_absent(self.type, observed)
         if plan.changes and self.type.deletion.days:
             date = {self.type.states.field: self.type.states.scheduled[0], "time_of_deletion": self._time_of_deletion()}
@@ -290,7 +300,10 @@ class Engine:
 
     @property
     def client(self) -> Any:
-        """The type's client; identity is written and read in the home region."""
+        """The type's client. What is written in the home region is read there once this run has written it: other
+        regions show it later."""
+        if self.type.home_region and self._written:
+            return self.writer
         endpoint = None
         if self.type.endpoint_option:
             endpoint = self.wish.extra.get(self.type.endpoint_option)
@@ -300,7 +313,7 @@ class Engine:
 
     @property
     def writer(self) -> Any:
-        if self.type.home_region and self.session.home_region != self.session.region:
+        if self.type.home_region:
             return self.session.client(self.type.client, region=self.session.home_region)
         return self.client
 
@@ -315,6 +328,9 @@ class Engine:
             return None
         if wish.id:
             document = self.get((*place, wish.id))
+            if document is None and wish.state != "absent" and self.type.elsewhere:
+                lives_in = self.type.elsewhere(self.session, wish.fields, wish.id)
+                document = self.get((*lives_in, wish.id)) if lives_in else None
             if document is None and wish.state != "absent":
                 raise ResourceError(
                     f"{self.type.name} {wish.id}: there is none with this id, or the policies do not show it"
@@ -343,7 +359,17 @@ class Engine:
         return tuple(str(self.wish.fields[n]) for n in self.type.place)
 
     def _address(self, document: Document) -> Address:
-        return tuple(str(document["id"]) if n == "id" else str(self.wish.fields[n]) for n in self.type.address)
+        return tuple(str(document.get(n) or self.wish.fields[n]) for n in self.type.address)
+
+    def _address_after(self, call: Call, address: Address) -> Address:
+        """The address after a write: a move may change what the resource lives in."""
+        operation, target = self.type.move
+        moved = {f.name for f in self.type.all_fields if f.change is Change.MOVE} & set(self.type.place)
+        if call.operation != operation or not moved or not call.body:
+            return address
+        return tuple(
+            str(call.body[target]) if n in moved else old for n, old in zip(self.type.address, address, strict=True)
+        )
 
     def named(self, narrow: Mapping[str, Any], name: str | None) -> list[Document]:
         """The resources of a scope, those of a name where one is given."""
@@ -440,18 +466,19 @@ class Engine:
         request_id = response.headers.get("opc-work-request-id")
         if not request_id or not self.type.work_requests:
             raise ResourceError(f"{self.label}: the service's answer names neither a resource nor a work request")
-        until = self.clock() + 60
+        started, pause = self.clock(), 0.2
+        until = started + (max(60.0, self.wish.wait_timeout) if self.wish.wait else 60.0)
         while self.clock() < until:
             request = self._work_request(request_id)
-            for row in request.resources or []:
-                if row.identifier and self.type.sdk_noun.replace("_", "") in (row.entity_type or "").lower().replace(
-                    "_", ""
-                ).replace("-", ""):
-                    return str(row.identifier)
-            if request.status in ("FAILED", "CANCELED"):
+            if id_ := _made_by(request, self.type.sdk_noun):
+                return id_
+            if request.status in ENDED_BADLY:
                 raise ResourceError(f"{self.label}: {self._work_request_text(request_id)}")
-            self._sleep(0.2)
-        raise ResourceError(f"{self.label}: work request {request_id} names no resource after 60s")
+            self._sleep(min(pause, self.wish.wait_interval))
+            pause *= 2
+        raise ResourceError(
+            f"{self.label}: work request {request_id} names no resource after {duration(self.clock() - started)}"
+        )
 
     def _carry_out(self, plan: Plan, address: Address, observed: Document | None) -> Document:
         """The writes after a create, or those of an update; each on a resource that rests."""
@@ -474,6 +501,7 @@ class Engine:
                         raise Stale("changed since it was listed", status=412, code="NoEtagMatch")
                     etag = fresh.get("_etag")
             self._write(call, address, etag)
+            address = self._address_after(call, address)
             touched = True
             if self.wish.wait or call is not plan.calls[-1]:
                 document = self.wait(address)
@@ -550,6 +578,7 @@ class Engine:
             if document is None:
                 if gone:
                     return {}
+                self._under_way()
                 if now - unseen > 60:
                     raise ResourceError(f"{self.label} ({told(address)}): not there (404) for 60s")
                 state = "not shown yet"
@@ -558,7 +587,8 @@ class Engine:
                 state = self.type.states.of(document)
                 if gone and state in self.type.states.scheduled:
                     return document
-                if not gone and self.type.states.settled(document):
+                settled = self.type.states.settled(document)
+                if settled and not self._under_way() and not gone:
                     return document
                 if state in self.type.states.failed:
                     raise ResourceError(
@@ -592,7 +622,8 @@ class Engine:
                 said = reason
             if self.clock() - started > self.wish.wait_timeout:
                 raise ResourceError(
-                    f"{self.label} ({told(self._address(document))}): {reason} after {duration(self.clock() - started)} (wait_timeout)"
+                    f"{self.label} ({told(self._address(document))}): {reason} "
+                    f"after {duration(self.clock() - started)} (wait_timeout)"
                 )
             self._sleep(min(pause, self.wish.wait_interval))
             pause *= 2
@@ -605,13 +636,37 @@ class Engine:
 
     # -- work requests --------------------------------------------------------------------------------------------
 
+    @property
+    def _requests(self) -> Any:
+        region = self.session.home_region if self.type.home_region else None
+        return self.session.client(self.type.work_requests or "", region=region)
+
     def _work_request(self, id_: str) -> Any:
-        if not self.type.work_requests:
-            raise AssertionError("self.type.work_requests")
-        return self.session.call(self.session.client(self.type.work_requests), "get_work_request", id_).data
+        return self.session.call(self._requests, "get_work_request", id_).data
 
     def _remember(self, response: Any) -> None:
+        self._written = True
         self._request_id = response.headers.get("opc-work-request-id") or self._request_id
+
+    def _under_way(self) -> bool:
+        """Whether the work request of this run's last write still runs. Raises ResourceError where it failed.
+
+        A resource may show its old, settled state before the request is taken up, and again after it failed.
+        """
+        if not self._request_id or not self.type.work_requests or self._request_id == self._done_request:
+            return False
+        try:
+            request = self._work_request(self._request_id)
+        except CloudError as error:
+            if error.status != 404:
+                raise
+            return False  # who may not read it waits for the state alone
+        if request.status in ENDED_BADLY:
+            raise ResourceError(f"{self.label}: {self._work_request_text(request.id)}")
+        if request.status in UNDER_WAY:
+            return True
+        self._done_request = self._request_id
+        return False
 
     def _latest_request(self, address: Address) -> Any:
         """The work request of this run's last write, else the newest the service lists for the resource, else None."""
@@ -623,8 +678,7 @@ class Engine:
                 return self._work_request(self._request_id)
             if not compartment or self.type.package != "container_engine":
                 return None  # only that service lists them by resource
-            client = self.session.client(self.type.work_requests)
-            rows = self.session.pages(client, "list_work_requests", compartment, resource_id=address[-1])
+            rows = self.session.pages(self._requests, "list_work_requests", compartment, resource_id=address[-1])
         except CloudError:
             return None
         return max(rows, key=lambda r: str(r.time_accepted), default=None)
@@ -638,10 +692,12 @@ class Engine:
         return str(max(logs, key=lambda r: str(r.timestamp)).message) if logs else ""
 
     def _rows_of(self, request: Any, operation: str) -> list[Any]:
-        client = self.session.client(self.type.work_requests or "")
+        shown = operation.rpartition("_")[2]  # errors, logs: identity shows them with the request
+        if hasattr(request, shown):
+            return list(getattr(request, shown) or [])
         scope = [request.compartment_id] if self.type.package == "container_engine" else []
         try:
-            return self.session.pages(client, operation, *scope, request.id)
+            return self.session.pages(self._requests, operation, *scope, request.id)
         except CloudError:
             return []
 
@@ -700,6 +756,19 @@ def _shape_of(models: Any, model: str, unknown: Callable[[str], str], path: str,
         else:
             shape[name] = [unknown(where)] if kind.startswith("list[") else unknown(where)
     return shape
+
+
+def _made_by(request: Any, noun: str) -> str | None:
+    """The id of the resource of a kind that a work request makes; None while it names none."""
+    wanted = noun.replace("_", "")
+    kinds = [
+        ((row.entity_type or "").lower().replace("_", "").replace("-", ""), row)
+        for row in request.resources or []
+        if row.identifier
+    ]
+    exact = [row for kind, row in kinds if kind == wanted]
+    close = [row for kind, row in kinds if wanted in kind and row.action_type != "RELATED"]
+    return next((str(row.identifier) for row in (*exact, *close)), None)
 
 
 def _with_state(plan: Plan, field: str, before: str, after: str) -> Plan:
