@@ -69,7 +69,9 @@ class Reader:
         place = [self.known[n] for n in placed_in(self.type)]
         rows = self.session.pages(self._engine.client, self.type.list_operation, *place, **arguments)
         at = {n: self.known[n] for n in placed_in(self.type)}
-        return [{**at, **to_document(row)} for row in rows]
+        shown_as = {f.name: f.read for f in self.type.all_fields if f.read and f.name == self.type.name_field}
+        found = [{**at, **to_document(row)} for row in rows]
+        return [{**d, **{n: d.get(r) for n, r in shown_as.items()}} for d in found]
 
     def whole(self, documents: Sequence[Document]) -> list[Document]:
         """The documents of a list with all that get and the type add, side by side; without what went meanwhile."""

@@ -9,10 +9,10 @@ DOCUMENTATION = r"""
 module: resource_info
 short_description: Look up resources of any type by compartment and tags
 description:
-  - Lists the resources of a compartment, of all types that this collection keeps and the load balancers that Services of
-    Kubernetes made, or those of some types. The lists are read side by side.
-  - What a service lists only by what it lives in is looked for there, keys in the compartment's vaults and logs in its log
-    groups, for example.
+  - Lists the resources of a compartment, of all types that this collection keeps and the load balancers that Services
+    of Kubernetes made, or those of some types. The lists are read side by side.
+  - What a service lists only by what it lives in is looked for there, for example keys in the compartment's vaults and
+    logs in its log groups.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -25,8 +25,8 @@ options:
   types:
     description:
       - Names of types, as the modules that keep them are called, for example V(vcn), or V(load_balancer).
-      - If not given, all. A type that cannot be listed, since policies do not allow it for example, is then left out with a
-        warning; one that is named fails.
+      - If not given, all. A type that cannot be listed, since policies do not allow it for example, is then left out
+        with a warning; one that is named fails.
     type: list
     elements: str
   freeform_tags:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.apply import Wish
+from ansible_collections.okestack.oci.plugins.module_utils.info import InfoTask
 from ansible_collections.okestack.oci.plugins.module_utils.model import ResourceType, placeholder
 from ansible_collections.okestack.oci.plugins.module_utils.run import Task, full_spec, validated
 
@@ -198,6 +199,18 @@ def test_results_are_those_of_the_services_model(name: str) -> None:
     assert {f: t for f, t in told.items() if (shown | added).get(f) != t} == {}
     assert {"id", type_.name_field} <= set(told)
     assert not {f.name for f in type_.all_fields if f.secret} & set(told)
+
+
+@pytest.mark.parametrize("name", sorted(TYPES))
+def test_what_is_looked_up_is_of_the_services_model(name: str) -> None:
+    type_ = TYPES[name]
+    (key, returned), *more = parts(f"{name}_info")["RETURN"].items()
+    assert key == InfoTask(type_).result and not more
+    model = getattr(importlib.import_module(f"oci.{type_.package}.models"), type_.read_model)()
+    shown = {field: result_type(kind) for field, kind in model.swagger_types.items()}
+    added = {f.name: f.type for f in type_.fields if f.name not in shown and not f.secret}
+    told = {field: entry["type"] for field, entry in returned["contains"].items()}
+    assert {f: t for f, t in told.items() if (shown | added).get(f) != t} == {}
 
 
 @pytest.mark.parametrize("name", NAMES)
