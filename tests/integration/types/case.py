@@ -34,6 +34,7 @@ class Leaf:
     unsupported: str = ""  # why the region under test cannot do it (501): a change is only planned
     only: str = ""  # why there is no second value
     kept: str = ""  # why it cannot be emptied, for a list; or why another client cannot make it drift
+    implied: str = ""  # why no comparison hangs on it alone: another field differs whenever it does
     irreplaceable: str = ""  # why the walk cannot have the resource made anew with `second`
 
 

@@ -35,7 +35,8 @@ def mutants(walk: Walk) -> Iterator[Mutant]:
 def _fields(walk: Walk) -> Iterator[Mutant]:
     for path, field in _each(walk.declared.fields):
         steps = tuple(walk.steps_of(path))
-        for title, changed in _changed(field, walk.case, path):
+        head = walk.declared.field(path.partition(".")[0].removesuffix("[]"))
+        for title, changed in _changed(field, walk.case, path, head.change is Change.REPLACE):
             mutated = replace(walk.declared, fields=_put(walk.declared.fields, path, changed))
             yield Mutant(f"{path}: {title}", mutated, steps)
     for head in walk.declared.all_fields:
@@ -44,9 +45,9 @@ def _fields(walk: Walk) -> Iterator[Mutant]:
             yield Mutant("compartment_id: cannot be moved", fixed, ("move",))
 
 
-def _changed(field: Field, case: Case, path: str) -> Iterator[tuple[str, Field | None]]:
+def _changed(field: Field, case: Case, path: str, inside_fixed: bool) -> Iterator[tuple[str, Field | None]]:
     yield "dropped", None
-    if not field.fields and field.change is not Change.ONCE:
+    if not field.fields and field.change is not Change.ONCE and not case.leaves.get(path, Leaf()).implied:
         yield "compared as if all were equal", replace(field, canonical=lambda value: "same", ordered=False)
     if _free_text(field) and _differs_by_case(case.leaves.get(path, Leaf())):
         yield "compared without case", replace(field, canonical=caseless)
@@ -59,8 +60,9 @@ def _changed(field: Field, case: Case, path: str) -> Iterator[tuple[str, Field |
     if field.secret:
         yield "no secret", replace(field, secret=False)
     for way in _OTHER_WAYS[field.change]:
-        # A field inside of another changes with it, but for those that are fixed.
-        if "." not in path or field.change is Change.REPLACE or way is Change.REPLACE:
+        # A field inside of another changes with it, but for those of a dict that are fixed where it is not.
+        fixed = way is Change.REPLACE and "[]" not in path and not inside_fixed
+        if "." not in path or field.change is Change.REPLACE or fixed:
             yield f"changes by {way.value}, not by {field.change.value}", replace(field, change=way)
 
 

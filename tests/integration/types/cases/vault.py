@@ -67,6 +67,7 @@ CASES = {
                 beside=REUSE,
                 along={"secret_rules[].secret_version_expiry_interval": "P30D"},
                 kept=GIVEN,
+                implied="a rule that expires says when",
             ),
             "secret_rules[].secret_version_expiry_interval": Leaf("P30D", "P60D"),
             "secret_rules[].time_of_absolute_expiry": Leaf(
@@ -87,13 +88,21 @@ CASES = {
                 beside=GENERATED,
                 along={"secret_generation_context.generation_template": "BYTES_512"},
                 kept=GIVEN,
+                implied="each kind has templates of its own",
             ),
             "secret_generation_context.generation_template": Leaf(
                 second="DBAAS_DEFAULT_PASSWORD", beside=GENERATED, kept=GIVEN
             ),
-            "secret_generation_context.passphrase_length": Leaf(second=30, beside=GENERATED),
+            "secret_generation_context.passphrase_length": Leaf(
+                second=30, beside={**GENERATED, "secret_generation_context.passphrase_length": 24}, kept=GIVEN
+            ),
             "secret_generation_context.secret_template": Leaf(
-                second='{"password": "%GENERATED_PASSPHRASE%"}', beside=GENERATED
+                second='{"Password": "%GENERATED_PASSPHRASE%"}',
+                beside={
+                    **GENERATED,
+                    "secret_generation_context.secret_template": '{"password": "%GENERATED_PASSPHRASE%"}',
+                },
+                kept=GIVEN,
             ),
         },
     ),
