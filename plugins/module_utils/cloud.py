@@ -7,9 +7,11 @@ The SDK signs, serialises and parses; waiting and repeating is this file's, by o
 
 from __future__ import annotations
 
+import email.utils
 import importlib
 import os
 import random
+import ssl
 import threading
 import time
 import traceback
@@ -20,6 +22,7 @@ from dataclasses import field as _field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.signers import (
     AUTH_TYPES,
@@ -129,6 +132,15 @@ class Connection:
             request_timeout=float(options.get("request_timeout") or cls.request_timeout),
             environment=relevant(env),
         )
+
+    @property
+    def secrets(self) -> set[str]:
+        """What of it nobody may see: a proxy's password, and what a host handed over in variables."""
+        variables = dict(self.environment)
+        hidden = ("OCI_RESOURCE_PRINCIPAL_RPST", "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM")  # those of leaf resources too
+        found = {v for k, v in variables.items() if k.startswith(hidden) and not v.startswith("/") and "://" not in v}
+        password = urlsplit(self.proxy_url or "").password
+        return found | ({password, unquote(password)} if password else set())
 
     @property
     def sign_in(self) -> SignIn:
@@ -296,7 +308,10 @@ class Session:
         http = client.base_client.session
         http.trust_env = False  # proxies and CA bundles are options; reading .netrc for each request is slow
         if self.connection.ca_file:
-            http.verify = str(Path(self.connection.ca_file).expanduser())
+            path = Path(self.connection.ca_file).expanduser()
+            if not path.is_file():
+                raise CloudError(f"ca_file {path}: no such file (option, OCI_CA_FILE or REQUESTS_CA_BUNDLE)")
+            http.verify = str(path)
         if self.connection.proxy_url:
             http.proxies = {"http": self.connection.proxy_url, "https": self.connection.proxy_url}
         return client
@@ -335,11 +350,8 @@ class Session:
                 wanted = _retry_after(error.headers)
             except (oci.exceptions.RequestException, oci.exceptions.ConnectTimeout) as error:
                 # A refused connection was never taken, so even a write may be sent again.
-                problem = CloudError(
-                    f"{operation}: no answer from {where}: {_innermost(error)}. "
-                    "Check the endpoint or region, the network path, a proxy"
-                )
-                again, wanted = True, None
+                problem = self._unanswered(operation, where, error)
+                again, wanted = not isinstance(_cause(error), ssl.SSLCertVerificationError), None
                 if (
                     not repeatable
                     and not isinstance(error, oci.exceptions.ConnectTimeout)
@@ -359,6 +371,15 @@ class Session:
                 self.report(f"{operation}: {problem.status or 'no answer'} {problem.code}; again in {delay:.0f}s")
             self.stop.wait(delay)
             pause = min(pause * 2, 30.0)
+
+    def _unanswered(self, operation: str, where: str, error: Exception) -> CloudError:
+        proxy = urlsplit(self.connection.proxy_url or "")
+        through = f" through the proxy {proxy.scheme}://{proxy.hostname}:{proxy.port or 80}" if proxy.hostname else ""
+        cause = _cause(error)
+        hint = "Check the endpoint or region, the network path, a proxy (proxy_url)"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            hint = "Set ca_file (or OCI_CA_FILE) to the certificates of the authority that signed the service's"
+        return CloudError(f"{operation}: no answer from {where}{through}: {str(cause) or type(cause).__name__}. {hint}")
 
     def _renew(self) -> bool:
         """A new session token after the service refused the present one; False where there is none."""
@@ -412,9 +433,16 @@ def explain(error: Any, operation: str, signed_in: str = "") -> CloudError:
 
 
 def _retry_after(headers: Mapping[str, str] | None) -> float | None:
+    """The seconds that a service asks for, given as such or as a date."""
     value = (headers or {}).get("retry-after")
+    if value is None:
+        return None
     try:
-        return float(value) if value is not None else None
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None
 
@@ -423,10 +451,11 @@ def _endpoint_of(client: Any) -> str:
     return str(client.base_client.endpoint)
 
 
-def _innermost(error: BaseException) -> str:
+def _cause(error: BaseException) -> BaseException:
+    """The innermost of the errors that led to one."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
-    return str(error) or type(error).__name__
+    return error
 
 
 # --- between dictionaries and the SDK's models -------------------------------------------------------------------

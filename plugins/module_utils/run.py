@@ -237,7 +237,7 @@ def run_task(task: Task, params: Document, context: Context) -> Document:
             f"(at {' < '.join(reversed(places))})",
         }
     plain = json.loads(json.dumps(result, default=str))
-    return scrub(plain, context.secrets)
+    return scrub(plain, context.secrets | context.connection.secrets)
 
 
 def scrub(value: Any, secrets: Iterable[str]) -> Any:

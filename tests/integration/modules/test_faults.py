@@ -62,14 +62,6 @@ def test_a_create_whose_run_was_killed_is_found_by_its_token_while_lists_do_not_
     assert _living(region, "token") == 1
 
 
-def test_a_resource_that_is_not_shown_at_once_is_waited_for(door: Door, region: Region) -> None:
-    region.faults.hidden = 1.0
-    made = door("vcn", **_vcn(region, "hidden"))
-    assert made["vcn"]["lifecycle_state"] == "AVAILABLE"
-    region.faults.clear()
-    assert _living(region, "hidden") == 1
-
-
 @pytest.mark.parametrize("fault", [{"drop": "after"}, {"drop": "before"}, {"status": 500}], ids=str)
 def test_rules_are_read_again_before_they_are_sent_again(door: Door, region: Region, fault: dict[str, Any]) -> None:
     vcn = door("vcn", **_vcn(region, f"rules {fault}"))["vcn"]["id"]
@@ -100,8 +92,3 @@ def test_an_error_says_what_where_why_and_the_request(door: Door, region: Region
     told = door("vcn", fails=True, **_vcn(region, "refused"))["msg"]
     for part in ("create_vcn", "400", "LimitExceeded", "No more VCNs", "request "):
         assert part in told
-
-
-def test_nobody_there_is_told_soon(door: Door, region: Region) -> None:
-    told = door("vcn", fails=True, endpoints={"default": "http://127.0.0.1:9"}, **_vcn(region, "nobody"))["msg"]
-    assert "127.0.0.1:9" in told and "refused" in told
