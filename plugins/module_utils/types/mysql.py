@@ -1,20 +1,182 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""MySQL DB Systems (SDK package ``mysql``)."""
+"""MySQL DB Systems and their HeatWave clusters (SDK package ``mysql``)."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import to_document
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    Action,
     Change,
+    Deletion,
     Document,
     Field,
     ResourceType,
     States,
     caseless,
+    is_unknown,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.types.vault import read_secret
+
+CLIENT = "mysql.DbSystemClient"
+CATALOGUES = "mysql.MysqlaasClient"
+_STATES = States(
+    ready=("ACTIVE",),
+    resting=("INACTIVE",),
+    failed=("FAILED",),
+    gone=("DELETED",),
+    going=("DELETING",),
+    busy=("CREATING", "UPDATING"),
+)
+
+
+# --- how the service writes what it is given ---------------------------------------------------------------------
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_CLOCK = re.compile(r"(\d\d):(\d\d)(?::\d\d(?:\.\d+)?)?(?:[zZ]|([+-])(\d\d):(\d\d))?\Z")
+
+
+def _minutes(text: str) -> int | None:
+    """A time of day in minutes from midnight in UTC, maybe of the day before or after; None: it is none.
+
+    The service cuts seconds off; a time without a zone is in UTC.
+    """
+    match = _CLOCK.match(text.strip())
+    if match is None:
+        return None
+    hour, minute, sign, hours, minutes = match.groups()
+    ahead = (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1) if sign else 0
+    return int(hour) * 60 + int(minute) - ahead
+
+
+def time_of_day(value: Any) -> Any:
+    """``02:00``, ``02:00:30Z`` and ``04:00+02:00`` are the same; other text as it is."""
+    minutes = _minutes(value) if isinstance(value, str) else None
+    return value if minutes is None else "{:02d}:{:02d}".format(*divmod(minutes % 1440, 60))
+
+
+def day_and_time(value: Any) -> Any:
+    """``Sun 02:00Z`` and ``sun 02:00`` are the same; other text as it is."""
+    day, _blank, time = value.strip().partition(" ") if isinstance(value, str) else ("", "", "")
+    minutes = _minutes(time)
+    if minutes is None or day.lower()[:3] not in _DAYS:
+        return value
+    shifted = (_DAYS.index(day.lower()[:3]) + minutes // 1440) % 7
+    return f"{_DAYS[shifted]} {time_of_day(time)}"
+
+
+def moment(value: Any) -> Any:
+    """A date and time as one in UTC, however it is written; other text as it is."""
+    try:
+        made = datetime.fromisoformat(str(value).replace("Z", "+00:00").replace("z", "+00:00"))
+    except ValueError:
+        return value
+    if made.tzinfo is None:
+        made = made.replace(tzinfo=timezone(timedelta()))
+    return made.astimezone(timezone(timedelta())).isoformat()
+
+
+# --- what a region offers ----------------------------------------------------------------------------------------
+
+
+def _shapes(session: Any, compartment_id: str | None, use: str) -> list[str] | None:
+    if not compartment_id or is_unknown(compartment_id):
+        return None
+
+    def ask() -> list[str]:
+        rows = session.rows(session.client(CATALOGUES), "list_shapes", compartment_id, is_supported_for=[use])
+        return [str(row["name"]) for row in rows]
+
+    names: list[str] = session.remembered(("mysql shapes", compartment_id, use), ask)
+    return names
+
+
+def _db_system_shapes(session: Any, document: Document) -> list[str] | None:
+    return _shapes(session, document.get("compartment_id"), "DBSYSTEM")
+
+
+def _heatwave_shapes(session: Any, document: Document) -> list[str] | None:
+    """Those for the compartment of the DB System; None where that is only planned, or hidden."""
+    system_id = document.get("db_system_id")
+    if not system_id or is_unknown(system_id):
+        return None
+    system = _db_system(session, system_id)
+    return _shapes(session, system["compartment_id"], "HEATWAVECLUSTER")
+
+
+def _versions(session: Any, document: Document) -> list[str] | None:
+    compartment_id = document.get("compartment_id")
+    if not compartment_id or is_unknown(compartment_id):
+        return None
+
+    def ask() -> list[str]:
+        families = session.rows(session.client(CATALOGUES), "list_versions", compartment_id)
+        return [str(row["version"]) for family in families for row in family["versions"]]
+
+    names: list[str] = session.remembered(("mysql versions", compartment_id), ask)
+    return names
+
+
+def _db_system(session: Any, system_id: str) -> Document:
+    """A DB System as it is now. Raises CloudError."""
+    shown: Document = to_document(session.call(session.client(CLIENT), "get_db_system", system_id).data)
+    return shown
+
+
+# --- what it never does ------------------------------------------------------------------------------------------
+
+
+def _grows(before: Any, after: Any) -> str | None:
+    if isinstance(before, int) and isinstance(after, int) and after < before:
+        return f"storage grows and never shrinks; declare at least {before}, or move the data to a new DB System"
+    return None
+
+
+def _upgrades(before: Any, after: Any) -> str | None:
+    """Versions go up only."""
+    old, new = ([int(n) for n in re.findall(r"\d+", str(v))] for v in (before, after))
+    if before and not is_unknown(after) and new < old:
+        return "MySQL is upgraded and never downgraded; declare the version that is there or a newer one"
+    return None
+
+
+def _protected(observed: Document) -> str | None:
+    if not (observed.get("deletion_policy") or {}).get("is_delete_protected"):
+        return None
+    return (
+        "deletion_policy.is_delete_protected is true, so the service refuses to delete it. "
+        "Set it to false first (state: present), then remove it"
+    )
+
+
+def _problems(desired: Document) -> Iterable[str]:
+    for name, most in (("nsg_ids", 5), ("customer_contacts", 10)):
+        if len(desired.get(name) or []) > most:
+            yield f"{name}: the service takes at most {most}"
+    if len((desired.get("maintenance") or {}).get("maintenance_disabled_windows") or []) > 1:
+        yield "maintenance.maintenance_disabled_windows: the service takes at most 1"
+    if len((desired.get("backup_policy") or {}).get("copy_policies") or []) > 1:
+        yield "backup_policy.copy_policies: the service takes at most 1"
+    storage = desired.get("data_storage") or {}
+    if storage.get("max_storage_size_in_gbs") is not None and storage.get("is_auto_expand_storage_enabled") is False:
+        yield "data_storage.max_storage_size_in_gbs: goes with is_auto_expand_storage_enabled true only"
+    for path, option, value in (
+        ("secure_connections.certificate_id", "certificate_generation_type", "BYOC"),
+        ("encrypt_data.key_id", "key_generation_type", "BYOK"),
+    ):
+        holder, _dot, inner = path.partition(".")
+        given = desired.get(holder) or {}
+        kind = given.get(option)
+        if kind is not None and not is_unknown(kind) and (kind == value) != (given.get(inner) is not None):
+            yield f"{path}: goes with {option} {value}, and only with it"
+
+
+# --- the types ---------------------------------------------------------------------------------------------------
 
 
 def _with_password(session: Any, body: Document) -> Document:
@@ -25,49 +187,78 @@ def _with_password(session: Any, body: Document) -> Document:
     return body
 
 
+_IPV4 = "IPv4 only: pods on virtual nodes have no other addresses"
+_PORT_TYPE = Field("port", type="int")
+_TAGS = (Field("freeform_tags", type="dict"), Field("defined_tags", type="dict"))
+_ON_OFF = ("ENABLED", "DISABLED")
+_HOW = {"shutdown_type": "shutdown_type"}
+
 MYSQL_DB_SYSTEM = ResourceType(
     name="mysql_db_system",
     title="MySQL DB System",
     noun="db_system",
-    client="mysql.DbSystemClient",
+    client=CLIENT,
     work_requests="mysql.WorkRequestsClient",
     list_complete=False,
-    lacks={"move": "there is no ChangeDbSystemCompartment"},
-    states=States(ready=("ACTIVE",), resting=("INACTIVE",), failed=("FAILED",), gone=("DELETED",), going=("DELETING",)),
+    lacks={
+        "move": "the service has no operation that moves a DB System",
+        "revive": "its deletion is not set for later",
+    },
+    states=_STATES,
+    actions={
+        "started": Action("start_db_system", "ACTIVE", token=True),
+        "stopped": Action("stop_db_system", "INACTIVE", options=_HOW, token=True),
+        "restarted": Action("restart_db_system", "ACTIVE", always=True, options=_HOW, token=True),
+    },
+    extra_options={"shutdown_type": {"type": "str", "choices": ["IMMEDIATE", "FAST", "SLOW"], "default": "FAST"}},
+    deletion=Deletion(protected=_protected),
+    checks=(_problems,),
     encode=_with_password,
     wait_timeout=3600,
     fields=(
-        Field("shape_name", required=True),
+        Field("shape_name", required=True, among=_db_system_shapes),
         Field("subnet_id", required=True, reference="subnet"),
         Field("admin_username", change=Change.ONCE),
         Field("admin_password_secret_id", change=Change.ONCE, reference="vault_secret"),
         Field("availability_domain", canonical=caseless),
         Field("fault_domain", canonical=caseless),
         Field("description"),
-        Field("configuration_id"),
-        Field("mysql_version"),
+        Field("configuration_id", reference="configuration"),
+        Field("mysql_version", among=_versions, refusal=_upgrades),
         Field("hostname_label", canonical=caseless),
         Field("ip_address"),
         Field("port", type="int"),
         Field("port_x", type="int"),
         Field("is_highly_available", type="bool"),
-        Field("crash_recovery", choices=("ENABLED", "DISABLED")),
-        Field("database_management", choices=("ENABLED", "DISABLED")),
+        Field("crash_recovery", choices=_ON_OFF),
+        Field("database_management", choices=_ON_OFF),
         Field("database_mode", choices=("READ_WRITE", "READ_ONLY")),
         Field("access_mode", choices=("UNRESTRICTED", "RESTRICTED")),
         Field("nsg_ids", type="list", elements="str", reference="network_security_group"),
-        Field("data_storage_size_in_gbs", type="int"),
+        Field("security_attributes", type="dict"),
+        Field("data_storage_size_in_gbs", type="int", refusal=_grows),
         Field(
             "data_storage",
             type="dict",
+            discriminator="is_auto_expand_storage_enabled",
             fields=(Field("is_auto_expand_storage_enabled", type="bool"), Field("max_storage_size_in_gbs", type="int")),
+        ),
+        Field(
+            "encrypt_data",
+            type="dict",
+            discriminator="key_generation_type",
+            fields=(
+                Field("key_generation_type", choices=("SYSTEM", "BYOK"), required=True),
+                Field("key_id", reference="vault_key"),
+            ),
         ),
         Field(
             "secure_connections",
             type="dict",
+            discriminator="certificate_generation_type",
             fields=(
                 Field("certificate_generation_type", choices=("SYSTEM", "BYOC"), required=True),
-                Field("certificate_id"),
+                Field("certificate_id", reference="certificate"),
             ),
         ),
         Field(
@@ -77,9 +268,19 @@ MYSQL_DB_SYSTEM = ResourceType(
             fields=(
                 Field("is_enabled", type="bool"),
                 Field("retention_in_days", type="int"),
-                Field("window_start_time"),
-                Field("soft_delete", choices=("ENABLED", "DISABLED")),
+                Field("window_start_time", canonical=time_of_day),
+                Field("soft_delete", choices=_ON_OFF),
                 Field("pitr_policy", type="dict", fields=(Field("is_enabled", type="bool", required=True),)),
+                Field(
+                    "copy_policies",
+                    type="list",
+                    elements="dict",
+                    fields=(
+                        Field("copy_to_region", required=True),
+                        Field("backup_copy_retention_in_days", type="int"),
+                    ),
+                ),
+                *_TAGS,
             ),
         ),
         Field(
@@ -87,10 +288,19 @@ MYSQL_DB_SYSTEM = ResourceType(
             type="dict",
             alone=True,
             fields=(
-                Field("window_start_time"),
+                Field("window_start_time", canonical=day_and_time),
                 Field("version_preference"),
                 Field("version_track_preference"),
                 Field("maintenance_schedule_type"),
+                Field(
+                    "maintenance_disabled_windows",
+                    type="list",
+                    elements="dict",
+                    fields=(
+                        Field("time_start", required=True, canonical=moment),
+                        Field("time_end", required=True, canonical=moment),
+                    ),
+                ),
             ),
         ),
         Field(
@@ -103,21 +313,87 @@ MYSQL_DB_SYSTEM = ResourceType(
             ),
         ),
         Field("customer_contacts", type="list", elements="dict", fields=(Field("email", required=True),)),
+        Field("rest", type="dict", fields=(Field("configuration", required=True), _PORT_TYPE)),
+        Field("database_console", type="dict", fields=(Field("status", choices=_ON_OFF, required=True), _PORT_TYPE)),
+        Field(
+            "read_endpoint",
+            type="dict",
+            fields=(
+                Field("is_enabled", type="bool"),
+                Field("read_endpoint_ip_address"),
+                Field("read_endpoint_hostname_label", canonical=caseless),
+                Field("exclude_ips", type="list", elements="str"),
+            ),
+        ),
+        Field(
+            "telemetry_configuration",
+            type="dict",
+            fields=(
+                Field(
+                    "logs",
+                    type="list",
+                    elements="dict",
+                    fields=(
+                        Field("destination", required=True),
+                        Field("log_types", type="list", elements="str", required=True),
+                        Field(
+                            "destination_configurations",
+                            type="list",
+                            elements="dict",
+                            required=True,
+                            fields=(Field("key", required=True), Field("value", required=True)),
+                        ),
+                    ),
+                ),
+            ),
+        ),
     ),
     unmanaged={
         "admin_password": "the option admin_password_secret_id: passwords never enter a variable",
         "source": "restores are an operator's act, not a declared state",
-        "is_ipv6_enabled": "IPv4 only",
-        "ipv6_address_ipv6_subnet_cidr_pair_details": "IPv4 only",
-        "backup_policy.copy_policies": "one region",
-        "backup_policy.freeform_tags": "not managed yet",
-        "backup_policy.defined_tags": "not managed yet",
-        "maintenance.maintenance_disabled_windows": "not managed yet",
-        "encrypt_data": "not managed yet",
-        "database_console": "not managed yet",
-        "read_endpoint": "not managed yet",
-        "rest": "not managed yet",
-        "security_attributes": "not managed yet",
-        "telemetry_configuration": "not managed yet",
+        "is_ipv6_enabled": _IPV4,
+        "ipv6_address_ipv6_subnet_cidr_pair_details": _IPV4,
+        "read_endpoint.read_endpoint_ipv6_address_ipv6_subnet_cidr_pair_details": _IPV4,
     },
+)
+
+
+def _system_is_back(session: Any, document: Document) -> str | None:
+    """A change of the cluster keeps its DB System UPDATING, which refuses the next write until it is ACTIVE again."""
+    state = _db_system(session, document["db_system_id"])["lifecycle_state"]
+    return f"its DB System is {state}" if state in _STATES.busy else None
+
+
+MYSQL_HEATWAVE_CLUSTER = ResourceType(
+    name="mysql_heatwave_cluster",
+    title="HeatWave cluster",
+    noun="heat_wave_cluster",
+    client=CLIENT,
+    work_requests="mysql.WorkRequestsClient",
+    create="add_heat_wave_cluster",
+    address=("db_system_id",),
+    scope=(),
+    name_field="db_system_id",
+    name_filter=None,
+    lacks={
+        "move": "it is a part of its DB System",
+        "tags": "the service has none for it; its DB System's are what is billed by",
+        "rename": "it has no name",
+        "twins": "a DB System has one at most",
+        "revive": "its deletion is not set for later",
+    },
+    states=_STATES,
+    actions={
+        "started": Action("start_heat_wave_cluster", "ACTIVE", token=True),
+        "stopped": Action("stop_heat_wave_cluster", "INACTIVE", token=True),
+        "restarted": Action("restart_heat_wave_cluster", "ACTIVE", always=True, token=True),
+    },
+    usable=_system_is_back,
+    wait_timeout=3600,
+    fields=(
+        Field("db_system_id", change=Change.REPLACE, required=True, on_create=False, reference="mysql_db_system"),
+        Field("shape_name", required=True, among=_heatwave_shapes),
+        Field("cluster_size", type="int", required=True),
+        Field("is_lakehouse_enabled", type="bool"),
+    ),
 )

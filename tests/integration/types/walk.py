@@ -231,7 +231,7 @@ class Walk:
     def drift(self, path: sdk.Path, leaf: Leaf) -> None:
         """Changed behind its back by another client: seen, repaired, and then quiet."""
         options, before = self._prepared(leaf)
-        if leaf.first is NOT_GIVEN:
+        if leaf.first is NOT_GIVEN and path.name not in leaf.beside:
             self.not_managed(path, leaf, options)
             return
         self._drift(path, leaf, options)
@@ -302,8 +302,10 @@ class Walk:
         return options, self.raw()
 
     def _drift(self, path: sdk.Path, leaf: Leaf, options: Options) -> None:
-        value = leaf.second if leaf.drift is NOT_GIVEN else leaf.drift
-        drifted = self.with_value(options, path.name, value)
+        if leaf.drift is NOT_GIVEN:
+            drifted = self.with_second(options, path, leaf)
+        else:
+            drifted = self.with_value(options, path.name, leaf.drift)
         if leaf.by:  # by operations of its own: another client is another run
             assert self._door(self.declared, **drifted)["changed"]
         else:
@@ -536,7 +538,7 @@ class Walk:
             record.doc.update(change)
             if "compartmentId" in change:
                 record.compartment = change["compartmentId"]
-            parents = [k for k in change if old.get(k) == record.parent]
+            parents = [k for k in change if record.parent is not None and old.get(k) == record.parent]
             if parents:
                 record.parent = change[parents[0]]
             store.save(record)
