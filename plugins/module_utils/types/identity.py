@@ -6,6 +6,31 @@ from __future__ import annotations
 
 from ansible_collections.okestack.oci.plugins.module_utils.model import Change, Field, ResourceType, States, spaced
 
+_STATES = States(
+    ready=("ACTIVE",), gone=("DELETED",), going=("DELETING",), resting=("INACTIVE",), busy=("CREATING",)
+)
+_NEITHER = {
+    "failed": "its life cycle has no FAILED",
+    "revive": "its deletion is not set for later",
+}
+
+COMPARTMENT = ResourceType(
+    name="compartment",
+    title="Compartment",
+    client="identity.IdentityClient",
+    work_requests="identity.IdentityClient",
+    name_field="name",
+    name_filter="name",
+    home_region=True,
+    moves_by=("move_compartment", "target_compartment_id"),
+    lacks=_NEITHER,
+    states=_STATES,
+    fields=(
+        Field("name", required=True),
+        Field("description", required=True),
+    ),
+)
+
 POLICY = ResourceType(
     name="policy",
     title="Policy",
@@ -13,8 +38,8 @@ POLICY = ResourceType(
     name_field="name",
     name_filter="name",
     home_region=True,
-    lacks={"move": "there is no ChangePolicyCompartment", "rename": "UpdatePolicyDetails has no name"},
-    states=States(ready=("ACTIVE", "INACTIVE"), gone=("DELETED",), going=("DELETING",)),
+    lacks={"move": "there is no ChangePolicyCompartment", "rename": "UpdatePolicyDetails has no name", **_NEITHER},
+    states=_STATES,
     fields=(
         Field("name", change=Change.REPLACE, required=True),
         Field("description", required=True),

@@ -11,6 +11,11 @@ CONTAINER_REPOSITORY = ResourceType(
     title="Container repository",
     client="artifacts.ArtifactsClient",
     list_complete=False,
+    lacks={
+        "rename": "UpdateContainerRepositoryDetails has no display_name",
+        "failed": "its life cycle has no FAILED",
+        "revive": "its deletion is not set for later",
+    },
     states=States(ready=("AVAILABLE",), gone=("DELETED",), going=("DELETING",)),
     fields=(
         Field("display_name", change=Change.REPLACE, required=True),

@@ -10,6 +10,7 @@ _READ = "Allow group Administrators to read vaults in compartment okestack"
 _USE = "Allow group Administrators to use keys in compartment okestack where target.key.name = 'walk'"
 
 CASES = {
+    "compartment": Case(leaves={"description": Leaf("what the walk works in", "what the Walk works in")}),
     "policy": Case(
         leaves={
             "description": Leaf("what the walk may do", "what the Walk may do"),
