@@ -101,7 +101,8 @@ class VirtualNetwork:
         services = _Services(session)
         whole = ResourceSet(session, nodes, template, lambda kind, name: _key(names, kind, name), services.find)
         outcome = whole.present(listings, context.check_mode)
-        return {"changed": outcome.changed, "virtual_network": _facts(nodes, outcome), **_diff(outcome)}
+        called = {"vcn": f"vcn {declared['vcn']['display_name']}"}
+        return {"changed": outcome.changed, "virtual_network": _facts(nodes, outcome), **_diff(outcome, called)}
 
     def _absent(self, declared: Document, context: Context) -> Document:
         """Removes the VCN of that name with all parts in it that carry the tags given, those that use others first."""
@@ -120,7 +121,7 @@ class VirtualNetwork:
             for type_ in (*reversed(PARTS.values()), VCN)
         ]
         outcome = removed(context.session, _template(declared), stages, context.check_mode)
-        return {"changed": outcome.changed, "virtual_network": None, **_diff(outcome)}
+        return {"changed": outcome.changed, "virtual_network": None, **_diff(outcome, {})}
 
 
 def _template(declared: Document) -> Wish:
@@ -305,13 +306,14 @@ def _facts(nodes: Iterable[Node], outcome: SetOutcome) -> Document:
     return facts
 
 
-def _diff(outcome: SetOutcome) -> Document:
+def _diff(outcome: SetOutcome, names: Mapping[str, str]) -> Document:
+    """Diff and changes; ``names``: what people call a node, where its key does not say it."""
     changed = {k: o.plan for k, o in outcome.outcomes.items() if o.plan.changes}
     if not changed:
         return {}
     before = {k: p.before for k, p in changed.items() if p.kind != "create"}
     after = {k: p.after for k, p in changed.items() if p.kind != "delete"}
-    changes = [{"name": key, "change": verb_of(plan)} for key, plan in changed.items()]
+    changes = [{"name": names.get(key, key), "change": verb_of(plan)} for key, plan in changed.items()]
     counts = Counter(row["change"] for row in changes)
     told = ", ".join(f"{n} {v}" for v, n in counts.items())
     headers = {"before_header": "virtual_network", "after_header": f"virtual_network ({told})"}

@@ -77,6 +77,7 @@ def test_life(door: Door, region: Region, declared: dict[str, Any]) -> None:
     region.forget_calls()
     planned = door("virtual_network", check=True, **declared)
     assert planned["changed"] and len(planned["changes"]) == PARTS
+    assert "vcn whole" in [row["name"] for row in planned["changes"]]
     assert region.writes() == []
     assert planned["diff"]["after"]["subnet front"]["route_table_id"] == "(known after apply)"
 
