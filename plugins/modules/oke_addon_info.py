@@ -31,7 +31,7 @@ options:
     type: list
     elements: str
 extends_documentation_fragment:
-  - okestack.oci.info.details
+  - okestack.oci.lookup.details
   - okestack.oci.connection
   - okestack.oci.attributes.info
 seealso:

@@ -10,7 +10,7 @@ module: public_ip_info
 short_description: Look up reserved public addresses
 description:
   - Lists the reserved public IPv4 addresses of a compartment, or one by its OCID.
-  - Ephemeral addresses are not listed: they come and go with what has them.
+  - Ephemeral addresses are not listed, since they come and go with what has them.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -20,7 +20,7 @@ options:
       - Their name.
     type: str
 extends_documentation_fragment:
-  - okestack.oci.info
+  - okestack.oci.lookup
   - okestack.oci.connection
   - okestack.oci.attributes.info
 seealso:

@@ -23,7 +23,7 @@ options:
       - Their name.
     type: str
 extends_documentation_fragment:
-  - okestack.oci.info
+  - okestack.oci.lookup
   - okestack.oci.connection
   - okestack.oci.attributes.info
 seealso:

@@ -25,8 +25,8 @@ options:
       - Their name.
     type: str
 extends_documentation_fragment:
-  - okestack.oci.info
-  - okestack.oci.info.details
+  - okestack.oci.lookup
+  - okestack.oci.lookup.details
   - okestack.oci.connection
   - okestack.oci.attributes.info
 seealso:
