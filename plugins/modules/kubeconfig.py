@@ -104,10 +104,12 @@ path:
   description: The file.
   type: str
   returned: when O(path) is given
+  sample: /home/me/.kube/shop
 context:
   description: Name of the context.
   type: str
   returned: when O(path) is given
+  sample: shop
 access:
   description: How the cluster is reached. No part of it is secret.
   type: dict

@@ -56,6 +56,11 @@ resources:
   type: list
   elements: dict
   returned: always
+  sample:
+    - apiVersion: v1
+      kind: ConfigMap
+      metadata: {name: settings, namespace: shop}
+      data: {colour: green}
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.kube.tasks import InfoTask

@@ -268,6 +268,7 @@ ready:
   description: Whether all objects were ready when they were last looked at.
   type: bool
   returned: O(state=present)
+  sample: true
 duration:
   description: How long it took, in seconds.
   type: float

@@ -153,6 +153,8 @@ objects:
   type: list
   elements: dict
   returned: always
+  sample:
+    - {action: create, api_version: v1, kind: Secret, namespace: ingress, name: tls}
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.kube.secret_task import SecretTask

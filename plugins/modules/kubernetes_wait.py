@@ -75,10 +75,16 @@ resources:
   type: list
   elements: dict
   returned: always
+  sample:
+    - apiVersion: external-secrets.io/v1
+      kind: ExternalSecret
+      metadata: {name: database, namespace: shop}
+      status: {conditions: [{type: Ready, status: "True"}]}
 duration:
   description: How long it took, in seconds.
   type: float
   returned: always
+  sample: 12.3
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.kube.tasks import WaitTask

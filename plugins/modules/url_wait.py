@@ -58,6 +58,7 @@ url:
   description: The URL.
   type: str
   returned: always
+  sample: https://shop.example.com/healthz
 status:
   description: The answer's status.
   type: int
@@ -67,6 +68,7 @@ duration:
   description: How long it took, in seconds.
   type: float
   returned: always
+  sample: 12.3
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.kube.url_task import UrlTask
