@@ -1,12 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options of every module that keeps one resource (``run.COMMON_OPTIONS``)."""
+"""Options of every module that keeps one resource (``run.COMMON_OPTIONS``).
+
+``resource.placed`` is for what has no OCID of its own but is found in what it belongs to.
+"""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
+    PLACED = r"""
 options:
   state:
     description:
@@ -16,13 +19,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  id:
-    description:
-      - OCID of the resource. It says by itself which resource is meant, and is needed to rename one, to move it to
-        another compartment, or where several have the same name.
-      - Without it the resource is found by its compartment, its parent and its name among those that are not
-        terminated.
-    type: str
   allow_replace:
     description:
       - Whether a resource may be deleted and made anew for a change that the service cannot make in place, or because
@@ -47,3 +43,16 @@ options:
     type: float
     default: 10.0
 """
+
+    DOCUMENTATION = (
+        PLACED
+        + r"""
+  id:
+    description:
+      - OCID of the resource. It says by itself which resource is meant, and is needed to rename one, to move it to
+        another compartment, or where several have the same name.
+      - Without it the resource is found by its compartment, its parent and its name among those that are not
+        terminated.
+    type: str
+"""
+    )

@@ -11,6 +11,7 @@ short_description: Keep an OKE cluster
 description:
   - Makes, changes and removes a Kubernetes cluster of the Kubernetes Engine (OKE), that is its control plane.
   - Virtual nodes take an enhanced cluster, O(type=ENHANCED_CLUSTER), with pod networking V(OCI_VCN_IP_NATIVE).
+  - A cluster that another client made is adopted by its name or O(id). What is not given stays as that client made it.
   - A load balancer that was made for a Service does not go with the cluster; delete the Service first.
   - O(wait_timeout) is 3600 seconds if not given.
 version_added: 0.1.0
@@ -35,7 +36,10 @@ options:
   kubernetes_version:
     description:
       - The version of Kubernetes, for example V(v1.35.4). Needed to make it. A newer one is an upgrade of the control
-        plane in place.
+        plane in place, by one minor version at most. The service does not go back to an older one.
+      - A version that the region, or the cluster's own C(available_kubernetes_upgrades), does not have is refused
+        before anything is changed, with the versions there are.
+      - Virtual nodes follow their control plane by themselves.
     type: str
   type:
     description:
@@ -66,6 +70,29 @@ options:
         description:
           - Whether the endpoint has a public address too; its subnet must then be a public one. Changed in place.
         type: bool
+      security_attributes:
+        description:
+          - Its attributes for Zero Trust Packet Routing, by namespace. Changed in place.
+        type: dict
+  image_policy_config:
+    description:
+      - Whether images must be signed. Changed in place.
+    type: dict
+    suboptions:
+      is_policy_enabled:
+        description:
+          - Whether only images signed by one of the keys are run.
+        type: bool
+      key_details:
+        description:
+          - The keys. The list given is the list that stands.
+        type: list
+        elements: dict
+        suboptions:
+          kms_key_id:
+            description:
+              - OCID of a key of the Vault that images are signed with.
+            type: str
   cluster_pod_network_options:
     description:
       - The pod networks that node pools can have. Others take a new cluster.
@@ -132,6 +159,74 @@ options:
             description:
               - Their tags of namespaces.
             type: dict
+      open_id_connect_discovery:
+        description:
+          - Whether others can check tokens of the cluster's service accounts. Changed in place.
+        type: dict
+        suboptions:
+          is_open_id_connect_discovery_enabled:
+            description:
+              - Whether the keys are published, at the cluster's C(open_id_connect_discovery_endpoint).
+            type: bool
+      open_id_connect_token_authentication_config:
+        description:
+          - A provider of identities whose tokens the Kubernetes API takes. Changed in place; what is not given of it
+            stays.
+        type: dict
+        suboptions:
+          is_open_id_connect_auth_enabled:
+            description:
+              - Whether such tokens are taken.
+            type: bool
+            required: true
+          issuer_url:
+            description:
+              - URL of the provider, which begins with C(https://). Needed to take tokens.
+            type: str
+          client_id:
+            description:
+              - The audience that tokens must be for. Needed to take tokens.
+            type: str
+          username_claim:
+            description:
+              - The claim with the user's name. The service takes V(sub) if not given.
+            type: str
+          username_prefix:
+            description:
+              - What is put before the names of users.
+            type: str
+          groups_claim:
+            description:
+              - The claim with the user's groups.
+            type: str
+          groups_prefix:
+            description:
+              - What is put before the names of groups.
+            type: str
+          required_claims:
+            description:
+              - Claims that tokens must have. The list given is the list that stands.
+            type: list
+            elements: dict
+            suboptions:
+              key:
+                description:
+                  - The claim.
+                type: str
+                required: true
+              value:
+                description:
+                  - Its value.
+                type: str
+          ca_certificate:
+            description:
+              - Certificate of the authority that signed the provider's certificate, PEM in Base64.
+            type: str
+          signing_algorithms:
+            description:
+              - Algorithms by which tokens may be signed, for example V(RS256). The list given is the list that stands.
+            type: list
+            elements: str
 extends_documentation_fragment:
   - okestack.oci.resource
   - okestack.oci.tags
@@ -139,6 +234,7 @@ extends_documentation_fragment:
   - okestack.oci.attributes
 seealso:
   - module: okestack.oci.virtual_node_pool
+  - module: okestack.oci.oke_addon
   - module: okestack.oci.policy
 """
 

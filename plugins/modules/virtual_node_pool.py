@@ -139,13 +139,13 @@ options:
         type: dict
   virtual_node_pool_cycling_details:
     description:
-      - Whether and how nodes are replaced so that changes reach them. Changed in place, but it only works in a change
-        of something else too.
+      - Whether and how nodes are replaced, a few at a time, so that a change of the pool reaches them.
+      - It goes along with each change of other options. Of itself it is no change, and it is not compared.
     type: dict
     suboptions:
       is_virtual_node_cycling_enabled:
         description:
-          - Whether they are replaced.
+          - Whether they are replaced. The service leaves them as they are if not given.
         type: bool
       maximum_surge:
         description:
@@ -158,7 +158,7 @@ options:
   eviction_grace_duration:
     description:
       - With O(state=absent), how long pods have to leave a node, in ISO 8601 from V(PT0M) to V(PT60M). The service
-        takes V(PT60M) if not given.
+        takes V(PT60M) if not given. Another value is refused before anything is changed.
     type: str
   force_deletion_after_grace:
     description:

@@ -197,7 +197,7 @@ def test_results_are_those_of_the_services_model(name: str) -> None:
     added = {f.name: f.type for f in type_.fields if f.name not in shown and not f.secret}  # by the type's complete()
     told = {field: entry["type"] for field, entry in returned[name]["contains"].items()}
     assert {f: t for f, t in told.items() if (shown | added).get(f) != t} == {}
-    assert {"id", type_.name_field} <= set(told)
+    assert {*type_.address, type_.name_field} <= set(told)
     assert not {f.name for f in type_.all_fields if f.secret} & set(told)
 
 

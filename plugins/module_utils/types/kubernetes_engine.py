@@ -1,13 +1,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clusters and virtual node pools (SDK package ``container_engine``)."""
+"""Clusters, virtual node pools and add-ons (SDK package ``container_engine``)."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import to_document
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Call,
     Change,
@@ -17,16 +19,98 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     ResourceType,
     States,
     caseless,
+    is_unknown,
 )
 
 CLIENT = "container_engine.ContainerEngineClient"
-_STATES = States(ready=("ACTIVE",), failed=("FAILED",), gone=("DELETED",), going=("DELETING",))
+_NOT_REVIVED = {"revive": "its deletion is not set for later"}
+_TAGS = (Field("freeform_tags", type="dict"), Field("defined_tags", type="dict"))
+_KEY_VALUE = (Field("key", required=True), Field("value"))
+
+
+# --- what a region offers ----------------------------------------------------------------------------------------
+
+
+def _versions(session: Any, document: Document) -> list[str] | None:
+    """The versions of Kubernetes: for a cluster that is there, those it can be upgraded to."""
+    if document.get("id") and document.get("lifecycle_state") != "FAILED":
+        upgrades = document.get("available_kubernetes_upgrades")
+        return None if upgrades is None else list(upgrades)
+
+    def ask() -> list[str]:
+        client = session.client(CLIENT)
+        answer = session.call(client, "get_cluster_options", "all", should_list_all_patch_versions=True)
+        return list(answer.data.kubernetes_versions or [])
+
+    offered: list[str] = session.remembered("kubernetes versions", ask)
+    return offered
+
+
+def _pod_shapes(session: Any, document: Document) -> list[str] | None:
+    compartment_id = document.get("compartment_id")
+    if not compartment_id or is_unknown(compartment_id):
+        return None
+
+    def ask() -> list[str]:
+        return [str(row["name"]) for row in session.rows(session.client(CLIENT), "list_pod_shapes", compartment_id)]
+
+    names: list[str] = session.remembered(("pod shapes", compartment_id), ask)
+    return names
+
+
+def _addons_for(session: Any, document: Document) -> dict[str, list[str]] | None:
+    """The add-ons for the cluster's version of Kubernetes, each with its versions."""
+    cluster_id = document.get("cluster_id")
+    if not cluster_id or is_unknown(cluster_id):
+        return None
+
+    def ask() -> dict[str, list[str]]:
+        client = session.client(CLIENT)
+        cluster = to_document(session.call(client, "get_cluster", cluster_id).data)
+        version = cluster["kubernetes_version"]
+        rows = session.rows(client, "list_addon_options", version, should_show_all_versions=True)
+        return {row["name"]: [v["version_number"] for v in row.get("versions") or []] for row in rows}
+
+    found: dict[str, list[str]] = session.remembered(("add-ons", cluster_id), ask)
+    return found
+
+
+def _addon_names(session: Any, document: Document) -> list[str] | None:
+    found = _addons_for(session, document)
+    return None if found is None else sorted(found)
+
+
+def _addon_versions(session: Any, document: Document) -> list[str] | None:
+    found = _addons_for(session, document)
+    return None if found is None else found.get(str(document.get("addon_name")))
+
+
+# --- clusters ----------------------------------------------------------------------------------------------------
+
+
+def _never_down(before: Any, after: Any) -> str | None:
+    if not before or is_unknown(after) or _release(after) >= _release(before):
+        return None
+    return "a control plane goes to newer versions only"
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+def _never_basic(before: Any, after: Any) -> str | None:
+    if (before, after) == ("ENHANCED_CLUSTER", "BASIC_CLUSTER"):
+        return "an enhanced cluster does not become a basic one again"
+    return None
+
+
+_ENDPOINT = ("nsg_ids", "is_public_ip_enabled", "security_attributes")
 
 
 def _endpoint_steps(before: Any, after: Any, observed: Document) -> list[Call]:
     """The endpoint has an operation of its own, and its subnet stays."""
-    del before, observed
-    body = {k: v for k, v in after.items() if k in ("nsg_ids", "is_public_ip_enabled")}
+    del observed
+    body = {k: after[k] for k in _ENDPOINT if k in after and after[k] != (before or {}).get(k)}
     return [Call("update_cluster_endpoint_config", body, guarded=True)]
 
 
@@ -39,13 +123,15 @@ OKE_CLUSTER = ResourceType(
     name_field="name",
     name_filter="name",
     list_complete=False,
-    lacks={"move": "there is no ChangeClusterCompartment"},
-    states=_STATES,
+    lacks={"move": "there is no ChangeClusterCompartment", **_NOT_REVIVED},
+    states=States(
+        ready=("ACTIVE",), failed=("FAILED",), gone=("DELETED",), going=("DELETING",), busy=("CREATING", "UPDATING")
+    ),
     wait_timeout=3600,
     fields=(
         Field("vcn_id", change=Change.REPLACE, required=True, reference="vcn"),
-        Field("kubernetes_version", required=True),
-        Field("type", choices=("BASIC_CLUSTER", "ENHANCED_CLUSTER")),
+        Field("kubernetes_version", required=True, refusal=_never_down, among=_versions),
+        Field("type", choices=("BASIC_CLUSTER", "ENHANCED_CLUSTER"), refusal=_never_basic),
         Field("kms_key_id", change=Change.REPLACE, reference="vault_key"),
         Field(
             "endpoint_config",
@@ -56,6 +142,17 @@ OKE_CLUSTER = ResourceType(
                 Field("subnet_id", change=Change.REPLACE, reference="subnet"),
                 Field("nsg_ids", type="list", elements="str", reference="network_security_group"),
                 Field("is_public_ip_enabled", type="bool"),
+                Field("security_attributes", type="dict"),
+            ),
+        ),
+        Field(
+            "image_policy_config",
+            type="dict",
+            fields=(
+                Field("is_policy_enabled", type="bool"),
+                Field(
+                    "key_details", type="list", elements="dict", fields=(Field("kms_key_id", reference="vault_key"),)
+                ),
             ),
         ),
         Field(
@@ -69,7 +166,14 @@ OKE_CLUSTER = ResourceType(
             "options",
             type="dict",
             fields=(
-                Field("service_lb_subnet_ids", type="list", elements="str", change=Change.REPLACE, on_update=False),
+                Field(
+                    "service_lb_subnet_ids",
+                    type="list",
+                    elements="str",
+                    change=Change.REPLACE,
+                    on_update=False,
+                    reference="subnet",
+                ),
                 Field(
                     "kubernetes_network_config",
                     type="dict",
@@ -81,31 +185,47 @@ OKE_CLUSTER = ResourceType(
                     "service_lb_config",
                     type="dict",
                     fields=(
-                        Field("freeform_tags", type="dict"),
-                        Field("defined_tags", type="dict"),
-                        Field("backend_nsg_ids", type="list", elements="str"),
+                        *_TAGS,
+                        Field("backend_nsg_ids", type="list", elements="str", reference="network_security_group"),
                     ),
                 ),
+                Field("persistent_volume_config", type="dict", fields=_TAGS),
                 Field(
-                    "persistent_volume_config",
+                    "open_id_connect_discovery",
                     type="dict",
-                    fields=(Field("freeform_tags", type="dict"), Field("defined_tags", type="dict")),
+                    fields=(Field("is_open_id_connect_discovery_enabled", type="bool"),),
+                ),
+                Field(
+                    "open_id_connect_token_authentication_config",
+                    type="dict",
+                    fields=(
+                        Field("is_open_id_connect_auth_enabled", type="bool", required=True),
+                        Field("issuer_url"),
+                        Field("client_id", reference="open_id_connect_client"),
+                        Field("username_claim"),
+                        Field("username_prefix"),
+                        Field("groups_claim"),
+                        Field("groups_prefix"),
+                        Field("required_claims", type="list", elements="dict", fields=_KEY_VALUE),
+                        Field("ca_certificate"),
+                        Field("signing_algorithms", type="list", elements="str"),
+                    ),
                 ),
             ),
         ),
     ),
     unmanaged={
-        "image_policy_config": "not managed yet",
-        "endpoint_config.security_attributes": "not managed yet",
-        "options.ip_families": "OKE virtual nodes are IPv4 only",
-        "options.add_ons": "dashboard and Tiller, which virtual nodes do not run",
+        "options.ip_families": "virtual nodes have IPv4 only, which is the service's default",
+        "options.add_ons": "the dashboard and Tiller of old: add-ons are oke_addon's",
         "options.admission_controller_options": "pod security policies, which Kubernetes 1.25 dropped",
-        "options.open_id_connect_token_authentication_config": "not managed yet",
-        "options.open_id_connect_discovery": "not managed yet",
+        "options.open_id_connect_token_authentication_config.configuration_file": (
+            "another form of the fields beside it, which get hides"
+        ),
     },
 )
 
-_KEY_VALUE = (Field("key", required=True), Field("value"))
+
+# --- virtual node pools ------------------------------------------------------------------------------------------
 
 
 def _nodes_active(session: Any, document: Document) -> str | None:
@@ -118,11 +238,39 @@ def _nodes_active(session: Any, document: Document) -> str | None:
     return f"{active} of {document.get('size')} virtual nodes ACTIVE" + (f" ({'; '.join(faults)})" if faults else "")
 
 
-def _pool_problems(desired: Document) -> Iterable[str]:
-    if len(desired.get("nsg_ids") or []) > 5:
+_DURATION = re.compile(r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?\Z")
+
+
+def _pool_problems(options: Document) -> Iterable[str]:
+    if len(options.get("nsg_ids") or []) > 5:
         yield "nsg_ids: the service takes at most 5"
-    if len((desired.get("pod_configuration") or {}).get("nsg_ids") or []) > 5:
+    if len((options.get("pod_configuration") or {}).get("nsg_ids") or []) > 5:
         yield "pod_configuration.nsg_ids: the service takes at most 5"
+    details = options.get("virtual_node_pool_cycling_details") or {}
+    for name in ("maximum_surge", "maximum_unavailable"):
+        text = details.get(name)
+        if text is not None and not is_unknown(text) and not re.fullmatch(r"\d+|(\d{1,2}|100)%", text):
+            yield f"virtual_node_pool_cycling_details.{name}: {text!r} is neither a number nor a percentage up to 100%"
+    if details.get("is_virtual_node_cycling_enabled") and _nothing(details, "maximum_surge", "maximum_unavailable"):
+        yield "virtual_node_pool_cycling_details: with no node more and none fewer no node can be replaced"
+    grace = options.get("eviction_grace_duration")
+    if grace is not None and not is_unknown(grace) and _minutes(grace) is None:
+        yield f"eviction_grace_duration: {grace!r} is no duration from PT0M to PT60M"
+
+
+def _nothing(details: Document, surge: str, unavailable: str) -> bool:
+    """Whether both limits are zero; unless given they are 1 and 0."""
+    return details.get(surge) in ("0", "0%") and details.get(unavailable) in (None, "0", "0%")
+
+
+def _minutes(text: str) -> float | None:
+    """An ISO 8601 duration in minutes; None where it is none, or longer than the service takes."""
+    match = _DURATION.match(text)
+    if match is None:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    total = hours * 60 + minutes + seconds / 60
+    return total if total <= 60 else None
 
 
 VIRTUAL_NODE_POOL = ResourceType(
@@ -133,8 +281,15 @@ VIRTUAL_NODE_POOL = ResourceType(
     parent="cluster_id",
     name_filter="name",
     list_complete=False,
-    lacks={"move": "it goes with its cluster"},
-    states=replace(_STATES, resting=("NEEDS_ATTENTION",)),
+    lacks={"move": "it stays with its cluster", **_NOT_REVIVED},
+    states=States(
+        ready=("ACTIVE",),
+        resting=("NEEDS_ATTENTION",),
+        failed=("FAILED",),
+        gone=("DELETED",),
+        going=("DELETING",),
+        busy=("CREATING", "UPDATING"),
+    ),
     usable=_nodes_active,
     wait_timeout=2400,
     checks=(_pool_problems,),
@@ -165,27 +320,90 @@ VIRTUAL_NODE_POOL = ResourceType(
             required=True,
             fields=(
                 Field("subnet_id", required=True, reference="subnet"),
-                Field("shape", change=Change.REPLACE, required=True),
+                Field("shape", change=Change.REPLACE, required=True, among=_pod_shapes),
                 Field("nsg_ids", type="list", elements="str", reference="network_security_group"),
             ),
         ),
         Field("nsg_ids", type="list", elements="str", reference="network_security_group"),
         Field("initial_virtual_node_labels", type="list", elements="dict", fields=_KEY_VALUE),
         Field("taints", type="list", elements="dict", fields=(*_KEY_VALUE, Field("effect", required=True))),
-        Field(
-            "virtual_node_tags",
-            type="dict",
-            fields=(Field("freeform_tags", type="dict"), Field("defined_tags", type="dict")),
-        ),
+        Field("virtual_node_tags", type="dict", fields=_TAGS),
         Field(
             "virtual_node_pool_cycling_details",
             type="dict",
-            change=Change.UPDATE,
+            change=Change.WITH,
             fields=(
                 Field("is_virtual_node_cycling_enabled", type="bool"),
                 Field("maximum_surge"),
                 Field("maximum_unavailable"),
             ),
         ),
+    ),
+)
+
+
+# --- add-ons -----------------------------------------------------------------------------------------------------
+
+
+def _json_text(value: Any) -> Any:
+    """JSON without regard to how it is spaced and in which order its keys are; other text as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        return json.dumps(json.loads(value), sort_keys=True)
+    except ValueError:
+        return value
+
+
+def _addon_fault(session: Any, document: Document) -> str | None:
+    """An add-on that NEEDS_ATTENTION is installed but does not do its work (it has no node to run on, say)."""
+    del session
+    fault = document.get("addon_error") or {}
+    if document.get("lifecycle_state") != "NEEDS_ATTENTION" or not fault:
+        return None
+    return f"NEEDS_ATTENTION: {fault.get('code')}: {fault.get('message')}"
+
+
+OKE_ADDON = ResourceType(
+    name="oke_addon",
+    title="OKE add-on",
+    noun="addon",
+    client=CLIENT,
+    work_requests=CLIENT,
+    address=("cluster_id", "addon_name"),
+    scope=(),
+    name_field="addon_name",
+    name_filter=None,
+    list_complete=False,
+    create="install_addon",
+    lacks={
+        "move": "it belongs to its cluster",
+        "tags": "it has none",
+        "rename": "its name says what it is",
+        "twins": "a cluster has an add-on once",
+        **_NOT_REVIVED,
+    },
+    states=States(
+        ready=("ACTIVE",),
+        resting=("NEEDS_ATTENTION",),
+        failed=("FAILED",),
+        gone=("DELETED",),
+        going=("DELETING",),
+        busy=("CREATING", "UPDATING"),
+    ),
+    usable=_addon_fault,
+    deletion=Deletion("disable_addon", options={"is_remove_existing_add_on": "is_remove_existing_add_on"}),
+    extra_options={"is_remove_existing_add_on": {"type": "bool", "default": True}},
+    fields=(
+        Field("cluster_id", change=Change.REPLACE, required=True, reference="oke_cluster", on_create=False),
+        Field("addon_name", change=Change.REPLACE, required=True, read="name", among=_addon_names),
+        Field("version", among=_addon_versions),
+        Field(
+            "configurations",
+            type="list",
+            elements="dict",
+            fields=(Field("key", required=True), Field("value", required=True, canonical=_json_text)),
+        ),
+        Field("is_override_existing", type="bool", change=Change.ONCE),
     ),
 )
