@@ -120,6 +120,10 @@ build: venv ## the collection's tarball, in dist/
 docs: venv ## the documentation of modules and roles as reStructuredText, in build/docs
 	@mkdir -p build/docs && ANSIBLE_COLLECTIONS_PATH=collections $(BIN)/antsibull-docs collection --use-current --squash-hierarchy --dest-dir build/docs okestack.oci
 
+.PHONY: generated
+generated: venv ## what is made from other files: meta/runtime.yml, the roles' READMEs
+	@$(BIN)/python docs/make_runtime.py && $(BIN)/python docs/make_role_readmes.py
+
 .PHONY: pins
 pins: ## make requirements/constraints.txt anew from pyproject.toml
 	rm -rf build/pins && $(PYTHON) -m venv build/pins

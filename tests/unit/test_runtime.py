@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ def test_every_module_is_in_the_group_and_behind_the_door(runtime: dict[str, Any
     assert MODULES
     assert runtime["action_groups"]["all"] == MODULES
     assert runtime["plugin_routing"]["action"] == {name: {"redirect": "okestack.oci.door"} for name in MODULES}
+
+
+def test_the_file_is_current() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_runtime.py"))["runtime"]()
+    assert (ROOT / "meta" / "runtime.yml").read_text() == made, "run `make generated`"
 
 
 def test_every_module_has_a_task_and_every_task_a_module() -> None:
