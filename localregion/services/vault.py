@@ -403,12 +403,15 @@ class Vault(DeletesLater):
 
     async def schedule_secret_version_deletion(self, call: Call) -> Reply:
         """Let a DEPRECATED version be deleted in 1 to 30 days."""
-        self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
+        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
         version = self._version_of(call)
         if version.doc["stages"] != ["DEPRECATED"]:
             raise incorrect_state("Only secret versions marked DEPRECATED can be scheduled for deletion")
         if version.doc.get("timeOfDeletion"):
             raise incorrect_state("The secret version is already scheduled for deletion")
+        leaving = [each for each in self.versions(secret) if each.doc.get("timeOfDeletion")]
+        if len(leaving) >= _MOST_VERSIONS:
+            raise limit_exceeded(f"A secret has at most {_MOST_VERSIONS} versions that are scheduled for deletion")
         when = self.deletion_time(call.body.get("timeOfDeletion"), 1)
         return self.accepted(record=self.schedule(version, when))
 

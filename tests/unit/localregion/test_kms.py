@@ -106,7 +106,9 @@ def test_vault_deletion_is_scheduled_and_takes_its_keys_along(region: Region, va
     for wrong in (6, 31):
         with refused(400, "InvalidParameter"):
             vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails(time_of_deletion=days(wrong)))
-    shown = vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails(time_of_deletion=days(7.01))).data
+    shown = vaults.schedule_vault_deletion(
+        vault.id, models.ScheduleVaultDeletionDetails(time_of_deletion=days(7.01))
+    ).data
     assert shown.lifecycle_state == "SCHEDULING_DELETION"
     region.settle()
     assert vaults.get_vault(vault.id).data.lifecycle_state == "PENDING_DELETION"
@@ -185,6 +187,118 @@ def test_automatic_rotation_is_for_private_vaults(region: Region) -> None:
     private = make_vault(region, "private", "VIRTUAL_PRIVATE")
     key = management(region, private).update_key(make_key(region, private).id, details).data
     assert key.auto_key_rotation_details.time_of_next_rotation > dt.datetime.now(dt.UTC)
+
+
+def rotated_each(interval: int, start: str | None = None, **more: Any) -> Any:
+    details = models.AutoKeyRotationDetails(
+        rotation_interval_in_days=interval,
+        time_of_schedule_start=dt.datetime.fromisoformat(start) if start else None,
+    )
+    return models.UpdateKeyDetails(is_auto_rotation_enabled=True, auto_key_rotation_details=details, **more)
+
+
+def test_a_schedule_of_rotation_goes_by_days(region: Region) -> None:
+    vault = make_vault(region, "schedules", "VIRTUAL_PRIVATE")
+    key, keys = make_key(region, vault), management(region, vault)
+    for wrong in (59, 366):
+        with refused(400, "InvalidParameter"):
+            keys.update_key(key.id, rotated_each(wrong))
+    with refused(400, "MissingParameter"):
+        keys.update_key(key.id, models.UpdateKeyDetails(is_auto_rotation_enabled=True))
+    soon = (days(10)).replace(hour=15, minute=4, second=5, microsecond=0)
+    shown = keys.update_key(key.id, rotated_each(60, soon.isoformat())).data.auto_key_rotation_details
+    assert shown.time_of_schedule_start == soon.replace(hour=0, minute=0, second=0)
+    assert shown.time_of_next_rotation == shown.time_of_schedule_start + dt.timedelta(days=60)
+    long_ago = days(-130).replace(hour=0, minute=0, second=0, microsecond=0)
+    shown = keys.update_key(key.id, rotated_each(60, long_ago.isoformat())).data.auto_key_rotation_details
+    assert shown.time_of_next_rotation == long_ago + dt.timedelta(days=180)
+    only_interval = models.UpdateKeyDetails(
+        auto_key_rotation_details=models.AutoKeyRotationDetails(rotation_interval_in_days=90)
+    )
+    shown = keys.update_key(key.id, only_interval).data.auto_key_rotation_details
+    assert (shown.rotation_interval_in_days, shown.time_of_schedule_start) == (90, long_ago)
+    off = keys.update_key(key.id, models.UpdateKeyDetails(is_auto_rotation_enabled=False)).data
+    assert (off.is_auto_rotation_enabled, off.auto_key_rotation_details) == (False, None)
+    with refused(400, "InvalidParameter"):
+        keys.update_key(key.id, only_interval)
+
+
+def test_a_key_whose_day_has_come_is_rotated(region: Region) -> None:
+    vault = make_vault(region, "due", "VIRTUAL_PRIVATE")
+    key, keys = make_key(region, vault), management(region, vault)
+    keys.update_key(key.id, rotated_each(60))
+    service = region.inner.services["kms"]
+
+    async def two_months_later() -> None:
+        record = service.get("key", key.id)
+        past = record.doc["autoKeyRotationDetails"] | {"timeOfNextRotation": "2020-01-01T00:00:00.000Z"}
+        service.update(record, {"autoKeyRotationDetails": past})
+        for _ in range(2):
+            await service.do_due()  # type: ignore[attr-defined]
+
+    region.run(two_months_later())
+    region.settle()
+    rotated = keys.get_key(key.id).data
+    assert rotated.lifecycle_state == "ENABLED" and rotated.current_key_version != key.current_key_version
+    assert rotated.auto_key_rotation_details.last_rotation_status == "SUCCESS"
+    assert rotated.auto_key_rotation_details.time_of_next_rotation > days(59)
+    assert [v.is_auto_rotated for v in keys.list_key_versions(key.id).data] == [True, False]
+
+
+def test_a_disabled_key_takes_no_update_and_is_not_rotated(region: Region) -> None:
+    vault = make_vault(region, "frozen")
+    key, keys = make_key(region, vault), management(region, vault)
+    keys.disable_key(key.id)
+    region.settle()
+    with refused(409, "IncorrectState"):
+        keys.update_key(key.id, models.UpdateKeyDetails(display_name="new"))
+    with refused(409, "IncorrectState"):
+        keys.create_key_version(key.id)
+    assert keys.get_key(key.id).data.display_name == "key"
+
+
+def test_a_vault_is_not_deleted_before_a_key_that_is_to_be_deleted(region: Region, vaults: Any) -> None:
+    vault = make_vault(region, "earlier")
+    key, keys = make_key(region, vault), management(region, vault)
+    keys.schedule_key_deletion(key.id, models.ScheduleKeyDeletionDetails(time_of_deletion=days(20)))
+    region.settle()
+    with refused(409, "Conflict"):
+        vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails(time_of_deletion=days(19)))
+    vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails(time_of_deletion=days(21)))
+    region.settle()
+    vaults.cancel_vault_deletion(vault.id)
+    region.settle()
+    kept = keys.get_key(key.id).data
+    assert kept.lifecycle_state == "PENDING_DELETION", "it was to be deleted before"
+    assert abs(kept.time_of_deletion - days(20)) < dt.timedelta(minutes=5)
+
+
+def test_the_days_of_a_deletion_are_exact(region: Region, vaults: Any) -> None:
+    vault = make_vault(region, "exact")
+    second = 1 / 86400
+    for wrong in (7 - second, 30 + 5 * second):
+        with refused(400, "InvalidParameter"):
+            vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails(time_of_deletion=days(wrong)))
+    shown = vaults.schedule_vault_deletion(vault.id, models.ScheduleVaultDeletionDetails()).data
+    assert abs(shown.time_of_deletion - days(30)) < dt.timedelta(minutes=1)
+
+
+def test_vaults_and_keys_move(region: Region, vaults: Any) -> None:
+    vault = make_vault(region, "moving")
+    key, keys = make_key(region, vault), management(region, vault)
+    identity = region.client(oci.identity.IdentityClient)
+    details = oci.identity.models.CreateCompartmentDetails(
+        compartment_id=region.compartment_id, name="kms-elsewhere", description="d"
+    )
+    target = identity.create_compartment(details).data.id
+    region.settle()
+    keys.change_key_compartment(key.id, models.ChangeKeyCompartmentDetails(compartment_id=target))
+    assert keys.get_key(key.id).data.compartment_id == target
+    assert [v.compartment_id for v in keys.list_key_versions(key.id).data] == [target]
+    assert keys.list_keys(region.compartment_id).data == []
+    vaults.change_vault_compartment(vault.id, models.ChangeVaultCompartmentDetails(compartment_id=target))
+    assert vaults.get_vault(vault.id).data.compartment_id == target
+    assert [k.id for k in keys.list_keys(target).data] == [key.id]
 
 
 def crypto(region: Region, vault: Any) -> Any:

@@ -327,6 +327,77 @@ def test_generation_again_makes_a_new_version(made: Made) -> None:
     assert made.read() == "mine"
 
 
+def test_what_was_generated_can_be_generated_in_another_way(made: Made) -> None:
+    made.create("otherwise", enable_auto_generation=True, secret_generation_context=_PASSWORD)
+    first = made.read()
+    longer = models.PassphraseGenerationContext(generation_template="SECRETS_DEFAULT_PASSWORD", passphrase_length=30)
+    made.update(secret_generation_context=longer)
+    assert len(made.read()) == 30
+    made.update(
+        enable_auto_generation=True,
+        secret_generation_context=models.BytesGenerationContext(generation_template="BYTES_1024"),
+    )
+    assert len(base64.b64decode(made.read())) == 128
+    assert made.stages() == {3: ["CURRENT", "LATEST"], 2: ["PREVIOUS"], 1: ["DEPRECATED"]}
+    assert made.read(version_number=1) == first
+    kept = made.read()
+    given_by_hand = made.update(enable_auto_generation=False)
+    assert (given_by_hand.is_auto_generation_enabled, given_by_hand.secret_generation_context) == (False, None)
+    assert made.read() == kept, "the current version stays"
+
+
+@pytest.mark.parametrize("values", [{"current_version_number": 1}, {"secret_rules": []}])
+def test_generation_excludes_what_content_excludes(made: Made, values: dict[str, Any]) -> None:
+    made.create(f"alone-{min(values)}", enable_auto_generation=True, secret_generation_context=_PASSWORD)
+    with refused(400, "InvalidParameter"):
+        made.update(enable_auto_generation=True, **values)
+    assert made.stages() == {1: ["CURRENT", "LATEST"]}
+
+
+def test_rules_are_shown_with_their_defaults_and_times_in_utc(made: Made) -> None:
+    later = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(days=30)
+    elsewhere = later.astimezone(dt.timezone(dt.timedelta(hours=2)))
+    rules = [models.SecretExpiryRule(time_of_absolute_expiry=elsewhere), models.SecretReuseRule()]
+    secret = made.create("ruled", secret_rules=rules)
+    expiry, reuse = secret.secret_rules
+    assert expiry.time_of_absolute_expiry == secret.time_of_current_version_expiry == later
+    assert expiry.is_secret_content_retrieval_blocked_on_expiry is False
+    assert reuse.is_enforced_on_deleted_secret_versions is False
+    assert not made.update(secret_rules=[]).secret_rules
+    assert made.secrets.get_secret(made.id).data.time_of_current_version_expiry is None
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"secret_version_expiry_interval": "P0D"},
+        {"secret_version_expiry_interval": "P91D"},
+        {"secret_version_expiry_interval": "P1M"},
+        {"secret_version_expiry_interval": "30"},
+        {"time_of_absolute_expiry": dt.timedelta(hours=23)},
+        {"time_of_absolute_expiry": dt.timedelta(days=366)},
+        {},
+    ],
+)
+def test_rules_of_expiry_have_limits(made: Made, rule: dict[str, Any]) -> None:
+    if not made.secrets.list_secrets(made.region.compartment_id, name="limits").data:
+        made.create("limits")
+    made.id = made.secrets.list_secrets(made.region.compartment_id, name="limits").data[0].id
+    if ahead := rule.get("time_of_absolute_expiry"):
+        rule = {"time_of_absolute_expiry": dt.datetime.now(dt.UTC) + ahead}
+    with refused(400, "InvalidParameter"):
+        made.update(secret_rules=[models.SecretExpiryRule(**rule)])
+    assert not made.secrets.get_secret(made.id).data.secret_rules
+
+
+def test_the_list_of_secrets_shows_summaries(made: Made) -> None:
+    """Without the number of the current version, metadata and rules, as in the SDK: who needs these has to get it."""
+    made.create("summary", metadata={"a": "b"}, secret_rules=[models.SecretReuseRule()])
+    shown = made.secrets.list_secrets(made.region.compartment_id, name="summary").data[0]
+    assert shown.is_auto_generation_enabled is False
+    assert not {"current_version_number", "metadata", "secret_rules"} & set(shown.swagger_types)
+
+
 def test_the_reuse_rule_forbids_old_content(made: Made) -> None:
     made.create("reuse", secret_rules=[models.SecretReuseRule(is_enforced_on_deleted_secret_versions=True)])
     made.update(secret_content=given("two"))
