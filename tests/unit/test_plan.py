@@ -755,6 +755,53 @@ def test_what_types_cannot_change_in_place(name: str, observed: Document, desire
             ["ingress_security_rules[0].icmp_options: needs protocol 1 or 58, not 6"],
         ),
         (
+            "security_list",
+            {
+                "egress_security_rules": [
+                    {"protocol": "1", "destination": "0.0.0.0/0", "icmp_options": {"type": 300, "code": 4}},
+                    {"protocol": "256", "destination": "0.0.0.0/0"},
+                ]
+            },
+            [
+                "egress_security_rules[0].icmp_options.type: 300 is outside of 0 to 255",
+                "egress_security_rules[1].protocol: '256' is neither all nor a number",
+            ],
+        ),
+        ("vcn", {"cidr_blocks": []}, ["cidr_blocks: a VCN has one block at least"]),
+        (
+            "capture_filter",
+            {
+                "filter_type": "VTAP",
+                "vtap_capture_filter_rules": [{}] * 10 + [{"source_cidr": "10.0.0.1/16", "tcp_options": {}}],
+                "flow_log_capture_filter_rules": [{"priority": 10}, {"priority": 10}],
+            },
+            [
+                "vtap_capture_filter_rules: 11 rules, a filter has at most 10",
+                "vtap_capture_filter_rules[10].source_cidr: 10.0.0.1/16 has host bits set",
+                "flow_log_capture_filter_rules: a filter of type VTAP has vtap_capture_filter_rules",
+                "flow_log_capture_filter_rules[0].priority: 10 is outside of 0 to 9",
+                "flow_log_capture_filter_rules[1].priority: 10 is already that of flow_log_capture_filter_rules[0]",
+            ],
+        ),
+        (
+            "capture_filter",
+            {"filter_type": "FLOWLOG", "flow_log_capture_filter_rules": [{"priority": 1, "udp_options": {"x": {}}}]},
+            [
+                "flow_log_capture_filter_rules[0].udp_options: needs protocol 17, not all",
+                "flow_log_capture_filter_rules[0].udp_options.x: None-None is no range within 1-65535",
+            ],
+        ),
+        (
+            "vtap",
+            {"target_id": "ocid1.vnic.a", "target_ip": "nowhere", "vxlan_network_identifier": 2**24},
+            [
+                "target_ip: the target is an address or a resource (target_id), not both",
+                "target_ip: 'nowhere' does not appear to be an IPv4 or IPv6 address",
+                "vxlan_network_identifier: 16777216 is outside of 0 to 16777215",
+            ],
+        ),
+        ("vtap", {"target_id": UNKNOWN, "source_private_endpoint_ip": UNKNOWN, "vxlan_network_identifier": 0}, []),
+        (
             "vault_secret",
             {"content": "x", "enable_auto_generation": True},
             ["content: cannot stand beside", "secret_generation_context: enable_auto_generation needs it"],

@@ -104,6 +104,11 @@ def check_cidrs(*paths: str) -> Check:
     return check
 
 
+def _vcn_problems(desired: Document) -> Iterable[str]:
+    if desired.get("cidr_blocks") == []:
+        yield "cidr_blocks: a VCN has one block at least"
+
+
 VCN = ResourceType(
     name="vcn",
     title="Virtual cloud network",
@@ -124,7 +129,7 @@ VCN = ResourceType(
         Field("is_zpr_only", type="bool"),
         Field("security_attributes", type="dict"),
     ),
-    checks=(check_cidrs("cidr_blocks"),),
+    checks=(check_cidrs("cidr_blocks"), _vcn_problems),
     unmanaged={
         "cidr_block": "deprecated by the service in favour of cidr_blocks",
         "is_ipv6_enabled": "OKE virtual nodes are IPv4 only",
@@ -277,7 +282,9 @@ MATCH = (
 def _rule_problems(rule: Document) -> Iterable[str]:
     """What the service would refuse in one rule (its page "Security Rules")."""
     protocol = str(rule.get("protocol", "")).lower()
-    if protocol != "all" and not protocol.isdigit() and not is_unknown(protocol):
+    if is_unknown(protocol):
+        return
+    if protocol != "all" and not (protocol.isdigit() and int(protocol) <= 255):
         yield f"protocol: {rule.get('protocol')!r} is neither all nor a number (ICMP 1, TCP 6, UDP 17, ICMPv6 58)"
     for option, numbers in (("tcp_options", ("6",)), ("udp_options", ("17",)), ("icmp_options", ("1", "58"))):
         if rule.get(option) and protocol not in numbers:
@@ -287,6 +294,9 @@ def _rule_problems(rule: Document) -> Iterable[str]:
             low, high = ports.get("min"), ports.get("max")
             if not (isinstance(low, int) and isinstance(high, int) and 1 <= low <= high <= 65535):
                 yield f"{option}.{name}: {low}-{high} is no range within 1-65535"
+    for name, value in (rule.get("icmp_options") or {}).items():
+        if isinstance(value, int) and not 0 <= value <= 255:
+            yield f"icmp_options.{name}: {value} is outside of 0 to 255"
 
 
 def check_rules(*paths: str) -> Check:

@@ -52,6 +52,7 @@ class Walk:
         self.region: Region = ground.region
         self.bare = bare
         self.paths = sdk.paths(declared)
+        self._anew: Any = None
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
@@ -86,6 +87,7 @@ class Walk:
         """Run a step with the declaration, or with a mutant of it. Raises AssertionError, or what the fault causes."""
         self.type = type_ or self.declared
         self.region.faults.clear()
+        self._anew = None
         if step == "create":
             self.region.restore(self.bare)
         else:
@@ -95,7 +97,8 @@ class Walk:
     def _field_steps(self, path: sdk.Path) -> Iterator[tuple[str, Step]]:
         leaf = self.case.leaves[path.name]
         emptied = path.kind.startswith("list[") and "." not in path.name and not leaf.kept
-        emptied = emptied and path.name not in checks.required(self.declared)
+        needed = {f.name for f in self.declared.all_fields if f.required}
+        emptied = emptied and path.name not in checks.required(self.declared) | needed
         if leaf.unread or leaf.second is NOT_GIVEN:
             yield f"{path.name} is not compared", lambda: self.not_compared(path, leaf)
         elif leaf.by or (path.changeable and not leaf.fixed):
@@ -298,7 +301,8 @@ class Walk:
             self._rewrite(self.record().id, {_wire(top): _wired(options[top]) for top in tops})
             self.unchanged(**options)
         elif leaf.beside:
-            self._door(self.declared, **options, **({"allow_replace": True}))
+            prepared = self._door(self.declared, **options, **({"allow_replace": True}))
+            self._anew = prepared[self.declared.name].get("id")
         return options, self.raw()
 
     def _drift(self, path: sdk.Path, leaf: Leaf, options: Options) -> None:
@@ -487,7 +491,8 @@ class Walk:
 
     @property
     def id(self) -> Any:
-        return self.made.document.get("id")
+        """The resource's id; a step whose other values take another resource has one of its own."""
+        return self._anew or self.made.document.get("id")
 
     @property
     def address(self) -> tuple[str, ...]:
