@@ -142,7 +142,8 @@ class Engine:
             if observed is not None:
                 self._refuse_failed(observed)
                 self._refuse_action(observed)
-                if self.wish.wait and not check and not self.type.states.settled(observed):
+                failed = self.type.states.of(observed) in self.type.states.failed
+                if self.wish.wait and not check and not failed and not self.type.states.settled(observed):
                     observed = self.wait(self._address(observed))
                 if not check:
                     observed = self._wake(observed)
