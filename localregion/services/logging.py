@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Logging service: log groups and logs, flow logs of subnets among them. State only: the region writes no log
 content.
+
+Every write is a work request, and its answer names no resource. As in the cloud a log belongs to a group, in whose path
+alone it is found, and a subnet, VCN or VNIC has one flow log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from localregion.services.base import (
@@ -16,6 +19,7 @@ from localregion.services.base import (
     Record,
     Reply,
     Service,
+    WorkRequest,
     conflict,
     incorrect_state,
     invalid,
@@ -28,6 +32,8 @@ _TIME = 5 * SECOND
 _FLOW_LOGS = "flowlogs"
 _CATEGORIES = {"vcn": "vcn", "subnet": "subnet", "vnic": "vnic", "all": "subnet"}
 """Categories of flow logs and the kind of resource each is for (`all`: the older word, for subnets)."""
+_CAPTURE_FILTER = "capture_filter"
+"""The parameter of a flow log that names which traffic it shows."""
 
 
 class Logging(Service):
@@ -137,7 +143,7 @@ class Logging(Service):
             compartment=group.compartment,
             parent=group.id,
         )
-        request = self.work_request(call, "CREATE_LOG", [("CREATED", "log", log)])
+        request = self.work_request(call, "CREATE_LOG", [("RELATED", "loggroup", group), ("CREATED", "log", log)])
         self.transition(log, _TIME, "ACTIVE" if enabled else "INACTIVE", request=request)
         return self.accepted(request, 202, log)
 
@@ -164,12 +170,31 @@ class Logging(Service):
                 raise related_not_found()
             if found.kind != _CATEGORIES[category]:
                 raise invalid(f"configuration.source: {resource} is not a {_CATEGORIES[category]}")
-        elif service not in {entry["name"] for entry in _registry("")}:
-            raise invalid(f"configuration.source.service '{service}' is not known")
+        else:
+            known = {entry["name"]: entry for entry in _registry("")}
+            if service not in known:
+                raise invalid(f"configuration.source.service '{service}' is not known")
+            categories = [each["name"] for kind in known[service]["resourceTypes"] for each in kind["categories"]]
+            if category not in categories:
+                raise invalid(f"configuration.source.category of {service} must be one of {', '.join(categories)}")
+        self._check_parameters(service, source.get("parameters") or {})
         for log in self.living("log"):
             old = (log.doc.get("configuration") or {}).get("source") or {}
-            if all(old.get(name) == source[name] for name in ("service", "category", "resource")):
-                raise conflict(f"Log {log.id} already logs category {category} of {resource}")
+            same = service == _FLOW_LOGS or old.get("category") == category
+            if same and (old.get("service"), old.get("resource")) == (service, resource):
+                raise conflict(f"Log {log.id} already logs category {old['category']} of {resource}")
+
+    def _check_parameters(self, service: str, parameters: Document) -> None:
+        """Refuse parameters that a service does not know, and a capture filter that is none for flow logs."""
+        unknown = sorted(set(parameters) - ({_CAPTURE_FILTER} if service == _FLOW_LOGS else set()))
+        if unknown:
+            raise invalid(f"configuration.source.parameters of {service}: {unknown[0]} is not known")
+        if _CAPTURE_FILTER in parameters:
+            found = self.region.find(parameters[_CAPTURE_FILTER])
+            if found is None or found.dead or found.kind != "capture_filter":
+                raise related_not_found()
+            if found.doc.get("filterType") != "FLOWLOG":
+                raise invalid(f"Capture filter {found.id} is of type {found.doc.get('filterType')}, not FLOWLOG")
 
     def _log(self, call: Call, *states: str) -> Record:
         log = self.get("log", call.path["log_id"])
@@ -205,10 +230,12 @@ class Logging(Service):
             if name in body
         }
         if "configuration" in body:
-            old = log.doc.get("configuration") or {}
-            new = body["configuration"]
+            old, new = log.doc.get("configuration") or {}, body["configuration"]
+            if log.doc["logType"] != "SERVICE":
+                raise invalid("A CUSTOM log has no configuration.source")
             # Of the source only the parameters can change.
-            changes["configuration"] = old | new | {"source": old.get("source", {}) | new["source"]}
+            self._check_parameters(old["source"]["service"], new["source"].get("parameters") or {})
+            changes["configuration"] = old | new | {"source": old["source"] | new["source"]}
         log = self.update(log, {**changes, "timeLastModified": self.clock.timestamp()})
         request = self.work_request(call, "UPDATE_LOG", [("UPDATED", "log", log)])
         state = "ACTIVE" if log.doc["isEnabled"] else "INACTIVE"
@@ -225,13 +252,23 @@ class Logging(Service):
     async def change_log_log_group(self, call: Call) -> Reply:
         """Move a log to another group."""
         log = self._log(call, "ACTIVE", "INACTIVE")
-        target = self.get("log_group", call.body.get("targetLogGroupId"), related=True)
+        if not call.body.get("targetLogGroupId"):
+            raise missing("targetLogGroupId")
+        target = self._in(self.get("log_group", call.body["targetLogGroupId"], related=True), "ACTIVE")
         self._unique_log(target, log.doc["displayName"], log.id)
-        log.parent = target.id
-        log = self.update(log, {"logGroupId": target.id, "compartmentId": target.compartment})
-        request = self.work_request(call, "MOVE_LOG", [("UPDATED", "log", log)])
-        self.transition(log, _TIME, log.state, via="UPDATING", request=request)
+        request = self.work_request(call, "MOVE_LOG", [("UPDATED", "log", log), ("RELATED", "loggroup", target)])
+        state = log.state
+        log = self.update(log, {}, private={"target": target.id})
+        self.transition(log, _TIME, state, via="UPDATING", also=self._moved, request=request, failed=state)
         return self.accepted(request, 202, log)
+
+    async def _moved(self, log: Record, request: WorkRequest | None) -> Document | None:
+        """The group is another one from now on; nothing to do where that was done before a restart."""
+        group = self.get("log_group", log.private["target"])
+        if log.parent != group.id:
+            log.parent = group.id
+            self.update(log, {"logGroupId": group.id, "compartmentId": group.compartment})
+        return None
 
     async def list_services(self, call: Call) -> Reply:
         """The services that can log, with their categories."""
@@ -239,7 +276,7 @@ class Logging(Service):
 
 
 def _registry(tenancy: str) -> list[Document]:
-    def entry(name: str, resources: dict[str, list[str]]) -> Document:
+    def entry(name: str, resources: dict[str, list[str]], parameters: Sequence[Document] = ()) -> Document:
         return {
             "id": name,
             "name": name,
@@ -250,14 +287,20 @@ def _registry(tenancy: str) -> list[Document]:
             "resourceTypes": [
                 {
                     "name": kind,
-                    "categories": [{"name": each, "displayName": each, "parameters": []} for each in categories],
+                    "categories": [
+                        {"name": each, "displayName": each, "parameters": parameters} for each in categories
+                    ],
                 }
                 for kind, categories in resources.items()
             ],
         }
 
     return [
-        entry(_FLOW_LOGS, {"vcn": ["vcn"], "subnet": ["all", "subnet"], "vnic": ["vnic"]}),
+        entry(
+            _FLOW_LOGS,
+            {"vcn": ["vcn"], "subnet": ["all", "subnet"], "vnic": ["vnic"]},
+            [{"name": _CAPTURE_FILTER, "type": "string", "required": False, "rank": 1}],
+        ),
         entry("loadbalancer", {"loadbalancer": ["access", "error"]}),
         entry(
             "oke-k8s-cp-prod",

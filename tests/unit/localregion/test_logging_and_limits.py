@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import oci
 import pytest
 from oci.limits import LimitsClient
 from oci.logging import LoggingManagementClient, models
@@ -43,7 +44,12 @@ def make_group(region: Region, name: str) -> str:
 
 
 def flow_log(name: str, resource: str, **values: Any) -> Any:
-    source = models.OciService(service="flowlogs", resource=resource, category=values.pop("category", "subnet"))
+    source = models.OciService(
+        service=values.pop("service", "flowlogs"),
+        resource=resource,
+        category=values.pop("category", "subnet"),
+        parameters=values.pop("parameters", None),
+    )
     details = {"display_name": name, "log_type": "SERVICE", "configuration": models.Configuration(source=source)}
     return models.CreateLogDetails(**(details | values))
 
@@ -54,7 +60,9 @@ def make_log(region: Region, group: str, details: Any) -> Any:
     region.settle()
     request = client.get_work_request(answer.headers["opc-work-request-id"]).data
     assert request.status == "SUCCEEDED"
-    return client.get_log(group, request.resources[0].identifier).data
+    made = {(row.entity_type, row.action_type): row.identifier for row in request.resources}
+    assert made["loggroup", "RELATED"] == group
+    return client.get_log(group, made["log", "CREATED"]).data
 
 
 def test_log_groups(region: Region, logs: Any) -> None:
@@ -85,12 +93,20 @@ def test_flow_logs(region: Region, logs: Any, subnet: Any) -> None:
         logs.create_log(group, flow_log("lb", subnet.id, category="all"))
     with refused(409, "Conflict"):
         logs.delete_log_group(group)
+    with refused(409, "Conflict"):  # by the older word as well
+        logs.create_log(group, flow_log("again", subnet.id, category="all"))
     assert [each.id for each in logs.list_logs(group, source_resource=subnet.id).data] == [log.id]
+    assert [each.id for each in logs.list_logs(group, display_name="lb", log_type="SERVICE").data] == [log.id]
     assert logs.list_logs(group, source_service="loadbalancer").data == []
     logs.update_log(group, log.id, models.UpdateLogDetails(is_enabled=False, retention_duration=90))
     region.settle()
     off = logs.get_log(group, log.id).data
     assert (off.lifecycle_state, off.is_enabled, off.retention_duration) == ("INACTIVE", False, 90)
+    gone = models.ChangeLogLogGroupDetails(target_log_group_id="ocid1.loggroup.oc1..none")
+    with refused(400, "RelatedResourceNotAuthorizedOrNotFound"):
+        logs.change_log_log_group(group, log.id, gone)
+    with refused(400, "MissingParameter"):
+        logs.change_log_log_group(group, log.id, models.ChangeLogLogGroupDetails())
     other = make_group(region, "others")
     logs.change_log_log_group(group, log.id, models.ChangeLogLogGroupDetails(target_log_group_id=other))
     region.settle()
@@ -109,6 +125,8 @@ def test_flow_logs(region: Region, logs: Any, subnet: Any) -> None:
         (flow_log("x", "ocid1.subnet.oc1..none"), "RelatedResourceNotAuthorizedOrNotFound"),
         (flow_log("x", "ocid1.subnet.oc1..none", category="some"), "InvalidParameter"),
         (models.CreateLogDetails(display_name="x", log_type="CUSTOM", retention_duration=31), "InvalidParameter"),
+        (flow_log("x", "ocid1.loadbalancer.oc1..x", service="loadbalancer", category="audit"), "InvalidParameter"),
+        (flow_log("x", "ocid1.cluster.oc1..x", service="nothing", category="all"), "InvalidParameter"),
     ],
 )
 def test_a_log_that_cannot_be_is_refused(region: Region, logs: Any, details: Any, code: str) -> None:
@@ -123,6 +141,46 @@ def test_flow_logs_of_a_vcn_name_a_vcn(region: Region, logs: Any, subnet: Any) -
     with refused(400, "InvalidParameter"):
         logs.create_log(group, flow_log("x", subnet.id, category="vcn"))
     assert make_log(region, group, flow_log("x", subnet.vcn_id, category="vcn")).lifecycle_state == "ACTIVE"
+
+
+def test_a_flow_log_takes_a_capture_filter_for_flow_logs(region: Region, logs: Any) -> None:
+    net = Net(region, "10.9.0.0/16", "filtered")
+    logged, group = net.subnet("10.9.0.0/24", "filtered"), make_group(region, "filtered")
+    core = oci.core.models
+
+    def capture_filter(kind: str, **rules: Any) -> str:
+        details = core.CreateCaptureFilterDetails(
+            compartment_id=region.compartment_id, filter_type=kind, display_name=kind, **rules
+        )
+        made = net.client.create_capture_filter(details).data
+        region.settle()
+        return str(made.id)
+
+    mirror = capture_filter("VTAP", vtap_capture_filter_rules=[core.VtapCaptureFilterRuleDetails(
+        traffic_direction="INGRESS")])  # fmt: skip
+    flows = capture_filter("FLOWLOG", flow_log_capture_filter_rules=[core.FlowLogCaptureFilterRuleDetails(
+        is_enabled=True, priority=1, sampling_rate=1)])  # fmt: skip
+    for code, parameters in (
+        ("InvalidParameter", {"capture_filter": mirror}),
+        ("RelatedResourceNotAuthorizedOrNotFound", {"capture_filter": logged.id}),
+        ("InvalidParameter", {"sampling": "1"}),
+    ):
+        with refused(400, code):
+            logs.create_log(group, flow_log("x", logged.id, parameters=parameters))
+    log = make_log(region, group, flow_log("x", logged.id, parameters={"capture_filter": flows}))
+    assert log.configuration.source.parameters == {"capture_filter": flows}
+
+    def update(parameters: dict[str, str]) -> None:
+        source = models.SourceUpdateDetails(parameters=parameters)
+        configuration = models.UpdateConfigurationDetails(source=source)
+        logs.update_log(group, log.id, models.UpdateLogDetails(configuration=configuration))
+        region.settle()
+
+    with refused(400, "InvalidParameter"):
+        update({"capture_filter": mirror})
+    update({})
+    now = logs.get_log(group, log.id).data.configuration
+    assert (now.source.parameters, now.source.category) == ({}, "subnet")
 
 
 def test_services_that_log(logs: Any) -> None:
