@@ -58,8 +58,8 @@ class Reader:
     def rows(self, name: str | None = None) -> list[Document]:
         """As the service lists them, of one name where it filters by name."""
         if not listed(self.type):
-            found = self.get({})
-            return [found] if found else []
+            there = self.get({})
+            return [there] if there else []
         arguments = {
             **self.type.list_constants,
             **{n: self.known[n] for n in narrowed_by(self.type) if n in self.known},
@@ -70,7 +70,7 @@ class Reader:
         rows = self.session.pages(self._engine.client, self.type.list_operation, *place, **arguments)
         at = {n: self.known[n] for n in placed_in(self.type)}
         shown_as = {f.name: f.read for f in self.type.all_fields if f.read and f.name == self.type.name_field}
-        found = [{**at, **to_document(row)} for row in rows]
+        found: list[Document] = [{**at, **to_document(row)} for row in rows]
         return [{**d, **{n: d.get(r) for n, r in shown_as.items()}} for d in found]
 
     def whole(self, documents: Sequence[Document]) -> list[Document]:

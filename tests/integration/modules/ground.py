@@ -29,7 +29,12 @@ class Ground:
 
     def _make(self, module: str, /, **options: Any) -> Result:
         options = {"compartment_id": self.compartment_id, "freeform_tags": SHOP, **options}
-        return {module: self._door(module, **options)[module]}
+        return self._result(module, **options)
+
+    def _result(self, module: str, /, **options: Any) -> Result:
+        """What people have at hand of a resource: what the module returns, or the resource itself."""
+        made = self._door(module, **options)[module]
+        return {**made, module: made}
 
     def _in_vcn(self, module: str, name: str, /, **options: Any) -> Result:
         return self._make(module, vcn_id=self.network["vcn"]["id"], display_name=name, **options)
@@ -45,6 +50,10 @@ class Ground:
         made: str = identity.create_compartment(details).data.id
         self.region.settle()
         return made
+
+    @cached_property
+    def compartment(self) -> Result:
+        return self._make("compartment", name=f"{self.name}-below", description="for examples")
 
     @cached_property
     def policy(self) -> Result:
@@ -130,6 +139,15 @@ class Ground:
     def pods(self) -> Result:
         return self.pods_group
 
+    @cached_property
+    def address(self) -> Result:
+        return self._make("public_ip", display_name="shop")
+
+    @cached_property
+    def mirrored(self) -> Result:
+        rule = {"traffic_direction": "INGRESS"}
+        return self._make("capture_filter", display_name="shop", filter_type="VTAP", vtap_capture_filter_rules=[rule])
+
     # -- vault ----------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -198,6 +216,11 @@ class Ground:
         )
 
     @cached_property
+    def heatwave(self) -> Result:
+        where = {"db_system_id": self.database["id"], "shape_name": "HeatWave.512GB", "cluster_size": 1}
+        return self._result("mysql_heatwave_cluster", **where)
+
+    @cached_property
     def cluster(self) -> Result:
         return self._make(
             "oke_cluster",
@@ -208,6 +231,10 @@ class Ground:
             endpoint_config={"subnet_id": self.api_subnet["subnet"]["id"], "is_public_ip_enabled": True},
             cluster_pod_network_options=[{"cni_type": "OCI_VCN_IP_NATIVE"}],
         )
+
+    @cached_property
+    def addon(self) -> Result:
+        return self._result("oke_addon", cluster_id=self.cluster["id"], addon_name="CertManager")
 
     @cached_property
     def pool(self) -> Result:
@@ -236,12 +263,17 @@ ONE_OF = {
     "route_table": "private_routes",
     "security_list": "empty_list",
     "network_security_group": "pods_group",
+    "public_ip": "address",
+    "capture_filter": "mirrored",
     "vault": "kept",
     "vault_key": "key",
     "vault_secret": "password",
+    "compartment": "compartment",
     "policy": "policy",
     "mysql_db_system": "database",
+    "mysql_heatwave_cluster": "heatwave",
     "oke_cluster": "cluster",
+    "oke_addon": "addon",
     "virtual_node_pool": "pool",
     "container_repository": "images",
 }
