@@ -3,9 +3,10 @@
 subnet.
 
 What MariaDB has no counterpart for is kept as the service shows it and no more: the MySQL version, the two
-secondaries of high availability (the address survives a failover there, so clients see no difference), HeatWave
-clusters. Of a custom configuration the server takes numbers and switches, not sizes of memory. REST, console, read
-endpoints, own certificates, replicas, channels and point-in-time recovery answer 501.
+secondaries of high availability (the address survives a failover there, so clients see no difference), encryption by a
+key (which is checked), security attributes, telling contacts, HeatWave clusters (`mysql_heatwave`). Of a custom
+configuration the server takes numbers and switches, not sizes of memory. REST, console, read endpoints, own
+certificates, telemetry, copies of backups in other regions, replicas and channels answer 501.
 
 The administrator's password is kept, sealed, only until the server has it.
 """
@@ -38,8 +39,8 @@ from localregion.services.base import (
     not_found,
     not_implemented,
 )
+from localregion.services.mysql_heatwave import ACCESS, KIND, HeatWave
 from localregion.services.network_rules import check_security_attributes
-from localregion.services.schedule import DeletesLater
 from localregion.services.sealing import Sealer, sealer
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
 # Cloud minutes.
 _CREATE, _DELETE, _START, _STOP, _RESTART = 10.0, 3.0, 2.0, 2.0, 2.0
-_LIGHT_UPDATE, _UPDATE, _HEATWAVE, _BACKUP, _BACKUP_DELETE = 10 * SECOND, 4.0, 4.0, 2.0, 0.5
+_LIGHT_UPDATE, _UPDATE, _BACKUP, _BACKUP_DELETE = 10 * SECOND, 4.0, 2.0, 0.5
 
 _DB, _BK = "mysqldbsystem", "mysqlbackup"
 _SNAPSHOT = [
@@ -87,7 +88,7 @@ _SNAPSHOT = [
 ]
 
 
-class Mysql(DeletesLater):
+class Mysql(HeatWave):
     """DB systems, their backups and HeatWave clusters."""
 
     package = "mysql"
@@ -101,6 +102,7 @@ class Mysql(DeletesLater):
             label="mysqlconfiguration",
             operations=(),
         ),
+        KIND,
         Kind("backup", model="Backup", resource="mysql-backups", entity=_BK, label="mysqlbackup"),
     )
     work_request_entity = "mysqlworkrequest"
@@ -109,7 +111,7 @@ class Mysql(DeletesLater):
         "list_versions": ("inspect", "mysql-configurations"),
         "list_configurations": ("inspect", "mysql-configurations"),
         "get_configuration": ("read", "mysql-configurations"),
-        "get_heat_wave_cluster": ("read", "mysql-heatwave"),
+        **ACCESS,
         "get_work_request": ("read", "mysql-work-requests"),
         "list_work_requests": ("inspect", "mysql-work-requests"),
         "list_work_request_errors": ("inspect", "mysql-work-requests"),
@@ -117,8 +119,6 @@ class Mysql(DeletesLater):
         **dict.fromkeys(
             ("update_db_system", "start_db_system", "stop_db_system", "restart_db_system"), ("use", "mysql-instances")
         ),
-        **{f"{verb}_heat_wave_cluster": ("manage", "mysql-heatwave") for verb in ("add", "delete", "update")},
-        **{f"{verb}_heat_wave_cluster": ("use", "mysql-heatwave") for verb in ("start", "stop", "restart")},
         "create_backup": ("manage", "mysql-backups"),
     }
 
@@ -394,9 +394,7 @@ class Mysql(DeletesLater):
             await self._destroy_server(system)
             await self._detach(system.id)
         self._forget_password(system.id)
-        if cluster := system.private.get("heatwave"):
-            cluster["lifecycleState"] = "DELETED"
-        return {"endpoints": [], "isHeatWaveClusterAttached": False, "heatWaveCluster": None}
+        return {"endpoints": []} | self.cluster_goes(system)
 
     async def start_db_system(self, call: Call) -> Reply:
         """INACTIVE to ACTIVE."""
@@ -408,7 +406,7 @@ class Mysql(DeletesLater):
         return self.accepted(request, 202, system)
 
     async def _started(self, system: Record, request: WorkRequest | None) -> Document:
-        return await self._ensure(system.id) | self._heatwave_shown(system, "ACTIVE", only_from="INACTIVE")
+        return await self._ensure(system.id) | self.cluster_follows(system, "INACTIVE", "ACTIVE")
 
     async def stop_db_system(self, call: Call) -> Reply:
         """ACTIVE to INACTIVE; its HeatWave cluster stops with it."""
@@ -423,7 +421,7 @@ class Mysql(DeletesLater):
         async with self._lock(system.id):
             await self._stop_server(system, system.private.get("shutdown"))
         endpoints = [endpoint | {"status": "INACTIVE"} for endpoint in system.doc.get("endpoints", [])]
-        return {"endpoints": endpoints} | self._heatwave_shown(system, "INACTIVE", only_from="ACTIVE")
+        return {"endpoints": endpoints} | self.cluster_follows(system, "ACTIVE", "INACTIVE")
 
     async def restart_db_system(self, call: Call) -> Reply:
         """ACTIVE to ACTIVE, with a new server process."""
@@ -438,124 +436,6 @@ class Mysql(DeletesLater):
         async with self._lock(system.id):
             await self._stop_server(system, system.private.get("shutdown"))
         return await self._ensure(system.id)
-
-    # HeatWave: a state machine and a document; MariaDB has nothing that would accelerate queries
-
-    def _cluster(self, system: Record) -> Document:
-        cluster: Document | None = system.private.get("heatwave")
-        if cluster is None:
-            raise not_found()
-        return cluster
-
-    def _heatwave_shown(self, system: Record, state: str, *, only_from: str | None = None) -> Document:
-        """Set the cluster's state; fields of the DB system's document that follow."""
-        fresh = self.get("db_system", system.id)
-        cluster = fresh.private.get("heatwave")
-        if cluster is None or cluster["lifecycleState"] == "DELETED":
-            return {}
-        if only_from and cluster["lifecycleState"] != only_from:
-            return {}
-        now = self.clock.timestamp()
-        cluster |= {"lifecycleState": state, "timeUpdated": now}
-        for node in cluster["clusterNodes"]:
-            node |= {"lifecycleState": state, "timeUpdated": now}
-        self.store.save(fresh, etag=False)
-        if state == "DELETED":
-            return {"isHeatWaveClusterAttached": False, "heatWaveCluster": None}
-        names = ("shapeName", "clusterSize", "isLakehouseEnabled", "lifecycleState", "timeCreated", "timeUpdated")
-        return {"isHeatWaveClusterAttached": True, "heatWaveCluster": {name: cluster[name] for name in names}}
-
-    def _nodes(self, count: int, old: list[Document]) -> list[Document]:
-        now = self.clock.timestamp()
-        fresh = [
-            {"nodeId": f"node-{number}", "lifecycleState": "CREATING", "timeCreated": now, "timeUpdated": now}
-            for number in range(len(old), count)
-        ]
-        return old[:count] + fresh
-
-    def _heatwave_step(self, call: Call, system: Record, kind: str, state: str, minutes: float) -> WorkRequest:
-        """The DB system is UPDATING while its HeatWave cluster changes to `state`."""
-        during = {"ADD": "CREATING", "DELETE": "DELETING"}.get(kind, "UPDATING")
-        shown = self._heatwave_shown(system, during)
-        system = self.update(self.get("db_system", system.id), shown, private={"heatwave_next": state})
-        request = self._begun(call, f"{kind}_HEATWAVE_CLUSTER", [("UPDATED", _DB, system)])
-        self.transition(system, minutes, "ACTIVE", via="UPDATING", also=self._heatwave_done, request=request)
-        return request
-
-    async def _heatwave_done(self, system: Record, request: WorkRequest | None) -> Document:
-        return self._heatwave_shown(system, system.private["heatwave_next"])
-
-    async def get_heat_wave_cluster(self, call: Call) -> Reply:
-        """The HeatWave cluster of a DB system."""
-        system = self.get("db_system", call.path["db_system_id"])
-        return self.show(system, doc=self._cluster(system))
-
-    async def add_heat_wave_cluster(self, call: Call) -> Reply:
-        """Add a HeatWave cluster."""
-        system = self._steady(call, "ACTIVE")
-        if system.doc["isHeatWaveClusterAttached"]:
-            raise conflict(f"DB System {system.id} has a HeatWave cluster already")
-        body = call.body
-        model.heatwave(body["shapeName"], body["clusterSize"], system.doc)
-        now = self.clock.timestamp()
-        cluster = {
-            "dbSystemId": system.id,
-            "shapeName": body["shapeName"],
-            "clusterSize": body["clusterSize"],
-            "isLakehouseEnabled": bool(body.get("isLakehouseEnabled")),
-            "clusterNodes": self._nodes(body["clusterSize"], []),
-            "lifecycleState": "CREATING",
-            "timeCreated": now,
-            "timeUpdated": now,
-        }
-        system = self.update(system, {}, private={"heatwave": cluster})
-        request = self._heatwave_step(call, system, "ADD", "ACTIVE", _HEATWAVE)
-        return self.show(
-            self.get("db_system", system.id), doc=self._cluster(self.get("db_system", system.id)), request=request
-        )
-
-    def _attached(self, call: Call, *states: str) -> Record:
-        system = self._steady(call, "ACTIVE")
-        if not system.doc["isHeatWaveClusterAttached"]:
-            raise not_found()
-        state = self._cluster(system)["lifecycleState"]
-        if state not in states:
-            raise incorrect_state(f"The HeatWave cluster is in state {state}, not {' or '.join(states)}")
-        return system
-
-    async def update_heat_wave_cluster(self, call: Call) -> Reply:
-        """Change shape, size or Lakehouse of a HeatWave cluster."""
-        system = self._attached(call, "ACTIVE", "INACTIVE")
-        cluster = self._cluster(system)
-        state = cluster["lifecycleState"]
-        wanted = cluster | {
-            name: call.body[name] for name in ("shapeName", "clusterSize", "isLakehouseEnabled") if name in call.body
-        }
-        model.heatwave(wanted["shapeName"], wanted["clusterSize"], system.doc)
-        wanted["clusterNodes"] = self._nodes(wanted["clusterSize"], cluster["clusterNodes"])
-        system = self.update(system, {}, private={"heatwave": wanted})
-        request = self._heatwave_step(call, system, "UPDATE", state, _HEATWAVE)
-        return self.accepted(request, 202, system)
-
-    async def delete_heat_wave_cluster(self, call: Call) -> Reply:
-        """Remove the HeatWave cluster."""
-        system = self._attached(call, "ACTIVE", "INACTIVE", "FAILED")
-        return self.accepted(self._heatwave_step(call, system, "DELETE", "DELETED", _HEATWAVE / 2), 202, system)
-
-    async def start_heat_wave_cluster(self, call: Call) -> Reply:
-        """INACTIVE to ACTIVE."""
-        system = self._attached(call, "INACTIVE")
-        return self.accepted(self._heatwave_step(call, system, "START", "ACTIVE", _START), 202, system)
-
-    async def stop_heat_wave_cluster(self, call: Call) -> Reply:
-        """ACTIVE to INACTIVE."""
-        system = self._attached(call, "ACTIVE")
-        return self.accepted(self._heatwave_step(call, system, "STOP", "INACTIVE", _STOP), 202, system)
-
-    async def restart_heat_wave_cluster(self, call: Call) -> Reply:
-        """ACTIVE to ACTIVE."""
-        system = self._attached(call, "ACTIVE")
-        return self.accepted(self._heatwave_step(call, system, "RESTART", "ACTIVE", _RESTART), 202, system)
 
     # backups
 
