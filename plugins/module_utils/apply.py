@@ -139,6 +139,10 @@ class Engine:
         made: Address | None = None
         for _attempt in range(5):
             observed = self.find()
+            if observed is not None and not self.wish.id and self.type.states.of(observed) in self.type.states.going:
+                if self.wish.wait and not check:
+                    self.wait(self._address(observed), gone=True)
+                observed = None
             if observed is not None:
                 self._refuse_failed(observed)
                 self._refuse_action(observed)

@@ -144,8 +144,7 @@ class Walk:
             self.unchanged(**options)
         for state in (*states.gone, *states.going):
             self._force(state)
-            if "id" in self.declared.address or state in states.gone:
-                assert self.door(check=True, **options)["diff"]["before"] == {}, f"one in {state} is not there any more"
+            assert self.door(check=True, **options)["diff"]["before"] == {}, f"one in {state} is not there any more"
         for state in states.busy:
             self._force(state)
             told = self.door(fails=True, wait_timeout=0, **options)["msg"]
@@ -369,12 +368,14 @@ class Walk:
         assert ("allow_replace" in refused["msg"]) == ("replace" not in self.declared.lacks), refused["msg"]
 
     def move(self) -> None:
-        """To another compartment, by id."""
-        options = {**self.options(), "id": self.id, "compartment_id": self.ground.other_compartment_id}
+        """To another compartment, or whatever else it lives in, by id."""
+        there = self.fill(dict(self.case.elsewhere)) or {"compartment_id": self.ground.other_compartment_id}
+        options = {**self.options(), "id": self.id, **there}
         assert self.quiet(check=True, **options)["changed"]
         moved = self.door(**options)
-        assert moved["changed"] and set(moved["diff"]["after"]) == {"compartment_id"}
-        assert self.raw()["compartment_id"] == self.ground.other_compartment_id
+        assert moved["changed"] and set(moved["diff"]["after"]) == set(there)
+        for name, value in there.items():
+            assert moved[self.type.name][name] == self.record().doc[_wire(name)] == value
         self.unchanged(**options)
 
     def twins(self) -> None:
@@ -398,7 +399,7 @@ class Walk:
                 would = self.quiet(check=True, allow_replace=True, **options)
                 assert would["changes"][0]["change"] == "replaced"
                 did = self.door(allow_replace=True, **options)
-                assert did["changed"] and did[self.type.name].get("id") != self.id
+                assert did["changed"] and ("id" not in self.declared.address or did[self.type.name]["id"] != self.id)
 
     # -- what the steps are made of -------------------------------------------------------------------------------
 
@@ -524,7 +525,12 @@ class Walk:
         """The region's record of the resource."""
 
         async def found() -> Record | None:
-            return self.region.inner.store.find(str(self.id or self.address[-1]))
+            store = self.region.inner.store
+            if self.id:
+                return store.find(str(self.id))
+            place = dict(zip(map(_wire, self.declared.address), self.address, strict=True))
+            rows = store.select(kind=self.declared.sdk_noun, dead=None)
+            return next((r for r in rows if all(v in (r.doc.get(k), r.parent) for k, v in place.items())), None)
 
         record: Record | None = self.region.run(found())
         assert record is not None
