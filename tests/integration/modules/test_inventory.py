@@ -16,8 +16,8 @@ import yaml
 
 from localregion.testing import Region
 
+from ..types.ground import Ground
 from .conftest import Door
-from .test_every_module import Ground
 
 ROOT = Path(__file__).parents[3]
 PLUGIN = ROOT / "plugins" / "inventory" / "deployment.py"

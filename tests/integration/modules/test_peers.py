@@ -24,8 +24,7 @@ from localregion.testing import Region
 
 from ..types.ground import Ground
 from .conftest import Door
-
-ROOT = Path(__file__).parents[3]
+from .playbook import ROOT, play
 
 ROWS: dict[str, list[str]] = {
     "identity of a resource": [
@@ -291,7 +290,7 @@ def test_a_secrets_content_is_generated_and_never_returned(door: Door, region: R
 
 def test_no_secret_and_no_authorization_header_at_vvv(region: Region, ground: Ground, tmp_path: Path) -> None:
     options = _secret(ground, "verbose", content="canary-verbose")
-    out = _play(region, tmp_path, [{"okestack.oci.vault_secret": options}], "-vvvv", "--diff")
+    out = play(region, tmp_path, [{"okestack.oci.vault_secret": options}], "-vvvv", "--diff")
     assert "canary-verbose" not in out and "Y2FuYXJ5LXZlcmJvc2" not in out
     assert "authorization" not in out.lower() and "Signature version" not in out
 
@@ -345,7 +344,7 @@ def test_keys_of_labels_and_taints_are_shown(region: Region, ground: Ground, tmp
     taints = {"taints": [{"key": "virtual", "value": "only", "effect": "NoSchedule"}]}
     options = {**_pool(ground, **labels, **taints), "display_name": "labelled"}
     shown = {"ansible.builtin.debug": {"msg": "the id is {{ made.virtual_node_pool.id }}"}}
-    out = _play(region, tmp_path, [{"okestack.oci.virtual_node_pool": options, "register": "made"}, shown])
+    out = play(region, tmp_path, [{"okestack.oci.virtual_node_pool": options, "register": "made"}, shown])
     assert "the id is ocid1.virtualnodepool" in out, "a key that is part of an OCID scrubs no OCID"
     assert "VALUE_SPECIFIED_IN_NO_LOG" not in out
 
@@ -458,9 +457,3 @@ def test_options_named_key_are_not_hidden(type_: ResourceType) -> None:
     for name, option in full_spec(ResourceTask(type_)).items():
         if option.get("no_log"):
             assert type_.field(name).secret
-
-
-def _play(region: Region, folder: Path, tasks: list[dict[str, Any]], *arguments: str) -> str:
-    from .test_playbook import _play as play
-
-    return play(region, folder, tasks, *arguments)

@@ -28,6 +28,7 @@ class Leaf:
     spellings: tuple[Any, ...] = ()  # other ways to write `first`, which mean the same to the service
     beside: Mapping[str, Any] = field(default_factory=dict)  # path -> its value in this field's steps (None: not given)
     along: Mapping[str, Any] = field(default_factory=dict)  # path -> what has to change with `second`
+    rides: str = ""  # why it is no change of itself, but only with what is in `along`
     by: tuple[str, ...] = ()  # the operations that change it, where the update model does not have it
     fixed: str = ""  # why a change needs a new resource although the update model has the field
     unread: str = ""  # why get does not show it
@@ -46,3 +47,4 @@ class Case:
 
     leaves: Mapping[str, Leaf]
     options: Mapping[str, Any] = field(default_factory=dict)
+    elsewhere: Mapping[str, Any] = field(default_factory=dict)  # where it is moved to, if that is no compartment

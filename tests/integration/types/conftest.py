@@ -2,45 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils import registry
 
 from localregion.testing import Region
 
 from ..modules.conftest import Door
-from . import cases
-from .case import Case
 from .ground import Ground
-from .walk import Walk
-
-TYPES = registry.types()
-CASES: dict[str, Case] = {}
-for _room in pkgutil.iter_modules(cases.__path__):
-    CASES.update(importlib.import_module(f"{cases.__name__}.{_room.name}").CASES)
-
-
-class Walks(dict[str, Walk]):
-    """The walk of each type, made when it is asked for."""
-
-    def __init__(self, ground: Ground) -> None:
-        super().__init__()
-        self.ground = ground
-        ground.make()
-        self.bare = ground.region.snapshot()
-
-    def __missing__(self, name: str) -> Walk:
-        self[name] = Walk(TYPES[name], CASES[name], self.ground, self.bare)
-        return self[name]
-
-    @staticmethod
-    def names(name: str) -> list[str]:
-        """The names of a type's steps."""
-        return Walk.names_of(TYPES[name], CASES[name])
+from .walks import Walks
 
 
 @pytest.fixture(scope="module")

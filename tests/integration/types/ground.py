@@ -154,6 +154,20 @@ class Ground:
         """Filters for VTAPs."""
         return [self._id("capture_filter", name, filter_type="VTAP") for name in ("one", "two")]
 
+    # logging
+
+    @cached_property
+    def log_group_ids(self) -> list[str]:
+        return [self._id("log_group", name) for name in ("ground", "other")]
+
+    @cached_property
+    def flow_log_filter_ids(self) -> list[str]:
+        rule = {"is_enabled": True, "priority": 1, "sampling_rate": 1}
+        return [
+            self._id("capture_filter", name, filter_type="FLOWLOG", flow_log_capture_filter_rules=[rule])
+            for name in ("flows", "other flows")
+        ]
+
     @cached_property
     def services(self) -> list[dict[str, Any]]:
         """The services that a service gateway reaches: ``id``, ``cidr_block``."""
@@ -189,6 +203,21 @@ class Ground:
         """A vault whose keys can be rotated by the service."""
         options = {"display_name": "private", "vault_type": "VIRTUAL_PRIVATE"}
         return dict(self.door("vault", compartment_id=self.compartment_id, **options)["vault"])
+
+    @cached_property
+    def cluster_key_id(self) -> str:
+        """A key that clusters may use."""
+        self._id(
+            "policy",
+            "cluster-keys",
+            "name",
+            description="Clusters encrypt their Secrets",
+            statements=[
+                "Allow any-user to use keys in compartment okestack where all {request.principal.type='cluster'}"
+            ],
+        )
+        shape = {"algorithm": "AES", "length": 32}
+        return self._id("vault_key", "cluster", management_endpoint=self.management_endpoint, key_shape=shape)
 
     @cached_property
     def secret_id(self) -> str:
@@ -235,6 +264,19 @@ class Ground:
             type="ENHANCED_CLUSTER",
             cluster_pod_network_options=[{"cni_type": "OCI_VCN_IP_NATIVE"}],
             endpoint_config={"subnet_id": self.subnets["api"], "is_public_ip_enabled": False, "nsg_ids": []},
+        )
+
+    @cached_property
+    def other_cluster_id(self) -> str:
+        return self._id(
+            "oke_cluster",
+            "other",
+            "name",
+            vcn_id=self.vcn_id,
+            kubernetes_version="v1.35.4",
+            type="ENHANCED_CLUSTER",
+            cluster_pod_network_options=[{"cni_type": "OCI_VCN_IP_NATIVE"}],
+            endpoint_config={"subnet_id": self.subnets["api"]},
         )
 
     @cached_property

@@ -72,6 +72,7 @@ _OTHER_WAYS = {
     Change.MOVE: (Change.UPDATE,),
     Change.REPLACE: (Change.UPDATE, Change.ONCE),
     Change.ONCE: (Change.UPDATE,),
+    Change.WITH: (Change.UPDATE, Change.ONCE),
 }
 
 

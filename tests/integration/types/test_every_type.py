@@ -7,8 +7,8 @@ import pytest
 from tests.unit import test_types as checks
 
 from . import sdk
-from .conftest import CASES, TYPES, Walks
 from .walk import Walk
+from .walks import CASES, TYPES, Walks
 
 STEPS = [(name, step) for name in TYPES if name in CASES for step in Walks.names(name)]
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.unit import test_types as checks
 
-from .conftest import TYPES, Walks
 from .mutants import Mutant, mutants
 from .walk import Walk
+from .walks import TYPES, Walks
 
 CHECKS = [
     thing for name, thing in vars(checks).items() if name.startswith("test_") and "type_" in thing.__annotations__

@@ -103,7 +103,9 @@ class Walk:
             yield f"{path.name} is not compared", lambda: self.not_compared(path, leaf)
         elif leaf.by or (path.changeable and not leaf.fixed):
             yield f"{path.name} changes", lambda: self.change(path, leaf)
-            if not leaf.unsupported and not leaf.kept:
+            if leaf.rides:
+                yield f"{path.name} is no change of itself", lambda: self.rides(path, leaf)
+            elif not leaf.unsupported and not leaf.kept:
                 yield f"{path.name} drifts", lambda: self.drift(path, leaf)
             if emptied and leaf.first is not NOT_GIVEN and leaf.second != [] and not leaf.unsupported:
                 yield f"{path.name} is emptied", lambda: self.change(path, replace(leaf, second=[]))
@@ -229,6 +231,15 @@ class Walk:
         elif top in before:
             assert _deep(before[top]) != _deep(self.raw()[top]), "the service has the new value"
         self.unchanged(**changed)
+
+    def rides(self, path: sdk.Path, leaf: Leaf) -> None:
+        """Neither another value of it alone nor one that another client set is a difference."""
+        options, _before = self._prepared(leaf)
+        for check in (True, False):
+            self.unchanged(check=check, **self.with_value(options, path.name, leaf.second))
+        if not leaf.kept:
+            self._drift(path, leaf, options)
+            self.unchanged(**options)
 
     def drift(self, path: sdk.Path, leaf: Leaf) -> None:
         """Changed behind its back by another client: seen, repaired, and then quiet."""
@@ -528,7 +539,8 @@ class Walk:
             store = self.region.inner.store
             if self.id:
                 return store.find(str(self.id))
-            place = dict(zip(map(_wire, self.declared.address), self.address, strict=True))
+            shown = [_wire(self.declared.field(n).read or n) for n in self.declared.address]
+            place = dict(zip(shown, self.address, strict=True))
             rows = store.select(kind=self.declared.sdk_noun, dead=None)
             return next((r for r in rows if all(v in (r.doc.get(k), r.parent) for k, v in place.items())), None)
 
