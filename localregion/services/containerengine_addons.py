@@ -162,10 +162,13 @@ class Addons(Service):
         return super().target_variables(cluster or record)
 
     def _addon(self, cluster_id: str, name: str) -> Record | None:
-        return next((each for each in self.living("addon", parent=cluster_id) if each.doc["name"] == name), None)
+        return self.store.find(f"{cluster_id}/{name}")
 
     def _put_addon(self, cluster: Record, doc: Doc, state: str) -> Record:
-        return self.create("addon", None, doc, state=state, compartment=cluster.compartment, parent=cluster.id)
+        return self.create(
+            "addon", None, doc, state=state, compartment=cluster.compartment, parent=cluster.id,
+            record_id=f"{cluster.id}/{doc['name']}",
+        )  # fmt: skip
 
     def make_essential_addons(self, cluster: Record) -> None:
         """The add-ons that a new cluster has, in versions that the service chooses."""

@@ -141,8 +141,9 @@ def plan_present(
         )
     if problems:
         raise PlanError("\n".join(problems))
-    before = {f.name: shown(f, old, new)[0] for f, old, new in changed}
-    after = {f.name: shown(f, old, new)[1] for f, old, new in changed}
+    seen = [(f, old, new) for f, old, new in changed if f.change is not Change.WITH or not same(f, old, new)]
+    before = {f.name: shown(f, old, new)[0] for f, old, new in seen}
+    after = {f.name: shown(f, old, new)[1] for f, old, new in seen}
     if fixed:
         _refuse_protected(type_, observed)
         made = _plan_create(type_, {**_carried(type_, observed, desired), **desired})

@@ -135,6 +135,9 @@ def test_how_a_change_is_carried_out_is_no_change_of_itself() -> None:
         ("update_thing", {"size": 2, "gently": {"cycle": True, "surge": "1"}})
     ]
     assert changed.after == {"size": 2, "gently": {"cycle": True}}
+    as_there = plan({"gently": {"surge": "1"}, "size": 2}, there)
+    assert (as_there.calls[0].body or {})["gently"] == {"cycle": False, "surge": "1"}
+    assert as_there.after == {"size": 2}, "what it is already is no difference"
     # Operations of a field's own do not carry it.
     assert [c.operation for c in plan({"gently": gently, "stepped": ["y"]}, there).calls] == ["step"]
     made = plan({"gently": gently}, None)
@@ -773,14 +776,14 @@ def test_what_types_cannot_change_in_place(name: str, observed: Document, desire
             {
                 "filter_type": "VTAP",
                 "vtap_capture_filter_rules": [{}] * 10 + [{"source_cidr": "10.0.0.1/16", "tcp_options": {}}],
-                "flow_log_capture_filter_rules": [{"priority": 10}, {"priority": 10}],
+                "flow_log_capture_filter_rules": [{"priority": 10}, {"priority": 3}, {"priority": 3}],
             },
             [
                 "vtap_capture_filter_rules: 11 rules, a filter has at most 10",
                 "vtap_capture_filter_rules[10].source_cidr: 10.0.0.1/16 has host bits set",
                 "flow_log_capture_filter_rules: a filter of type VTAP has vtap_capture_filter_rules",
                 "flow_log_capture_filter_rules[0].priority: 10 is outside of 0 to 9",
-                "flow_log_capture_filter_rules[1].priority: 10 is already that of flow_log_capture_filter_rules[0]",
+                "flow_log_capture_filter_rules[2].priority: 3 is already that of flow_log_capture_filter_rules[1]",
             ],
         ),
         (
