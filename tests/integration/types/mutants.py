@@ -34,15 +34,22 @@ def mutants(walk: Walk) -> Iterator[Mutant]:
 
 def _fields(walk: Walk) -> Iterator[Mutant]:
     for path, field in _each(walk.declared.fields):
-        steps = tuple(walk.steps_of(path))
+        steps = (*walk.steps_of(path), *(("move",) if field.change is Change.MOVE else ()))
         head = walk.declared.field(path.partition(".")[0].removesuffix("[]"))
         for title, changed in _changed(field, walk.case, path, head.change is Change.REPLACE):
+            if path in _found_by(walk.declared) and changed and changed.reference == field.reference:
+                continue  # what it is found by is never another value of the one that was found
             mutated = replace(walk.declared, fields=_put(walk.declared.fields, path, changed))
             yield Mutant(f"{path}: {title}", mutated, steps)
     for head in walk.declared.all_fields:
         if head.name == "compartment_id" and head.change is Change.MOVE:
             fixed = replace(walk.declared, lacks={**walk.declared.lacks, "move": "mutant"})
             yield Mutant("compartment_id: cannot be moved", fixed, ("move",))
+
+
+def _found_by(declared: ResourceType) -> tuple[str, ...]:
+    """The fields that are the whole address of what has no id of its own."""
+    return () if "id" in declared.address else declared.address
 
 
 def _changed(field: Field, case: Case, path: str, inside_fixed: bool) -> Iterator[tuple[str, Field | None]]:

@@ -65,11 +65,17 @@ CASES = {
             "access_mode": Leaf("UNRESTRICTED", "RESTRICTED"),
             "data_storage_size_in_gbs": Leaf(50, 100, kept="it never shrinks"),
             "data_storage.is_auto_expand_storage_enabled": Leaf(
-                True, False, along={"data_storage.max_storage_size_in_gbs": None}
+                True,
+                False,
+                along={"data_storage.max_storage_size_in_gbs": None},
+                implied="only with it is there a limit",
             ),
             "data_storage.max_storage_size_in_gbs": Leaf(200, 400),
             "encrypt_data.key_generation_type": Leaf(
-                "SYSTEM", "BYOK", along={"encrypt_data.key_id": lambda g: g.key_id}
+                "SYSTEM",
+                "BYOK",
+                along={"encrypt_data.key_id": lambda g: g.key_id},
+                implied="only with BYOK is there a key",
             ),
             "encrypt_data.key_id": Leaf(
                 second=lambda g: g.other_key_id,
@@ -79,6 +85,7 @@ CASES = {
                 "SYSTEM",
                 "BYOC",
                 along={"secure_connections.certificate_id": _certificate("a")},
+                implied="only with BYOC is there a certificate",
                 unsupported=_CERTIFICATES,
             ),
             "secure_connections.certificate_id": Leaf(
@@ -146,7 +153,7 @@ CASES = {
                 unsupported=_READS,
             ),
             "read_endpoint.exclude_ips": Leaf(
-                second=[],
+                second=["10.0.2.93"],
                 beside={"read_endpoint.is_enabled": True, "read_endpoint.exclude_ips": ["10.0.2.92"]},
                 unsupported=_READS,
             ),
