@@ -55,6 +55,10 @@ Address = tuple[str, ...]
 """The values that name one resource to the service's operations, mostly its id alone."""
 
 
+class _Earlier(Exception):
+    """A create was answered with what an earlier run made, which is another resource by now."""
+
+
 class ResourceError(Exception):
     """What is declared cannot be done; the text says what, where and what to do."""
 
@@ -106,6 +110,7 @@ class Engine:
         self._request_id: str | None = None
         self._done_request: str | None = None
         self._written = False
+        self._spent = 0  # retry tokens whose answers were of no use
         self._woken: tuple[str, str] | None = None  # the states before and after an action that had to come first
 
     # -- the whole ------------------------------------------------------------------------------------------------
@@ -163,11 +168,9 @@ class Engine:
                 if plan.create is not None:
                     if plan.kind == "replace" and observed is not None:
                         self._delete(observed)
-                    made = self._create(plan.create, replaces=told(self._address(observed)) if observed else "")
-                    target = made
+                    made, done = self._make(plan, told(self._address(observed)) if observed else "")
                 else:
-                    target = self._address(observed or {})
-                done = self._carry_out(plan, target, observed if plan.create is None else None)
+                    done = self._carry_out(plan, self._address(observed or {}), observed)
                 if plan.kind == "revive":
                     continue  # what else differs is planned on what is there again
                 return first, done
@@ -417,12 +420,21 @@ class Engine:
 
     # -- writing --------------------------------------------------------------------------------------------------
 
+    def _make(self, plan: Plan, replaces: str) -> tuple[Address, Document]:
+        """Makes it and does what a create cannot carry; its address, and itself as it is then."""
+        while True:
+            address = self._create(plan.create or {}, replaces)
+            try:
+                return address, self._carry_out(plan, address, None)
+            except _Earlier:
+                self.session.report(f"{self.label}: {told(address)} was made by this name and is another one by now")
+
     def _create(self, body: Document, replaces: str = "") -> Address:
         """Makes it and returns its address.
 
         The retry token is a hash of identity, body and a counter, the same in the next run: a run that was killed
         after its create finds, by sending it again, the resource it made. The counter moves on when the service
-        calls the token used up, or the answer is a resource that is no more.
+        calls the token used up, or the answer is a resource that is no more, or has another name or place by now.
         """
         token_body = {k: v for k, v in body.items() if not self.type.field(k).secret}
         arguments = {
@@ -434,7 +446,8 @@ class Engine:
         # What its body does not tell apart, its place does.
         where = [p for n, p in zip(self.type.place, place, strict=True) if n not in body]
         self.session.report(f"{self.label}: creating")
-        for counter in range(20):
+        for counter in range(self._spent, 20):
+            self._spent = counter + 1
             text = json.dumps(
                 [self.type.name, self.session.tenancy, *where, token_body, replaces, counter],
                 sort_keys=True,
@@ -457,6 +470,12 @@ class Engine:
             if not self._dead(response, address):
                 return address
         raise ResourceError(f"{self.label}: the service answers each create with a resource that is gone")
+
+    def _is_another(self, document: Document, body: Document) -> bool:
+        """Whether what a create answers with is what an earlier one made, renamed or moved since."""
+        identity = {self.type.name_field, *self.type.scope, self.type.parent} & set(body)
+        shown = {n: document.get(self.type.field(n).read or n) for n in identity}
+        return any(shown[n] is not None and shown[n] != body[n] for n in identity)
 
     def _dead(self, response: Any, address: Address) -> bool:
         """Whether a create was answered with a resource of an earlier run that is no more."""
@@ -489,9 +508,11 @@ class Engine:
         """The writes after a create, or those of an update; each on a resource that rests."""
         document = observed
         if plan.create is not None:
+            document = self.wait(address) if self.wish.wait or plan.calls else self._seen(address)
+            if self._is_another(document, plan.create):
+                raise _Earlier
             if not self.wish.wait and not plan.calls:
-                return self._seen(address)
-            document = self.wait(address)
+                return document
         touched = False
         for call in plan.calls:
             etag = None

@@ -66,3 +66,18 @@ def test_a_vault_to_be_deleted_does_not_stand_in_the_way_of_a_living_one_of_its_
     assert door("vault", **options, state="absent")["changed"] is False
     two_set = door("vault", **options, state="present", fails=True)
     assert first["id"] in two_set["msg"] and second.id in two_set["msg"]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_what_was_renamed_does_not_stand_in_for_a_new_one(door: Door, region: Region, wait: bool) -> None:
+    """A create that is sent a second time within a day is answered with what the first one made, whatever it is now."""
+    options = {"compartment_id": region.compartment_id, "display_name": f"again-{wait}", "cidr_blocks": ["10.0.0.0/16"]}
+    first = door("vcn", **options)["vcn"]["id"]
+    door("vcn", id=first, display_name="renamed")
+    second = door("vcn", **options, wait=wait)
+    assert second["changed"] and second["vcn"]["id"] != first and second["vcn"]["display_name"] == f"again-{wait}"
+    assert not door("vcn", **options)["changed"]
+    for id_ in (first, second["vcn"]["id"]):
+        door("vcn", id=id_, state="absent")
+    third = door("vcn", **options)["vcn"]["id"]
+    assert third not in (first, second["vcn"]["id"])
