@@ -110,6 +110,7 @@ sanity: venv ## ansible-test sanity on the built and installed collection
 .PHONY: bench
 bench: venv system programs ## measure, print numbers
 	@$(BIN)/python tests/bench/bench.py $(ARGS)
+	@$(BIN)/python tests/bench/sign_in.py
 
 
 .PHONY: build

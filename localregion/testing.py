@@ -227,13 +227,8 @@ class Region:
                 good = body["spec"]["token"] == token
                 return {"status": {"authenticated": good, "user": {"username": account}} if good else {}}
 
-        application = workload_app(
-            cluster_id,
-            lambda: self.compartment_id,
-            Kube,
-            self.inner.tokens,
-            lambda: enhanced,  # type: ignore[arg-type]
-        )
+        kube: Any = Kube
+        application = workload_app(cluster_id, lambda: self.compartment_id, kube, self.inner.tokens, lambda: enhanced)
         with self.serving(application, address, 12250, leaf):
             yield {
                 "KUBERNETES_SERVICE_HOST": address,

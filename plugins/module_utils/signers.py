@@ -181,7 +181,7 @@ def preload(wanted: SignIn) -> None:
 # --- signing -----------------------------------------------------------------------------------------------------
 
 
-class _TokenSigner(_SecurityTokenSigner):  # type: ignore[misc]
+class _TokenSigner(_SecurityTokenSigner):
     """The SDK's signer with a session token that is replaced before it expires, and when `refresh` is called.
 
     ``fetch`` gives a token and the private key that it is bound to. Raises SignInError where none can be had.
@@ -237,7 +237,7 @@ def load_key(content: str | bytes, pass_phrase: str | None, where: str) -> Any:
         raise SignInError(f"{where}: cannot be read as a PEM private key: {error}") from None
 
 
-class _SessionKeys(_SessionKeySupplier):  # type: ignore[misc]
+class _SessionKeys(_SessionKeySupplier):
     """The SDK's keys; the one made at the start is used, instead of being replaced at once."""
 
     def __init__(self) -> None:
@@ -416,7 +416,7 @@ class _Metadata:
 _OTHER_WAYS = "Choose another auth_type (or OCI_CLI_AUTH), or set OCI_METADATA_BASE_URL where the service is elsewhere"
 
 
-class _Certificate(_CertificateRetriever):  # type: ignore[misc]
+class _Certificate(_CertificateRetriever):
     """A certificate of the instance and its key, read once for a token (the SDK reads them twice)."""
 
     def __init__(self, metadata: _Metadata, certificate: str, key: str | None = None) -> None:

@@ -262,7 +262,7 @@ def test_a_token_that_its_host_replaced_is_read_again(region: Region, tmp_path: 
 def test_without_a_policy_the_error_says_who_asked(door: Door, region: Region, tmp_path: Path, place: str) -> None:
     auth_type, make, principal = PLACES[place]
     with make(region, tmp_path) as environment:
-        options = {"compartment_id": region.compartment_id, "name": "repo", "auth_type": auth_type}
+        options: dict[str, Any] = {"compartment_id": region.compartment_id, "name": "repo", "auth_type": auth_type}
         options |= {"description": "a policy", "statements": ["Allow any-user to inspect vcns in compartment okestack"]}
         told = door("policy", fails=True, environment=environment, **options)["msg"]
     for part in ("404", "policies do not allow it", f"Signed in by {auth_type} as {principal}"):
@@ -406,7 +406,12 @@ def test_signing_in_makes_one_key_and_asks_once(
         region.run(_warm(region))
         made = []
         generate = rsa.generate_private_key
-        monkeypatch.setattr(rsa, "generate_private_key", lambda *a, **k: made.append(1) or generate(*a, **k))
+
+        def counted(*arguments: Any, **named: Any) -> Any:
+            made.append(1)
+            return generate(*arguments, **named)
+
+        monkeypatch.setattr(rsa, "generate_private_key", counted)
         region.forget_calls()
         _list(_session(region, environment, auth_type), region)
         assert len(made) == keys
