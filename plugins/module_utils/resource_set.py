@@ -36,6 +36,13 @@ class Node:
     fields: Document
     id_of: tuple[str, str] | None = None
     title: str = ""  # what people call it, where its fields do not hold its name
+    # Rows of a list that were declared otherwise: `security_rules[7]` -> `security_rules[2]`, which it came from.
+    rows: Mapping[str, str] = _field(default_factory=dict)
+
+    def told(self, problem: str) -> str:
+        """A problem that begins with a path within the fields, with the path of the option as it was declared."""
+        row, bracket, rest = problem.partition("]")
+        return f"{self.path}.{self.rows.get(row + bracket, row + bracket)}{rest}"
 
 
 @dataclass
@@ -64,11 +71,11 @@ def references(fields: Sequence[Field], value: Mapping[str, Any], path: str) -> 
             for index, item in enumerate(inner):
                 if isinstance(item, Mapping):
                     yield from references(field.fields, item, f"{where}[{index}]")
-                elif (kind := _kind(field, value)) and _is_name(item):
+                elif (kind := _kind(field, value)) and is_name(item):
                     yield f"{where}[{index}]", kind, item
         elif isinstance(inner, Mapping):
             yield from references(field.fields, inner, where)
-        elif (kind := _kind(field, value)) and _is_name(inner):
+        elif (kind := _kind(field, value)) and is_name(inner):
             yield where, kind, inner
 
 
@@ -85,13 +92,13 @@ def resolved(fields: Sequence[Field], value: Mapping[str, Any], find: Callable[[
                 resolved(field.fields, item, find)
                 if isinstance(item, Mapping)
                 else find(kind, item)
-                if kind and _is_name(item)
+                if kind and is_name(item)
                 else item
                 for item in inner
             ]
         elif isinstance(inner, Mapping) and field.fields:
             made[field.name] = resolved(field.fields, inner, find)
-        elif kind and _is_name(inner):
+        elif kind and is_name(inner):
             made[field.name] = find(kind, inner)
     return made
 
@@ -103,15 +110,16 @@ def _kind(field: Field, beside: Mapping[str, Any]) -> str | None:
     return field.reference
 
 
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and not value.startswith("ocid1.") and not is_unknown(value)
+def is_name(value: Any) -> bool:
+    """Whether a value stands for a resource by name: it is no OCID, and known."""
+    return isinstance(value, str) and value != "" and not value.startswith("ocid1.") and not is_unknown(value)
 
 
 class ResourceSet:
     """Keeps the nodes of a set.
 
-    ``lookup`` finds the node that a name means. ``constants`` answers references to what is no node (a service of the
-    region): (kind, name) -> value, or None.
+    ``lookup`` finds the node that a name means. ``constants`` are the kinds of references to what is no node (a service
+    of the region), with what says the value for a name.
     """
 
     def __init__(
@@ -120,7 +128,7 @@ class ResourceSet:
         nodes: Sequence[Node],
         template: Wish,
         lookup: Lookup,
-        constants: Callable[[str, str], str | None],
+        constants: Mapping[str, Callable[[str], str]],
     ) -> None:
         self.session = session
         self.nodes = {n.key: n for n in nodes}
@@ -131,24 +139,28 @@ class ResourceSet:
 
     # -- order ----------------------------------------------------------------------------------------------------
 
+    def unknown(self) -> Iterator[str]:
+        """The names that stand for nothing, each with its path."""
+        for node in self.nodes.values():
+            for path, kind, name in references(node.type.all_fields, node.fields, ""):
+                try:
+                    self.lookup(kind, name)
+                except KeyError:
+                    if kind not in self.constants:
+                        yield node.told(f"{path}: there is no {kind.replace('_', ' ')} {name!r} in this declaration")
+
     def needs(self) -> dict[str, set[str]]:
         """For each node the nodes that must be there before it. Raises ResourceError naming each unknown name."""
-        problems: list[str] = []
+        problems = list(dict.fromkeys(self.unknown()))
+        if problems:
+            raise ResourceError("\n".join(problems))
         needs: dict[str, set[str]] = {}
         for node in self.nodes.values():
             needs[node.key] = {node.id_of[0]} if node.id_of else set()
-            for path, kind, name in references(node.type.all_fields, node.fields, ""):
-                if self.constants(kind, name) is not None:
-                    continue
-                try:
+            for _path, kind, name in references(node.type.all_fields, node.fields, ""):
+                if kind not in self.constants:
                     needs[node.key].add(self.lookup(kind, name))
-                except KeyError:
-                    problems.append(
-                        f"{node.path}.{path}: there is no {kind.replace('_', ' ')} {name!r} in this declaration"
-                    )
             needs[node.key].discard(node.key)
-        if problems:
-            raise ResourceError("\n".join(problems))
         return needs
 
     # -- present --------------------------------------------------------------------------------------------------
@@ -215,9 +227,8 @@ class ResourceSet:
         return engine
 
     def _id(self, kind: str, name: str) -> str:
-        constant = self.constants(kind, name)
-        if constant is not None:
-            return constant
+        if kind in self.constants:
+            return self.constants[kind](name)
         document = self._documents.get(self.lookup(kind, name)) or {}
         return str(document["id"])
 

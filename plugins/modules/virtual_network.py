@@ -9,8 +9,8 @@ DOCUMENTATION = r"""
 module: virtual_network
 short_description: Keep a virtual cloud network with all its parts
 description:
-  - Makes, changes and removes a VCN with gateways, route tables, security lists, network security groups and subnets
-    in one task.
+  - Makes, changes and removes a VCN with reserved public IPs, gateways, route tables, security lists, network security
+    groups, subnets, capture filters and VTAPs in one task.
   - Parts refer to each other by name, where the service wants an OCID. What does not depend on each other is done
     side by side.
   - All is planned, and every problem told with its path, before anything is written.
@@ -67,6 +67,34 @@ options:
         description:
           - Tags of namespaces of this part, instead of O(defined_tags).
         type: dict
+  public_ips:
+    description:
+      - Reserved public IPs, for NAT gateways and load balancers. They are in the compartment rather than in the VCN, and stay
+        what they are when the VCN is made anew.
+    type: list
+    elements: dict
+    suboptions:
+      display_name:
+        description:
+          - Its name, by which it is found and by which other parts name it.
+        type: str
+        required: true
+      private_ip_id:
+        description:
+          - OCID of the private IP that it is given to. An empty text takes it away from where it is.
+        type: str
+      public_ip_pool_id:
+        description:
+          - OCID of a pool of one's own addresses that it comes from. Another pool takes a new address.
+        type: str
+      freeform_tags:
+        description:
+          - Tags of this part, beside those of O(freeform_tags).
+        type: dict
+      defined_tags:
+        description:
+          - Tags of namespaces of this part, instead of O(defined_tags).
+        type: dict
   internet_gateways:
     description:
       - Internet gateways. A VCN has at most one.
@@ -111,7 +139,8 @@ options:
         type: bool
       public_ip_id:
         description:
-          - OCID of a reserved public IP for it. Another one takes a new gateway.
+          - Name or OCID of a reserved public IP for it. Without it the service gives it an address of its own.
+          - Another one takes a new gateway.
         type: str
       route_table_id:
         description:
@@ -208,684 +237,6 @@ options:
         description:
           - Tags of namespaces of this part, instead of O(defined_tags).
         type: dict
-  security_lists:
-    description:
-      - Security lists. Their rules are the rules that stand.
-    type: list
-    elements: dict
-    suboptions:
-      display_name:
-        description:
-          - Its name, by which it is found and by which other parts name it.
-        type: str
-        required: true
-      ingress_security_rules:
-        description:
-          - The rules for packets that come in, in any order. The list given is the list that stands; an empty list
-            removes all.
-          - Changed in place, all together. None if not given when it is made.
-        type: list
-        elements: dict
-        suboptions:
-          protocol:
-            description:
-              - The protocol, V(all) or its number, V(1) for ICMP, V(6) for TCP, V(17) for UDP, V(58) for ICMPv6.
-            type: str
-            required: true
-          is_stateless:
-            description:
-              - Whether answers need a rule of their own. V(false) if not given.
-            type: bool
-          tcp_options:
-            description:
-              - The TCP ports, for O(security_lists[].ingress_security_rules[].protocol='6') only. All ports if not
-                given.
-            type: dict
-            suboptions:
-              destination_port_range:
-                description:
-                  - The ports that packets go to. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-              source_port_range:
-                description:
-                  - The ports that packets come from. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-          udp_options:
-            description:
-              - The UDP ports, for O(security_lists[].ingress_security_rules[].protocol='17') only. All ports if not
-                given.
-            type: dict
-            suboptions:
-              destination_port_range:
-                description:
-                  - The ports that packets go to. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-              source_port_range:
-                description:
-                  - The ports that packets come from. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-          icmp_options:
-            description:
-              - The kind of ICMP message, for O(security_lists[].ingress_security_rules[].protocol='1') and
-                O(security_lists[].ingress_security_rules[].protocol='58') only. All kinds if not given.
-            type: dict
-            suboptions:
-              type:
-                description:
-                  - The ICMP type, for example 3 for "destination unreachable".
-                type: int
-                required: true
-              code:
-                description:
-                  - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet
-                    size. All codes if not given.
-                type: int
-          description:
-            description:
-              - What the rule is good for.
-            type: str
-          source:
-            description:
-              - Whom packets come from, a CIDR block, the CIDR label of a service.
-            type: str
-            required: true
-          source_type:
-            description:
-              - What O(security_lists[].ingress_security_rules[].source) is. V(CIDR_BLOCK) if not given.
-            type: str
-            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK]
-      egress_security_rules:
-        description:
-          - The rules for packets that go out, in any order. The list given is the list that stands; an empty list
-            removes all.
-          - Changed in place, all together. None if not given when it is made.
-        type: list
-        elements: dict
-        suboptions:
-          protocol:
-            description:
-              - The protocol, V(all) or its number, V(1) for ICMP, V(6) for TCP, V(17) for UDP, V(58) for ICMPv6.
-            type: str
-            required: true
-          is_stateless:
-            description:
-              - Whether answers need a rule of their own. V(false) if not given.
-            type: bool
-          tcp_options:
-            description:
-              - The TCP ports, for O(security_lists[].egress_security_rules[].protocol='6') only. All ports if not
-                given.
-            type: dict
-            suboptions:
-              destination_port_range:
-                description:
-                  - The ports that packets go to. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-              source_port_range:
-                description:
-                  - The ports that packets come from. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-          udp_options:
-            description:
-              - The UDP ports, for O(security_lists[].egress_security_rules[].protocol='17') only. All ports if not
-                given.
-            type: dict
-            suboptions:
-              destination_port_range:
-                description:
-                  - The ports that packets go to. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-              source_port_range:
-                description:
-                  - The ports that packets come from. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-          icmp_options:
-            description:
-              - The kind of ICMP message, for O(security_lists[].egress_security_rules[].protocol='1') and
-                O(security_lists[].egress_security_rules[].protocol='58') only. All kinds if not given.
-            type: dict
-            suboptions:
-              type:
-                description:
-                  - The ICMP type, for example 3 for "destination unreachable".
-                type: int
-                required: true
-              code:
-                description:
-                  - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet
-                    size. All codes if not given.
-                type: int
-          description:
-            description:
-              - What the rule is good for.
-            type: str
-          destination:
-            description:
-              - Whom packets go to, a CIDR block, the CIDR label of a service.
-            type: str
-            required: true
-          destination_type:
-            description:
-              - What O(security_lists[].egress_security_rules[].destination) is. V(CIDR_BLOCK) if not given.
-            type: str
-            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK]
-      freeform_tags:
-        description:
-          - Tags of this part, beside those of O(freeform_tags).
-        type: dict
-      defined_tags:
-        description:
-          - Tags of namespaces of this part, instead of O(defined_tags).
-        type: dict
-  default_security_list:
-    description:
-      - The security list that comes with the VCN. Where security groups are to decide give it two empty lists.
-    type: dict
-    suboptions:
-      ingress_security_rules:
-        description:
-          - The rules for packets that come in, in any order. The list given is the list that stands; an empty list
-            removes all.
-          - Changed in place, all together. None if not given when it is made.
-        type: list
-        elements: dict
-        suboptions:
-          protocol:
-            description:
-              - The protocol, V(all) or its number, V(1) for ICMP, V(6) for TCP, V(17) for UDP, V(58) for ICMPv6.
-            type: str
-            required: true
-          is_stateless:
-            description:
-              - Whether answers need a rule of their own. V(false) if not given.
-            type: bool
-          tcp_options:
-            description:
-              - The TCP ports, for O(default_security_list.ingress_security_rules[].protocol='6') only. All ports if
-                not given.
-            type: dict
-            suboptions:
-              destination_port_range:
-                description:
-                  - The ports that packets go to. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-              source_port_range:
-                description:
-                  - The ports that packets come from. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-          udp_options:
-            description:
-              - The UDP ports, for O(default_security_list.ingress_security_rules[].protocol='17') only. All ports if
-                not given.
-            type: dict
-            suboptions:
-              destination_port_range:
-                description:
-                  - The ports that packets go to. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-              source_port_range:
-                description:
-                  - The ports that packets come from. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-          icmp_options:
-            description:
-              - The kind of ICMP message, for O(default_security_list.ingress_security_rules[].protocol='1') and
-                O(default_security_list.ingress_security_rules[].protocol='58') only. All kinds if not given.
-            type: dict
-            suboptions:
-              type:
-                description:
-                  - The ICMP type, for example 3 for "destination unreachable".
-                type: int
-                required: true
-              code:
-                description:
-                  - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet
-                    size. All codes if not given.
-                type: int
-          description:
-            description:
-              - What the rule is good for.
-            type: str
-          source:
-            description:
-              - Whom packets come from, a CIDR block, the CIDR label of a service.
-            type: str
-            required: true
-          source_type:
-            description:
-              - What O(default_security_list.ingress_security_rules[].source) is. V(CIDR_BLOCK) if not given.
-            type: str
-            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK]
-      egress_security_rules:
-        description:
-          - The rules for packets that go out, in any order. The list given is the list that stands; an empty list
-            removes all.
-          - Changed in place, all together. None if not given when it is made.
-        type: list
-        elements: dict
-        suboptions:
-          protocol:
-            description:
-              - The protocol, V(all) or its number, V(1) for ICMP, V(6) for TCP, V(17) for UDP, V(58) for ICMPv6.
-            type: str
-            required: true
-          is_stateless:
-            description:
-              - Whether answers need a rule of their own. V(false) if not given.
-            type: bool
-          tcp_options:
-            description:
-              - The TCP ports, for O(default_security_list.egress_security_rules[].protocol='6') only. All ports if
-                not given.
-            type: dict
-            suboptions:
-              destination_port_range:
-                description:
-                  - The ports that packets go to. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-              source_port_range:
-                description:
-                  - The ports that packets come from. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-          udp_options:
-            description:
-              - The UDP ports, for O(default_security_list.egress_security_rules[].protocol='17') only. All ports if
-                not given.
-            type: dict
-            suboptions:
-              destination_port_range:
-                description:
-                  - The ports that packets go to. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-              source_port_range:
-                description:
-                  - The ports that packets come from. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-          icmp_options:
-            description:
-              - The kind of ICMP message, for O(default_security_list.egress_security_rules[].protocol='1') and
-                O(default_security_list.egress_security_rules[].protocol='58') only. All kinds if not given.
-            type: dict
-            suboptions:
-              type:
-                description:
-                  - The ICMP type, for example 3 for "destination unreachable".
-                type: int
-                required: true
-              code:
-                description:
-                  - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet
-                    size. All codes if not given.
-                type: int
-          description:
-            description:
-              - What the rule is good for.
-            type: str
-          destination:
-            description:
-              - Whom packets go to, a CIDR block, the CIDR label of a service.
-            type: str
-            required: true
-          destination_type:
-            description:
-              - What O(default_security_list.egress_security_rules[].destination) is. V(CIDR_BLOCK) if not given.
-            type: str
-            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK]
-  network_security_groups:
-    description:
-      - Network security groups with their rules. Groups may name each other.
-    type: list
-    elements: dict
-    suboptions:
-      display_name:
-        description:
-          - Its name, by which it is found and by which other parts name it.
-        type: str
-        required: true
-      security_rules:
-        description:
-          - Its rules, in any order. The list given is the list that stands; an empty list removes all. Rules are not
-            looked at if it is not given.
-        type: list
-        elements: dict
-        suboptions:
-          direction:
-            description:
-              - Whether the rule is for packets that come in, V(INGRESS), or go out, V(EGRESS).
-            type: str
-            choices: [INGRESS, EGRESS]
-            required: true
-          protocol:
-            description:
-              - The protocol, needed without O(network_security_groups[].security_rules[].tcp_ports) and
-                O(network_security_groups[].security_rules[].udp_ports). V(all) or its number, V(1) for ICMP, V(6) for
-                TCP, V(17) for UDP, V(58) for ICMPv6.
-            type: str
-          is_stateless:
-            description:
-              - Whether answers need a rule of their own. V(false) if not given.
-            type: bool
-          tcp_options:
-            description:
-              - The TCP ports, for O(network_security_groups[].security_rules[].protocol='6') only. All ports if not
-                given.
-            type: dict
-            suboptions:
-              destination_port_range:
-                description:
-                  - The ports that packets go to. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-              source_port_range:
-                description:
-                  - The ports that packets come from. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-          udp_options:
-            description:
-              - The UDP ports, for O(network_security_groups[].security_rules[].protocol='17') only. All ports if not
-                given.
-            type: dict
-            suboptions:
-              destination_port_range:
-                description:
-                  - The ports that packets go to. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-              source_port_range:
-                description:
-                  - The ports that packets come from. All if not given.
-                type: dict
-                suboptions:
-                  min:
-                    description:
-                      - The lowest port, from 1 to 65535.
-                    type: int
-                    required: true
-                  max:
-                    description:
-                      - The highest port, the same as the lowest for one port.
-                    type: int
-                    required: true
-          icmp_options:
-            description:
-              - The kind of ICMP message, for O(network_security_groups[].security_rules[].protocol='1') and
-                O(network_security_groups[].security_rules[].protocol='58') only. All kinds if not given.
-            type: dict
-            suboptions:
-              type:
-                description:
-                  - The ICMP type, for example 3 for "destination unreachable".
-                type: int
-                required: true
-              code:
-                description:
-                  - The ICMP code, for example 4 for "fragmentation needed", by which hosts discover a path's packet
-                    size. All codes if not given.
-                type: int
-          description:
-            description:
-              - What the rule is good for.
-            type: str
-          source:
-            description:
-              - Whom packets come from, a CIDR block, the CIDR label of a service, or the OCID of a network security
-                group of the same VCN.
-            type: str
-          source_type:
-            description:
-              - What O(network_security_groups[].security_rules[].source) is.
-            type: str
-            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK, NETWORK_SECURITY_GROUP]
-          destination:
-            description:
-              - Whom packets go to, a CIDR block, the CIDR label of a service, or the OCID of a network security group
-                of the same VCN.
-            type: str
-          destination_type:
-            description:
-              - What O(network_security_groups[].security_rules[].destination) is.
-            type: str
-            choices: [CIDR_BLOCK, SERVICE_CIDR_BLOCK, NETWORK_SECURITY_GROUP]
-          sources:
-            description:
-              - Several sources, which make a rule each, instead of
-                O(network_security_groups[].security_rules[].source). V(CIDR_BLOCK) is their type if none is given.
-            type: list
-            elements: str
-          destinations:
-            description:
-              - Several destinations, which make a rule each, instead of
-                O(network_security_groups[].security_rules[].destination). V(CIDR_BLOCK) is their type if none is
-                given.
-            type: list
-            elements: str
-          tcp_ports:
-            description:
-              - TCP ports and ranges that packets go to, as text, for example V(443) or V(30000-32767). Each makes a
-                rule.
-            type: list
-            elements: str
-          udp_ports:
-            description:
-              - UDP ports and ranges that packets go to. Each makes a rule.
-            type: list
-            elements: str
-      freeform_tags:
-        description:
-          - Tags of this part, beside those of O(freeform_tags).
-        type: dict
-      defined_tags:
-        description:
-          - Tags of namespaces of this part, instead of O(defined_tags).
-        type: dict
   subnets:
     description:
       - Subnets. Each must lie within O(vcn.cidr_blocks) and not overlap another.
@@ -912,7 +263,7 @@ options:
         type: str
       dhcp_options_id:
         description:
-          - OCID of the DHCP options.
+          - OCID of the DHCP options. Without it those of the VCN's default count.
         type: str
       route_table_id:
         description:
@@ -931,6 +282,80 @@ options:
         description:
           - Whether it is private. Another value takes a new subnet.
         type: bool
+      freeform_tags:
+        description:
+          - Tags of this part, beside those of O(freeform_tags).
+        type: dict
+      defined_tags:
+        description:
+          - Tags of namespaces of this part, instead of O(defined_tags).
+        type: dict
+  vtaps:
+    description:
+      - Virtual test access points, which mirror what passes a subnet or another source.
+    type: list
+    elements: dict
+    suboptions:
+      display_name:
+        description:
+          - Its name, by which it is found and by which other parts name it.
+        type: str
+        required: true
+      source_id:
+        description:
+          - Name of a subnet of this declaration, or the OCID of what is listened at.
+        type: str
+        required: true
+      source_type:
+        description:
+          - What O(vtaps[].source_id) is. V(SUBNET) where that is a name.
+        type: str
+      target_id:
+        description:
+          - OCID of the VNIC or network load balancer that gets the packets. Give it or O(vtaps[].target_ip).
+        type: str
+      target_ip:
+        description:
+          - Address that gets the packets.
+        type: str
+      target_type:
+        description:
+          - What the target is, V(VNIC), V(NETWORK_LOAD_BALANCER) or V(IP_ADDRESS).
+        type: str
+      capture_filter_id:
+        description:
+          - Name or OCID of the capture filter that says what is mirrored.
+        type: str
+        required: true
+      is_vtap_enabled:
+        description:
+          - Whether it mirrors. V(false) if not given when it is made.
+        type: bool
+      encapsulation_protocol:
+        description:
+          - How mirrored packets are wrapped; the service knows V(VXLAN).
+        type: str
+      vxlan_network_identifier:
+        description:
+          - The number that mirrored packets carry, from 0 to 16777215. The service chooses one if not given when it is made.
+        type: int
+      traffic_mode:
+        description:
+          - Whether mirrored packets yield to others, V(DEFAULT), or not, V(PRIORITY).
+        type: str
+        choices: [DEFAULT, PRIORITY]
+      max_packet_size:
+        description:
+          - How much of a packet is mirrored, in bytes.
+        type: int
+      source_private_endpoint_ip:
+        description:
+          - Address of the source's private endpoint, where it has one.
+        type: str
+      source_private_endpoint_subnet_id:
+        description:
+          - Name or OCID of the subnet of the source's private endpoint.
+        type: str
       freeform_tags:
         description:
           - Tags of this part, beside those of O(freeform_tags).
@@ -959,6 +384,7 @@ options:
     type: float
     default: 10.0
 extends_documentation_fragment:
+  - okestack.oci.rules.virtual_network
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes
@@ -1029,6 +455,15 @@ virtual_network:
   returned: success
   type: dict
   contains:
+    public_ips:
+      description: The reserved public IPs of the declaration, by name.
+      type: dict
+    capture_filters:
+      description: The capture filters of the declaration, by name.
+      type: dict
+    vtaps:
+      description: The VTAPs of the declaration, by name.
+      type: dict
     vcn:
       description: The VCN, as RV(okestack.oci.vcn#module:vcn).
       type: dict

@@ -6,14 +6,21 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError, Wish, public, the_one
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, ResourceType, is_unknown
-from ansible_collections.okestack.oci.plugins.module_utils.resource_set import Node, ResourceSet, SetOutcome, removed
+from ansible_collections.okestack.oci.plugins.module_utils.resource_set import (
+    Node,
+    ResourceSet,
+    SetOutcome,
+    is_name,
+    removed,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.run import (
     COMMON_OPTIONS,
     Context,
@@ -26,6 +33,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.types import network
 
 VCN = network.VCN
 PARTS: dict[str, ResourceType] = {
+    "public_ips": network.PUBLIC_IP,
     "internet_gateways": network.INTERNET_GATEWAY,
     "nat_gateways": network.NAT_GATEWAY,
     "service_gateways": network.SERVICE_GATEWAY,
@@ -33,8 +41,10 @@ PARTS: dict[str, ResourceType] = {
     "security_lists": network.SECURITY_LIST,
     "network_security_groups": network.NETWORK_SECURITY_GROUP,
     "subnets": network.SUBNET,
+    "capture_filters": network.CAPTURE_FILTER,
+    "vtaps": network.VTAP,
 }
-"""Option -> the type of its items, in the order in which people read them."""
+"""Option -> the type of its items; each comes after what it may use, but for the groups, which may use each other."""
 
 GATEWAYS = ("internet_gateway", "nat_gateway", "service_gateway")
 ALL_SERVICES = "all"
@@ -90,24 +100,28 @@ class VirtualNetwork:
         declared = given(params, self.argument_spec())
         if declared.get("state") == "absent":
             return self._absent(declared, context)
-        nodes = _nodes(declared)
-        problems = [*_declaration_problems(declared), *_field_problems(nodes)]
-        if problems:
-            raise ResourceError("\n".join(problems))
-        session = context.session
-        template = _template(declared)
-        listings = _listings(session, declared["compartment_id"], declared["vcn"]["display_name"])
+        nodes, session = _nodes(declared), context.session
         names = _names(nodes)
-        services = _Services(session)
-        whole = ResourceSet(session, nodes, template, lambda kind, name: _key(names, kind, name), services.find)
+        find = partial(_key, names)
+        whole = ResourceSet(session, nodes, _template(declared), find, _constants(session))
+        problems = [*_declaration_problems(declared), *_field_problems(nodes), *whole.unknown()]
+        if problems:
+            raise ResourceError("\n".join(dict.fromkeys(problems)))
+        kinds = {n.type.name for n in nodes}
+        listings = _listings(session, declared["compartment_id"], declared["vcn"]["display_name"], kinds)
         outcome = whole.present(listings, context.check_mode)
         called = {"vcn": f"vcn {declared['vcn']['display_name']}"}
         return {"changed": outcome.changed, "virtual_network": _facts(nodes, outcome), **_diff(outcome, called)}
 
     def _absent(self, declared: Document, context: Context) -> Document:
-        """Removes the VCN of that name with all parts in it that carry the tags given, those that use others first."""
+        """Removes the VCN of that name with all parts in it that carry the tags given, those that use others first.
+
+        What is in the compartment rather than in the VCN goes only where the declaration names it.
+        """
         tags = (declared.get("freeform_tags") or {}).items()
-        listings = _listings(context.session, declared["compartment_id"], declared["vcn"]["display_name"])
+        named = {t.name: {i["display_name"] for i in declared.get(o) or []} for o, t in PARTS.items() if not t.parent}
+        kinds = {t.name for t in PARTS.values() if t.parent or named[t.name]}
+        listings = _listings(context.session, declared["compartment_id"], declared["vcn"]["display_name"], kinds)
         vcn = the_one(VCN, "vcn", listings.get(VCN.name, []))
         made_with_it = {v for k, v in (vcn or {}).items() if k.startswith("default_")}
         stages = [
@@ -116,6 +130,7 @@ class VirtualNetwork:
                 for row in listings.get(type_.name, [])
                 if type_.states.living(row)
                 and row["id"] not in made_with_it
+                and (type_.name not in named or row["display_name"] in named[type_.name])
                 and tags <= (row.get("freeform_tags") or {}).items()
             ]
             for type_ in (*reversed(PARTS.values()), VCN)
@@ -160,18 +175,20 @@ def _nodes(declared: Document) -> list[Node]:
     for option, type_ in PARTS.items():
         for index, item in enumerate(declared.get(option) or []):
             path, name = f"{option}[{index}]", item.get("display_name")
-            fields = {**common, **item, "vcn_id": "vcn"}
+            fields = {**common, **item, **({type_.parent: "vcn"} if type_.parent else {})}
             fields["freeform_tags"] = {**common.get("freeform_tags", {}), **item.get("freeform_tags", {})}
             if not fields["freeform_tags"]:
                 del fields["freeform_tags"]
             key = f"{type_.name} {name}"
+            if type_ is network.VTAP and is_name(fields["source_id"]):
+                fields.setdefault("source_type", "SUBNET")
             rules = fields.pop("security_rules", None) if type_ is network.NETWORK_SECURITY_GROUP else None
             nodes.append(Node(key, type_, path, fields))
             if rules is not None:
-                spread = [r for rule in rules for r in _spread(rule)]
-                nodes.append(
-                    Node(f"{key} rules", type_, path, {"security_rules": spread}, (key, "id"), title=str(name))
-                )
+                spread = [(place, row) for place, rule in enumerate(rules) for row in _spread(rule)]
+                rows = {f"security_rules[{n}]": f"security_rules[{place}]" for n, (place, _row) in enumerate(spread)}
+                own = {"security_rules": [row for _place, row in spread]}
+                nodes.append(Node(f"{key} rules", type_, path, own, (key, "id"), title=str(name), rows=rows))
     return nodes
 
 
@@ -209,26 +226,23 @@ def _key(names: Mapping[tuple[str, str], str], kind: str, name: str) -> str:
     return names[(kind, name)]
 
 
-class _Services:
+def _constants(session: Session) -> dict[str, Callable[[str], str]]:
     """The region's service "all": its id for a gateway, its label for a rule or a route. Asked once, when named."""
+    known: list[Document] = []
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self._row: Document | None = None
-
-    def find(self, kind: str, name: str) -> str | None:
-        if kind not in ("service", "service_cidr"):
-            return None
+    def find(field: str, name: str) -> str:
         if name != ALL_SERVICES:
             return name  # a label of the service's own, as the API takes it
-        if self._row is None:
-            rows = self.session.rows(self.session.client(network.CLIENT), "list_services")
-            self._row = next((r for r in rows if r["cidr_block"].startswith("all-")), {})
-        if not self._row:
+        if not known:
+            rows = session.rows(session.client(network.CLIENT), "list_services")
+            known.extend(r for r in rows if r["cidr_block"].startswith("all-"))
+        if not known:
             raise ResourceError(
                 "the region lists no service for all of Oracle's services; name the service's own id or label"
             )
-        return str(self._row["id" if kind == "service" else "cidr_block"])
+        return str(known[0][field])
+
+    return {"service": partial(find, "id"), "service_cidr": partial(find, "cidr_block")}
 
 
 # --- what is wrong with a declaration ----------------------------------------------------------------------------
@@ -238,7 +252,7 @@ def _field_problems(nodes: Iterable[Node]) -> Iterable[str]:
     for node in nodes:
         for check in node.type.checks:
             for problem in check(node.fields):
-                yield f"{node.path}.{problem}"
+                yield node.told(problem)
 
 
 def _declaration_problems(declared: Document) -> Iterable[str]:
@@ -276,24 +290,27 @@ def _network(value: Any) -> Any:
 # --- looking, and telling ----------------------------------------------------------------------------------------
 
 
-def _listings(session: Session, compartment_id: str, vcn_name: str) -> dict[str, list[Document]]:
-    """What is there: one list a type, side by side; nothing more where there is no VCN of that name."""
+def _listings(
+    session: Session, compartment_id: str, vcn_name: str, kinds: Collection[str]
+) -> dict[str, list[Document]]:
+    """What is there of some kinds: one list a type, side by side; of what is in a VCN nothing where there is none of
+    that name."""
     if is_unknown(compartment_id):
         return {}
     client = session.client(network.CLIENT)
-    vcns = session.rows(client, VCN.list_operation, compartment_id=compartment_id, display_name=vcn_name)
-    living = [v for v in vcns if VCN.states.living(v) and v["display_name"] == vcn_name]
-    found = {VCN.name: living}
-    if len(living) == 1:
-        vcn_id = living[0]["id"]
 
-        def rows(type_: ResourceType) -> list[Document]:
-            return session.rows(client, type_.list_operation, compartment_id=compartment_id, vcn_id=vcn_id)
+    def rows(type_: ResourceType, **narrow: str) -> list[Document]:
+        arguments = {**type_.list_constants, "compartment_id": compartment_id, **narrow}
+        return session.rows(client, type_.list_operation, **arguments)
 
-        with ThreadPoolExecutor(len(PARTS)) as pool:
-            for type_, listed in zip(PARTS.values(), pool.map(rows, PARTS.values()), strict=True):
-                found[type_.name] = listed
-    return found
+    with ThreadPoolExecutor(len(PARTS) + 1) as pool:
+        wanted = [t for t in PARTS.values() if t.name in kinds]
+        looks = {t.name: pool.submit(rows, t) for t in wanted if not t.parent}
+        vcns = rows(VCN, display_name=vcn_name)
+        living = [v for v in vcns if VCN.states.living(v) and v["display_name"] == vcn_name]
+        if len(living) == 1:
+            looks |= {t.name: pool.submit(rows, t, vcn_id=living[0]["id"]) for t in wanted if t.parent}
+        return {VCN.name: living, **{name: look.result() for name, look in looks.items()}}
 
 
 def _facts(nodes: Iterable[Node], outcome: SetOutcome) -> Document:
