@@ -483,7 +483,7 @@ def _rules(service: Service, rules: list[Document]) -> list[Document]:
             raise invalid("A secret expiry rule needs secretVersionExpiryInterval or timeOfAbsoluteExpiry")
         if interval and not 1 <= _days(interval) <= 90:
             raise invalid(f"secretVersionExpiryInterval must be between P1D and P90D: {interval}")
-        made = {"isSecretContentRetrievalBlockedOnExpiry": False} | rule
+        made: Document = {"isSecretContentRetrievalBlockedOnExpiry": False} | rule
         if absolute:
             when = parse_time(absolute, "timeOfAbsoluteExpiry").astimezone(dt.UTC)
             if not dt.timedelta(days=1) <= when - now <= dt.timedelta(days=365):

@@ -473,7 +473,7 @@ class Engine:
 
     def _is_another(self, document: Document, body: Document) -> bool:
         """Whether what a create answers with is what an earlier one made, renamed or moved since."""
-        identity = {self.type.name_field, *self.type.scope, self.type.parent} & set(body)
+        identity = set(body) & {self.type.name_field, *self.type.scope, self.type.parent or ""}
         shown = {n: document.get(self.type.field(n).read or n) for n in identity}
         return any(shown[n] is not None and shown[n] != body[n] for n in identity)
 

@@ -13,6 +13,8 @@ from localregion.testing import Region
 
 from .conftest import Door
 
+Options = dict[str, Any]
+
 
 @pytest.fixture
 def vault(door: Door, region: Region) -> dict[str, Any]:
@@ -71,7 +73,11 @@ def test_a_vault_to_be_deleted_does_not_stand_in_the_way_of_a_living_one_of_its_
 @pytest.mark.parametrize("wait", [True, False])
 def test_what_was_renamed_does_not_stand_in_for_a_new_one(door: Door, region: Region, wait: bool) -> None:
     """A create that is sent a second time within a day is answered with what the first one made, whatever it is now."""
-    options = {"compartment_id": region.compartment_id, "display_name": f"again-{wait}", "cidr_blocks": ["10.0.0.0/16"]}
+    options: Options = {
+        "compartment_id": region.compartment_id,
+        "display_name": f"again-{wait}",
+        "cidr_blocks": ["10.0.0.0/16"],
+    }
     first = door("vcn", **options)["vcn"]["id"]
     door("vcn", id=first, display_name="renamed")
     second = door("vcn", **options, wait=wait)

@@ -195,7 +195,10 @@ def test_a_key_that_was_off_is_off_when_its_deletion_is_taken_back(door: Door, k
 
 
 def test_rotation_by_the_service_takes_a_vault_of_ones_own(door: Door, region: Region, key: Options) -> None:
-    options = {"is_auto_rotation_enabled": True, "auto_key_rotation_details": {"rotation_interval_in_days": 90}}
+    options: Options = {
+        "is_auto_rotation_enabled": True,
+        "auto_key_rotation_details": {"rotation_interval_in_days": 90},
+    }
     refused = door("vault_key", **key, **options, fails=True)
     assert "virtual private vaults only" in refused["msg"]
     for wrong, path in (
@@ -205,7 +208,7 @@ def test_rotation_by_the_service_takes_a_vault_of_ones_own(door: Door, region: R
         region.forget_calls()
         refused = door("vault_key", **key, **{**options, "auto_key_rotation_details": wrong}, fails=True)
         assert path in refused["msg"] and region.calls == []
-    off = {**options, "is_auto_rotation_enabled": False}
+    off: Options = {**options, "is_auto_rotation_enabled": False}
     assert "cannot stand beside" in door("vault_key", **key, **off, fails=True)["msg"]
 
 
@@ -232,7 +235,7 @@ def test_a_deletion_comes_on_the_chosen_day(door: Door, region: Region, secret: 
 
 @pytest.mark.parametrize("days", [7, 30, None])
 def test_the_first_and_the_last_day_are_taken(door: Door, region: Region, days: int | None) -> None:
-    options = {"compartment_id": region.compartment_id, "display_name": f"days-{days}"}
+    options: Options = {"compartment_id": region.compartment_id, "display_name": f"days-{days}"}
     id_ = door("vault", **options)["vault"]["id"]
     assert door("vault", **options, state="absent", deletion_days=days)["changed"]
     left = region.client(oci.key_management.KmsVaultClient).get_vault(id_).data.time_of_deletion - datetime.now(UTC)
@@ -488,11 +491,12 @@ def test_content_that_has_expired_and_cannot_be_read_is_written_anew(
 def test_a_second_run_takes_the_fewest_calls(door: Door, region: Region, vault: Options, secret: Options) -> None:
     door("vault_secret", **secret, content="canary")
     aged(region, "kms", vault["id"], 2)
-    for options, calls in (
+    cases: list[tuple[Options, list[str]]] = [
         ({}, ["list_secrets", "get_secret"]),
         ({"content": "canary"}, ["list_secrets", "get_secret", "get_secret_bundle"]),
         ({"content": "canary", "stage": "PENDING"}, ["list_secrets", "get_secret", *["get_secret_bundle"] * 2]),
-    ):
+    ]
+    for options, calls in cases:
         region.forget_calls()
         assert not door("vault_secret", **secret, **options)["changed"]
         assert operations(region) == calls
