@@ -310,7 +310,7 @@ VIRTUAL_NODE_POOL = ResourceType(
             required=True,
             fields=(
                 Field("availability_domain", canonical=caseless, required=True),
-                Field("fault_domain", type="list", elements="str", default=[]),
+                Field("fault_domain", type="list", elements="str"),
                 Field("subnet_id", required=True, reference="subnet"),
             ),
         ),

@@ -33,18 +33,20 @@ def mutants(walk: Walk) -> Iterator[Mutant]:
 
 
 def _fields(walk: Walk) -> Iterator[Mutant]:
+    fixed = [
+        p + ("[]" if f.type == "list" else "") for p, f in _each(walk.declared.fields) if f.change is Change.REPLACE
+    ]
     for path, field in _each(walk.declared.fields):
         steps = (*walk.steps_of(path), *(("move",) if field.change is Change.MOVE else ()))
-        head = walk.declared.field(path.partition(".")[0].removesuffix("[]"))
-        for title, changed in _changed(field, walk.case, path, head.change is Change.REPLACE):
+        for title, changed in _changed(field, walk.case, path, any(path.startswith(f"{p}.") for p in fixed)):
             if path in _found_by(walk.declared) and changed and changed.reference == field.reference:
                 continue  # what it is found by is never another value of the one that was found
             mutated = replace(walk.declared, fields=_put(walk.declared.fields, path, changed))
             yield Mutant(f"{path}: {title}", mutated, steps)
     for head in walk.declared.all_fields:
         if head.name == "compartment_id" and head.change is Change.MOVE:
-            fixed = replace(walk.declared, lacks={**walk.declared.lacks, "move": "mutant"})
-            yield Mutant("compartment_id: cannot be moved", fixed, ("move",))
+            stuck = replace(walk.declared, lacks={**walk.declared.lacks, "move": "mutant"})
+            yield Mutant("compartment_id: cannot be moved", stuck, ("move",))
 
 
 def _found_by(declared: ResourceType) -> tuple[str, ...]:

@@ -125,15 +125,15 @@ CASES = {
         leaves={
             "version": Leaf("v1.17.4", "v1.18.2"),
             "configurations": Leaf(
-                [{"key": "numOfReplicas", "value": "2"}, {"key": "nodeSelectors", "value": '{"a": "b", "c": "d"}'}],
+                [{"key": "nodeSelectors", "value": '{"a": "b", "c": "d"}'}, {"key": "numOfReplicas", "value": "2"}],
                 [{"key": "numOfReplicas", "value": "2"}],
                 drift=[{"key": "numOfReplicas", "value": "3"}],
                 spellings=(
-                    [{"key": "nodeSelectors", "value": '{"c":"d","a":"b"}'}, {"key": "numOfReplicas", "value": "2"}],
+                    [{"key": "numOfReplicas", "value": "2"}, {"key": "nodeSelectors", "value": '{"c":"d","a":"b"}'}],
                 ),
             ),
-            "configurations[].key": Leaf("numOfReplicas", only="keys are the add-on's own: see the list itself"),
-            "configurations[].value": Leaf("2", "4"),
+            "configurations[].key": Leaf("nodeSelectors", "affinity"),
+            "configurations[].value": Leaf('{"a": "b", "c": "d"}', '{"a": "B", "c": "d"}'),
             "is_override_existing": Leaf(False, True, unread="it says how the add-on is installed"),
         },
         options={"addon_name": "CertManager", "cluster_id": lambda g: g.cluster_id},
