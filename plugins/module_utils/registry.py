@@ -13,6 +13,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTa
 from ansible_collections.okestack.oci.plugins.module_utils.types import (
     identity,
     kubernetes_engine,
+    logging,
     mysql,
     network,
     registry,
@@ -20,7 +21,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.types import (
 )
 
 _UTILS = "ansible_collections.okestack.oci.plugins.module_utils"
-TYPE_ROOMS: tuple[ModuleType, ...] = (network, vault, mysql, kubernetes_engine, identity, registry)
+TYPE_ROOMS: tuple[ModuleType, ...] = (network, vault, mysql, kubernetes_engine, identity, registry, logging)
 """Imported by name, so that they come along where Ansible sends a module as a process of its own."""
 TASK_ROOMS = ("info", "types.virtual_network", "kube.tasks")
 """Rooms whose module-level ``TASKS`` lists tasks that keep no single resource."""

@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.okestack.oci.plugins.module_utils.model import Change, Field, ResourceType, States, spaced
 
-_STATES = States(
-    ready=("ACTIVE",), gone=("DELETED",), going=("DELETING",), resting=("INACTIVE",), busy=("CREATING",)
-)
+_STATES = States(ready=("ACTIVE",), gone=("DELETED",), going=("DELETING",), resting=("INACTIVE",), busy=("CREATING",))
 _NEITHER = {
     "failed": "its life cycle has no FAILED",
     "revive": "its deletion is not set for later",
@@ -25,10 +23,7 @@ COMPARTMENT = ResourceType(
     moves_by=("move_compartment", "target_compartment_id"),
     lacks=_NEITHER,
     states=_STATES,
-    fields=(
-        Field("name", required=True),
-        Field("description", required=True),
-    ),
+    fields=(Field("description", required=True),),
 )
 
 POLICY = ResourceType(
