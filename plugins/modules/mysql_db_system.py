@@ -9,14 +9,36 @@ DOCUMENTATION = r"""
 module: mysql_db_system
 short_description: Keep a MySQL DB System
 description:
-  - Makes, changes and removes a DB System of the MySQL HeatWave service.
+  - Makes, changes and removes a DB System of the MySQL HeatWave service, starts, stops and restarts it.
   - The administrator's password comes from a secret of a vault. It is read in memory at the moment the DB System is
     made, and is no option, variable or result.
+  - A shape or version that the region does not offer, storage that would shrink and the removal of a DB System that is
+    protected are refused before anything is written.
   - O(wait_timeout) is 3600 seconds if not given.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
 options:
+  state:
+    description:
+      - V(present) makes the DB System, or changes what differs from the options given. An option that is not given is
+        not managed, and whether it runs is left alone.
+      - V(started) and V(stopped) see to that as well. One that is to run is started before it is changed, since much
+        does not change while it is stopped. One that is to be stopped is changed first. Storage and backups of a
+        stopped one are paid for.
+      - V(restarted) restarts it in each run, unless it was made or started in it.
+      - V(absent) removes it, with its HeatWave cluster.
+    type: str
+    choices: [present, absent, started, stopped, restarted]
+    default: present
+  shutdown_type:
+    description:
+      - How O(state=stopped) and O(state=restarted) end the server, which is InnoDB's C(innodb_fast_shutdown).
+      - V(FAST) writes what is in memory. V(SLOW) also cleans up, which takes longer, and the next start is short.
+        V(IMMEDIATE) does neither, and the next start takes long.
+    type: str
+    choices: [IMMEDIATE, FAST, SLOW]
+    default: FAST
   compartment_id:
     description:
       - OCID of the compartment. Without O(id) the resource is looked for in it.
@@ -30,7 +52,8 @@ options:
     type: str
   shape_name:
     description:
-      - The shape, which gives CPU and memory, for example V(MySQL.4). The service lists those of the region.
+      - The shape, which gives CPU and memory, for example V(MySQL.4). One that the region does not offer is refused with
+        those that it does.
       - Needed to make it. Changed in place, with a time in which the database is down.
     type: str
   subnet_id:
@@ -66,8 +89,8 @@ options:
     type: str
   mysql_version:
     description:
-      - The version of MySQL, as the service lists it. The newest one if not given. A newer one is an upgrade in
-        place.
+      - The version of MySQL, as the service lists it. The service chooses one if not given. A newer one is an upgrade
+        in place; an older one, or one that the region does not offer, is refused.
     type: str
   hostname_label:
     description:
@@ -92,8 +115,8 @@ options:
     type: bool
   crash_recovery:
     description:
-      - Whether what is needed to recover from a crash is written. V(DISABLED) makes loading data faster. Changed in
-        place.
+      - Whether what is needed to recover from a crash is written. V(DISABLED) makes loading data faster, and the
+        service then takes no backup and neither stops nor restarts the DB System. Changed in place.
     type: str
     choices: [ENABLED, DISABLED]
   database_management:
@@ -116,9 +139,14 @@ options:
       - OCIDs of the network security groups of its address. Changed in place; the list given is the list that stands.
     type: list
     elements: str
+  security_attributes:
+    description:
+      - Labels for Zero Trust Packet Routing, as namespace, name, and a dict of C(value) and C(mode). Changed in place;
+        what is given is what stands.
+    type: dict
   data_storage_size_in_gbs:
     description:
-      - Size of the data's volume in GB. It grows in place and never shrinks.
+      - Size of the data's volume in GB. It grows in place and never shrinks. A smaller one is refused.
     type: int
   data_storage:
     description:
@@ -131,8 +159,23 @@ options:
         type: bool
       max_storage_size_in_gbs:
         description:
-          - Up to which size, in GB.
+          - Up to which size, in GB. Only where it grows.
         type: int
+  encrypt_data:
+    description:
+      - The key that encrypts its volumes and backups. Changed in place.
+    type: dict
+    suboptions:
+      key_generation_type:
+        description:
+          - Whether it is Oracle's, V(SYSTEM), or O(encrypt_data.key_id) names one, V(BYOK).
+        type: str
+        choices: [SYSTEM, BYOK]
+        required: true
+      key_id:
+        description:
+          - OCID of a key of a vault, which the DB System is allowed to use by a policy.
+        type: str
   secure_connections:
     description:
       - The certificate for TLS. Changed in place.
@@ -180,6 +223,29 @@ options:
               - Whether what is needed for it is kept.
             type: bool
             required: true
+      copy_policies:
+        description:
+          - Where each backup is copied to, one region at most. The list given is the list that stands.
+        type: list
+        elements: dict
+        suboptions:
+          copy_to_region:
+            description:
+              - Name of the region.
+            type: str
+            required: true
+          backup_copy_retention_in_days:
+            description:
+              - For how many days a copy is kept.
+            type: int
+      freeform_tags:
+        description:
+          - Tags without a namespace that the backups carry. Keys that are not given keep their values.
+        type: dict
+      defined_tags:
+        description:
+          - Tags of tag namespaces that the backups carry. Keys that are not given keep their values.
+        type: dict
   maintenance:
     description:
       - When and to what the service upgrades it. Changed in place, in a request of its own.
@@ -203,6 +269,23 @@ options:
           - "When an automatic upgrade comes: V(EARLY), once the version is deprecated, or V(REGULAR), once it is no
             longer available."
         type: str
+      maintenance_disabled_windows:
+        description:
+          - When there is no maintenance that the database would be down for, one window at most. The list given is the
+            list that stands.
+        type: list
+        elements: dict
+        suboptions:
+          time_start:
+            description:
+              - When it begins, for example V(2027-12-20T00:00:00Z).
+            type: str
+            required: true
+          time_end:
+            description:
+              - When it ends.
+            type: str
+            required: true
   deletion_policy:
     description:
       - What happens when it is deleted. Changed in place.
@@ -220,7 +303,8 @@ options:
         choices: [SKIP_FINAL_BACKUP, REQUIRE_FINAL_BACKUP]
       is_delete_protected:
         description:
-          - Whether the service refuses to delete it. O(state=absent) then fails until this is V(false).
+          - Whether the service refuses to delete it. O(state=absent), in check mode as well, and a replacement then
+            fail until this is V(false).
         type: bool
   customer_contacts:
     description:
@@ -233,12 +317,103 @@ options:
           - The address.
         type: str
         required: true
+  rest:
+    description:
+      - The REST service of the DB System. Changed in place.
+    type: dict
+    suboptions:
+      configuration:
+        description:
+          - Where it runs, V(DBSYSTEM_ONLY), or V(DISABLED).
+        type: str
+        required: true
+      port:
+        description:
+          - Its TCP port, 443 or one from 1024 on. Only where it runs.
+        type: int
+  database_console:
+    description:
+      - The console in the browser. Changed in place.
+    type: dict
+    suboptions:
+      status:
+        description:
+          - Whether there is one.
+        type: str
+        choices: [ENABLED, DISABLED]
+        required: true
+      port:
+        description:
+          - Its TCP port, 443 or one from 1024 on. Only where there is one.
+        type: int
+  read_endpoint:
+    description:
+      - An address of its own that shares reads among the read replicas. Changed in place.
+    type: dict
+    suboptions:
+      is_enabled:
+        description:
+          - Whether there is one.
+        type: bool
+      read_endpoint_ip_address:
+        description:
+          - Its private IPv4 address, a free one of the subnet. The service chooses one if not given.
+        type: str
+      read_endpoint_hostname_label:
+        description:
+          - Its host name within the subnet's domain.
+        type: str
+      exclude_ips:
+        description:
+          - Addresses of the replicas that take no part.
+        type: list
+        elements: str
+  telemetry_configuration:
+    description:
+      - Where the server's logs are sent to. Changed in place.
+    type: dict
+    suboptions:
+      logs:
+        description:
+          - Destinations. The list given is the list that stands.
+        type: list
+        elements: dict
+        suboptions:
+          destination:
+            description:
+              - Kind of the destination, V(LOG_ANALYTICS) or V(OPEN_TELEMETRY).
+            type: str
+            required: true
+          log_types:
+            description:
+              - Which logs, of V(ERROR_LOG), V(GENERAL_LOG), V(SLOW_QUERY_LOG) and V(AUDIT_LOG).
+            type: list
+            elements: str
+            required: true
+          destination_configurations:
+            description:
+              - What the destination has to be told.
+            type: list
+            elements: dict
+            required: true
+            suboptions:
+              key:
+                description:
+                  - Name of the setting.
+                type: str
+                required: true
+              value:
+                description:
+                  - Its value, which is no secret.
+                type: str
+                required: true
 extends_documentation_fragment:
   - okestack.oci.resource
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.mysql_heatwave_cluster
   - module: okestack.oci.vault_secret
 """
 
@@ -272,6 +447,49 @@ EXAMPLES = r"""
     admin_password_secret_id: "{{ password.vault_secret.id }}"
     data_storage_size_in_gbs: 50
     wait: false
+
+- name: More room and a window for maintenance, none of it over the holidays
+  okestack.oci.mysql_db_system:
+    compartment_id: "{{ compartment_id }}"
+    display_name: shop
+    data_storage_size_in_gbs: 200
+    data_storage:
+      is_auto_expand_storage_enabled: true
+      max_storage_size_in_gbs: 400
+    maintenance:
+      window_start_time: sun 03:00
+      maintenance_disabled_windows:
+        - time_start: "2027-12-20T00:00:00Z"
+          time_end: "2028-01-03T00:00:00Z"
+    customer_contacts:
+      - email: dba@example.org
+
+- name: No reports over night
+  okestack.oci.mysql_db_system:
+    compartment_id: "{{ compartment_id }}"
+    display_name: reports
+    state: stopped
+    shutdown_type: SLOW
+
+- name: Reports again in the morning, on a larger shape
+  okestack.oci.mysql_db_system:
+    compartment_id: "{{ compartment_id }}"
+    display_name: reports
+    state: started
+    shape_name: MySQL.4
+
+- name: Take the protection off before removing it
+  okestack.oci.mysql_db_system:
+    compartment_id: "{{ compartment_id }}"
+    display_name: shop
+    deletion_policy:
+      is_delete_protected: false
+
+- name: Remove it, keeping the final backup
+  okestack.oci.mysql_db_system:
+    compartment_id: "{{ compartment_id }}"
+    display_name: shop
+    state: absent
 """
 
 RETURN = r"""
