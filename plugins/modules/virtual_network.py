@@ -27,7 +27,8 @@ options:
     description:
       - V(present) makes the network, or changes what differs. Parts that are not declared are left alone.
       - V(absent) removes the VCN of that name and everything in it that carries all tags of O(freeform_tags), what
-        uses others first.
+        uses others first. O(public_ips) and O(capture_filters), which are not in the VCN, go only where they are declared
+        by name and carry the tags.
     type: str
     choices: [present, absent]
     default: present
@@ -438,6 +439,34 @@ EXAMPLES = r"""
         cidr_block: 10.0.2.0/24
         route_table_id: private
         prohibit_public_ip_on_vnic: true
+
+- name: Mirror what passes a subnet, and go out by an address that stays
+  okestack.oci.virtual_network:
+    compartment_id: "{{ compartment_id }}"
+    freeform_tags:
+      okestack-deployment: watched
+    vcn:
+      display_name: watched
+      cidr_blocks: [10.1.0.0/16]
+    public_ips:
+      - display_name: outbound
+    nat_gateways:
+      - display_name: nat
+        public_ip_id: outbound
+    subnets:
+      - display_name: app
+        cidr_block: 10.1.1.0/24
+    capture_filters:
+      - display_name: incoming
+        filter_type: VTAP
+        vtap_capture_filter_rules:
+          - traffic_direction: INGRESS
+    vtaps:
+      - display_name: app
+        source_id: app
+        target_ip: 10.1.9.10
+        capture_filter_id: incoming
+        is_vtap_enabled: true
 
 - name: Remove the network and what carries the deployment's tag in it
   okestack.oci.virtual_network:

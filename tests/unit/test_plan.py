@@ -775,7 +775,7 @@ def test_what_types_cannot_change_in_place(name: str, observed: Document, desire
             "capture_filter",
             {
                 "filter_type": "VTAP",
-                "vtap_capture_filter_rules": [{}] * 10 + [{"source_cidr": "10.0.0.1/16", "tcp_options": {}}],
+                "vtap_capture_filter_rules": [{}] * 10 + [{"source_cidr": "10.0.0.1/16"}],
                 "flow_log_capture_filter_rules": [{"priority": 10}, {"priority": 3}, {"priority": 3}],
             },
             [

@@ -287,7 +287,7 @@ def _rule_problems(rule: Document) -> Iterable[str]:
     if protocol != "all" and not (protocol.isdigit() and int(protocol) <= 255):
         yield f"protocol: {rule.get('protocol')!r} is neither all nor a number (ICMP 1, TCP 6, UDP 17, ICMPv6 58)"
     for option, numbers in (("tcp_options", ("6",)), ("udp_options", ("17",)), ("icmp_options", ("1", "58"))):
-        if rule.get(option) and protocol not in numbers:
+        if rule.get(option) is not None and protocol not in numbers:
             yield f"{option}: needs protocol {' or '.join(numbers)}, not {rule.get('protocol')}"
     for option in ("tcp_options", "udp_options"):
         for name, ports in (rule.get(option) or {}).items():

@@ -46,7 +46,7 @@ PARTS: dict[str, ResourceType] = {
 }
 """Option -> the type of its items; each comes after what it may use, but for the groups, which may use each other."""
 
-GATEWAYS = ("internet_gateway", "nat_gateway", "service_gateway")
+GATEWAYS = ("internet_gateways", "nat_gateways", "service_gateways")
 ALL_SERVICES = "all"
 """The name under which a declaration means "All <region> Services in Oracle Services Network"."""
 
@@ -220,9 +220,9 @@ def _key(names: Mapping[tuple[str, str], str], kind: str, name: str) -> str:
     if kind == "vcn":
         return "vcn"
     if kind == "gateway":
-        for gateway in GATEWAYS:
-            if (gateway, name) in names:
-                return names[(gateway, name)]
+        for option in GATEWAYS:
+            if (PARTS[option].name, name) in names:
+                return names[(PARTS[option].name, name)]
     return names[(kind, name)]
 
 
@@ -264,6 +264,7 @@ def _declaration_problems(declared: Document) -> Iterable[str]:
             if name in seen:
                 yield f"{option}[{index}].display_name: {name!r} is already that of {option}[{seen[name]}]"
             seen.setdefault(str(name), index)
+    yield from _ambiguous_gateways(declared)
     blocks = [n for n in (_network(b) for b in declared["vcn"].get("cidr_blocks") or []) if n]
     placed: list[tuple[str, Any]] = []
     for index, subnet in enumerate(declared.get("subnets") or []):
@@ -276,6 +277,18 @@ def _declaration_problems(declared: Document) -> Iterable[str]:
             if cidr.overlaps(other):
                 yield f"{path}: {cidr} overlaps {where} ({other})"
         placed.append((path, cidr))
+
+
+def _ambiguous_gateways(declared: Document) -> Iterable[str]:
+    """Gateways of different kinds that have a name in common by which a route goes."""
+    named = {r["network_entity_id"] for t in declared.get("route_tables") or [] for r in t.get("route_rules") or []}
+    first: dict[str, str] = {}
+    for option in GATEWAYS:
+        for index, item in enumerate(declared.get(option) or []):
+            name, where = item["display_name"], f"{option}[{index}]"
+            other = first.setdefault(name, where)
+            if name in named and not other.startswith(option):
+                yield f"{where}.display_name: {name!r} is also that of {other}, which a route names"
 
 
 def _network(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from typing import Any
 
 import oci
@@ -117,6 +118,131 @@ def test_life(door: Door, region: Region, declared: dict[str, Any]) -> None:
     assert not door("virtual_network", state="absent", **where)["changed"]
 
 
+WATCHED: dict[str, Any] = {
+    "vcn": {"display_name": "watched", "cidr_blocks": ["10.40.0.0/16"]},
+    "freeform_tags": {"okestack-deployment": "watched"},
+    "public_ips": [{"display_name": "outbound"}],
+    "nat_gateways": [{"display_name": "nat", "public_ip_id": "outbound"}],
+    "subnets": [
+        {"display_name": "app", "cidr_block": "10.40.1.0/24"},
+        {"display_name": "one-domain", "cidr_block": "10.40.2.0/24"},
+    ],
+    "capture_filters": [
+        {
+            "display_name": "incoming",
+            "filter_type": "VTAP",
+            "vtap_capture_filter_rules": [{"traffic_direction": "INGRESS"}],
+        }
+    ],
+    "vtaps": [
+        {
+            "display_name": "app",
+            "source_id": "app",
+            "target_ip": "10.40.9.9",
+            "capture_filter_id": "incoming",
+            "is_vtap_enabled": True,
+        }
+    ],
+}
+
+
+def test_mirrored_traffic_and_addresses_are_part_of_a_network(door: Door, region: Region) -> None:
+    declared = {"compartment_id": region.compartment_id, **copy.deepcopy(WATCHED)}
+    domain = region.client(oci.identity.IdentityClient).list_availability_domains(region.compartment_id).data[0].name
+    declared["subnets"][1]["availability_domain"] = domain
+    region.forget_calls()
+    planned = door("virtual_network", check=True, **declared)
+    assert region.writes() == []
+    assert planned["diff"]["after"]["vtap app"]["source_id"] == "(known after apply)"
+    assert planned["diff"]["after"]["nat_gateway nat"]["public_ip_id"] == "(known after apply)"
+    made = door("virtual_network", **declared)
+    facts = made["virtual_network"]
+    assert {r["name"] for r in made["changes"]} == {r["name"] for r in planned["changes"]}
+    assert facts["nat_gateways"]["nat"]["nat_ip"] == facts["public_ips"]["outbound"]["ip_address"]
+    vtap = facts["vtaps"]["app"]
+    assert (vtap["source_id"], vtap["source_type"]) == (facts["subnets"]["app"]["id"], "SUBNET")
+    assert vtap["capture_filter_id"] == facts["capture_filters"]["incoming"]["id"]
+    assert vtap["lifecycle_state_details"] == "RUNNING"
+    assert (facts["subnets"]["app"]["availability_domain"], facts["subnets"]["one-domain"]["availability_domain"]) == (
+        None,
+        domain,
+    )
+    region.forget_calls()
+    assert not door("virtual_network", **declared)["changed"]
+    assert region.writes() == []
+
+    declared["vtaps"][0]["is_vtap_enabled"] = False
+    declared["capture_filters"][0]["vtap_capture_filter_rules"].append({"traffic_direction": "EGRESS"})
+    stopped = door("virtual_network", **declared)
+    assert {r["name"] for r in stopped["changes"]} == {"vtap app", "capture_filter incoming"}
+    assert stopped["virtual_network"]["vtaps"]["app"]["lifecycle_state_details"] == "STOPPED"
+
+    where = {k: declared[k] for k in ("compartment_id", "freeform_tags")} | {"vcn": {"display_name": "watched"}}
+    removed = door("virtual_network", state="absent", **where)
+    assert {"vtap app", "nat_gateway nat", "vcn watched"} <= {r["name"] for r in removed["changes"]}
+    network = region.client(oci.core.VirtualNetworkClient)
+    assert network.get_public_ip(facts["public_ips"]["outbound"]["id"]).data.lifecycle_state == "AVAILABLE"
+    rest = {k: declared[k] for k in ("public_ips", "capture_filters")}
+    assert not door("virtual_network", state="absent", **{**where, **rest, "freeform_tags": {"a": "b"}})["changed"]
+    last = door("virtual_network", state="absent", **where, **rest)
+    assert {r["name"] for r in last["changes"]} == {"public_ip outbound", "capture_filter incoming"}
+
+
+def test_a_large_network_that_is_as_declared_is_only_read_and_each_list_once(door: Door, region: Region) -> None:
+    """100 subnets and 100 groups with 500 rules: a list a type, and one of its rules for each group."""
+    count, rules = 100, 5
+    ports = [str(8000 + n) for n in range(rules)]
+    declared = {
+        "compartment_id": region.compartment_id,
+        "vcn": {"display_name": "large", "cidr_blocks": ["10.50.0.0/16"]},
+        "network_security_groups": [
+            {
+                "display_name": f"group-{n}",
+                "security_rules": [{"direction": "INGRESS", "sources": ["192.0.2.0/24"], "tcp_ports": ports}],
+            }
+            for n in range(count)
+        ],
+        "subnets": [{"display_name": f"subnet-{n}", "cidr_block": f"10.50.{n}.0/24"} for n in range(count)],
+    }
+    made = door("virtual_network", **declared)
+    assert len(made["changes"]) == 1 + 3 * count
+    region.forget_calls()
+    again = door("virtual_network", **declared)
+    assert not again["changed"] and region.writes() == []
+    assert Counter(call.operation for call in region.calls) == {
+        "core.list_vcns": 1,
+        "core.list_subnets": 1,
+        "core.list_network_security_groups": 1,
+        "core.list_network_security_group_security_rules": count,
+    }
+
+
+def test_a_changed_port_changes_its_rule_and_leaves_the_others_alone(door: Door, region: Region) -> None:
+    rule = {"direction": "INGRESS", "sources": ["192.0.2.0/24"], "tcp_ports": ["80", "443"]}
+    declared: dict[str, Any] = {
+        "compartment_id": region.compartment_id,
+        "vcn": {"display_name": "rules", "cidr_blocks": ["10.60.0.0/16"]},
+        "network_security_groups": [{"display_name": "web", "security_rules": [rule]}],
+    }
+    made = door("virtual_network", **declared)
+    group_id = made["virtual_network"]["network_security_groups"]["web"]["id"]
+    network = region.client(oci.core.VirtualNetworkClient)
+
+    def there() -> dict[str, int]:
+        found = network.list_network_security_group_security_rules(group_id).data
+        return {r.id: r.tcp_options.destination_port_range.min for r in found}
+
+    before = there()
+    rule["tcp_ports"] = ["80", "8443"]
+    region.forget_calls()
+    assert [r["name"] for r in door("virtual_network", **declared)["changes"]] == ["network_security_group web rules"]
+    assert [c.operation for c in region.writes()] == ["core.update_network_security_group_security_rules"]
+    after = there()
+    assert set(after) == set(before), "no rule was made anew"
+    assert {i: p for i, p in after.items() if p == 80} == {i: p for i, p in before.items() if p == 80}
+    assert sorted(after.values()) == [80, 8443]
+
+
 def test_all_problems_are_told_at_once_before_the_first_change(
     door: Door, region: Region, declared: dict[str, Any]
 ) -> None:
@@ -132,13 +258,28 @@ def test_all_problems_are_told_at_once_before_the_first_change(
             "tcp_options": {},
         }
     )
+    declared["nat_gateways"][0]["public_ip_id"] = "none"
+    declared["internet_gateways"].append({"display_name": "nat"})
+    rule = {"traffic_direction": "INGRESS"}
+    declared["capture_filters"] = [{"display_name": "x", "filter_type": "FLOWLOG", "vtap_capture_filter_rules": [rule]}]
+    declared["vtaps"] = [
+        {"display_name": "x", "source_id": "far", "target_ip": "nowhere", "capture_filter_id": "nothing"}
+    ]
     region.forget_calls()
     told = door("virtual_network", fails=True, **declared)["msg"]
     assert "subnets[1].cidr_block: 10.30.1.128/25 overlaps subnets[0].cidr_block" in told
     assert "subnets[2].cidr_block: 10.99.0.0/24 is outside of the VCN's 10.30.0.0/16" in told
     assert "subnets[3].display_name: 'front' is already that of subnets[0]" in told
     assert "subnets[3].cidr_block: 10.30.9.1/24 has host bits set" in told
-    assert region.writes() == []
+    assert "subnets[3].route_table_id: there is no route table 'nowhere' in this declaration" in told
+    assert "network_security_groups[0].security_rules[2].tcp_options: needs protocol 6, not 1" in told
+    assert "vtaps[0].capture_filter_id: there is no capture filter 'nothing' in this declaration" in told
+    assert "vtaps[0].target_ip: 'nowhere' does not appear to be" in told
+    assert "capture_filters[0].vtap_capture_filter_rules: a filter of type FLOWLOG has" in told
+    assert "nat_gateways[0].public_ip_id: there is no public ip 'none' in this declaration" in told
+    assert "nat_gateways[0].display_name: 'nat' is also that of internet_gateways[1], which a route names" in told
+    assert len(told.splitlines()) == 11, told
+    assert [c.operation for c in region.calls] == []
 
 
 def test_an_unknown_name_is_told_with_its_path(door: Door, region: Region, declared: dict[str, Any]) -> None:
@@ -147,5 +288,6 @@ def test_an_unknown_name_is_told_with_its_path(door: Door, region: Region, decla
     region.forget_calls()
     told = door("virtual_network", fails=True, **declared)["msg"]
     assert "subnets[0].route_table_id: there is no route table 'nowhere' in this declaration" in told
-    assert "there is no network security group 'nobody' in this declaration" in told
+    where = "network_security_groups[0].security_rules[1].destination"
+    assert f"{where}: there is no network security group 'nobody' in this declaration" in told
     assert region.writes() == []
