@@ -206,12 +206,13 @@ class _TokenSigner(_SecurityTokenSigner):
             self._due = expires - min(MARGIN_SECONDS, max(expires - now, 0) / 4)
             return changed
 
-    def __call__(self, request: Any, enforce_content_headers: bool = True) -> Any:
+    def do_request_sign(self, request: Any, enforce_content_headers: bool = True) -> Any:
+        """Signs, with a token that is good for a while yet."""
         if time.time() > self._due:
             with self._renewing:
                 if time.time() > self._due:
                     self.refresh()
-        return super().__call__(request, enforce_content_headers)
+        return super().do_request_sign(request, enforce_content_headers)
 
 
 def claims_of(token: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
+from ansible_collections.okestack.oci.plugins.module_utils.signers import PROFILE_TYPES
 
 from . import oke_token
 from .config import Connection, load_yaml
@@ -114,13 +115,15 @@ def _user(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
         params["cluster_id"],
         "--region",
         context.session.region,
-        "--config-file",
-        str(Path(connection.config_file).expanduser().absolute()),
-        "--profile",
-        connection.profile,
     ]
+    if connection.auth_type in PROFILE_TYPES:
+        arguments += ["--config-file", str(Path(connection.config_file).expanduser().absolute())]
+        arguments += ["--profile", connection.profile]
     if connection.auth_type != "api_key":
         arguments += ["--auth", connection.auth_type]
+    instance = connection.auth_type == "instance_principal"
+    if instance and (auth := connection.endpoint("auth", context.session.region)):
+        arguments += ["--auth-endpoint", auth]
     return {
         "exec": {
             "apiVersion": "client.authentication.k8s.io/v1",

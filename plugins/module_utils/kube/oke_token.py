@@ -69,18 +69,25 @@ def credential(token: str, api_version: str, now: datetime.datetime) -> dict[str
     }
 
 
-def _signer(authentication: str, config_file: str, profile: str) -> tuple[Any, str | None]:
+def _signer(authentication: str, config_file: str, profile: str, auth_endpoint: str | None) -> tuple[Any, str | None]:
     """The SDK's signer for a way of authentication, and the region that goes with it if that is known."""
     import oci
 
     if authentication == "instance_principal":
-        principal = oci.auth.signers.InstancePrincipalsSecurityTokenSigner()
+        once = oci.retry.NoneRetryStrategy()  # kubectl waits for us: better told soon than after three minutes
+        principal = oci.auth.signers.InstancePrincipalsSecurityTokenSigner(
+            federation_endpoint=f"{auth_endpoint}/v1/x509" if auth_endpoint else None,
+            retry_strategy=once,
+            federation_client_retry_strategy=once,
+        )
         return principal, principal.region
     if authentication == "resource_principal":
         resource = oci.auth.signers.get_resource_principals_signer()
         return resource, resource.region
-    if authentication == "workload_identity":
-        workload = oci.auth.signers.get_oke_workload_identity_resource_principal_signer()
+    if authentication == "oke_workload_identity":
+        workload = oci.auth.signers.get_oke_workload_identity_resource_principal_signer(
+            service_account_token_path=os.environ.get("OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH")
+        )
         return workload, workload.region
     parser = configparser.ConfigParser(interpolation=None)
     if not parser.read(Path(config_file).expanduser()):
@@ -112,10 +119,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--auth",
         default="config_file",
-        choices=["config_file", "security_token", "instance_principal", "resource_principal", "workload_identity"],
+        choices=["config_file", "security_token", "instance_principal", "resource_principal", "oke_workload_identity"],
     )
+    parser.add_argument("--auth-endpoint", help="where an instance gets its session token; default: the region's own")
     options = parser.parse_args(arguments)
-    signer, region = _signer(options.auth, options.config_file, options.profile)
+    signer, region = _signer(options.auth, options.config_file, options.profile, options.auth_endpoint)
     region = options.region or region
     if not region:
         raise SystemExit("no region: give --region or set it in the profile")

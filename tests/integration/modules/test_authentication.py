@@ -20,10 +20,12 @@ from typing import Any
 import oci
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session
+from ansible_collections.okestack.oci.plugins.module_utils.kube import oke_token
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from localregion.api.metadata import metadata_app
 from localregion.iam import Principal
+from localregion.parts.authentication import read_token
 from localregion.settings import COMPARTMENT_NAME, INSTANCE_ID, OPERATOR_ID
 from localregion.testing import Region
 
@@ -202,6 +204,31 @@ def test_the_unmodified_sdk_signs_in(
 # --- tokens end --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("place", list(PLACES))
+def test_a_kubeconfigs_helper_signs_in_the_same_way(region: Region, tmp_path: Path, place: str) -> None:
+    """By itself, outside of Ansible, as kubectl calls it."""
+    auth_type, make, principal = PLACES[place]
+    command = [sys.executable, oke_token.__file__, "--cluster-id", CLUSTER, "--auth", auth_type]
+    if auth_type == "instance_principal":
+        command += ["--auth-endpoint", region.endpoint]
+    with make(region, tmp_path) as environment:
+        done = subprocess.run(command, env={**os.environ, **environment}, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    token = json.loads(done.stdout)["status"]["token"]
+    assert read_token(token, CLUSTER, region.inner.authenticator).id == principal
+
+
+def test_a_clusters_token_is_made_with_a_session_that_is_still_good(region: Region, tmp_path: Path) -> None:
+    region.inner.federation.token_seconds = 2
+    with _on_an_instance(region, tmp_path) as environment:
+        session = _session(region, environment, "instance_principal")
+        tokens = []
+        for _ in range(2):
+            tokens.append(oke_token.make_token(session.signer, session.region, CLUSTER))
+            assert read_token(tokens[-1], CLUSTER, region.inner.authenticator).id == INSTANCE_ID
+            time.sleep(2.1)
+
+
 def _session(region: Region, environment: Mapping[str, str], auth_type: str) -> Session:
     options = {"auth_type": auth_type, "endpoints": {"default": region.endpoint}, "retry_timeout": 5}
     return Session(Connection.from_options(options, environment))
@@ -212,13 +239,13 @@ def _list(session: Session, region: Region) -> None:
 
 
 def test_an_expiring_token_is_renewed_before_it_is_refused(region: Region, tmp_path: Path) -> None:
-    region.inner.federation.token_seconds = 2
+    region.inner.federation.token_seconds = 6
     with _on_an_instance(region, tmp_path) as environment:
         session = _session(region, environment, "instance_principal")
         _list(session, region)
         _list(session, region)
         assert region.count("auth.*") == 1
-        time.sleep(1.6)
+        time.sleep(4.7)
         region.forget_calls()
         _list(session, region)
     assert [(c.operation, c.status) for c in region.calls] == [
