@@ -241,6 +241,7 @@ def _list(session: Session, region: Region) -> None:
 def test_an_expiring_token_is_renewed_before_it_is_refused(region: Region, tmp_path: Path) -> None:
     region.inner.federation.token_seconds = 6
     with _on_an_instance(region, tmp_path) as environment:
+        region.forget_calls()
         session = _session(region, environment, "instance_principal")
         _list(session, region)
         _list(session, region)
