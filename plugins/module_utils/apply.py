@@ -159,6 +159,8 @@ class Engine:
             plan = self._plan(observed)
             first = plan if first is None or (first.kind == "none" and plan.changes) else first
             if check:
+                if plan.changes:
+                    self._unheld(check)
                 return plan, self._would_be(plan, observed)
             if not plan.changes:
                 return first, self._usable(observed) if self.wish.wait else observed
@@ -187,6 +189,8 @@ class Engine:
             return plan, resource
         after = f"{action.state} ({self.wish.state})" if state == action.state else action.state
         acted = _with_state(plan, field, state, after)
+        if check:
+            self._unheld(check)
         return acted, {**resource, field: action.state} if check else self._act(action, resource)
 
     def _act(self, action: Action, resource: Document) -> Document:
@@ -210,7 +214,7 @@ class Engine:
                 f"{self.label} ({told(address)}): is {self.type.states.of(resource)} after {action.operation}, "
                 f"not {action.state}. {self._requests_of(address)}".rstrip()
             )
-        return resource
+        return self._usable(resource) or resource
 
     def _due(self, action: Action, resource: Document) -> bool:
         """Whether an action that is done each time is to be done this time."""
@@ -249,6 +253,8 @@ class Engine:
             date = {self.type.states.field: self.type.states.scheduled[0], "time_of_deletion": self._time_of_deletion()}
             plan = replace(plan, after=date)
         if check or not plan.changes or observed is None:
+            if plan.changes:
+                self._unheld(check)
             return plan, None
         self._delete(observed)
         return plan, None
@@ -436,6 +442,7 @@ class Engine:
         after its create finds, by sending it again, the resource it made. The counter moves on when the service
         calls the token used up, or the answer is a resource that is no more, or has another name or place by now.
         """
+        self._unheld()
         token_body = {k: v for k, v in body.items() if not self.type.field(k).secret}
         arguments = {
             **self.type.create_constants,
@@ -536,6 +543,7 @@ class Engine:
         return (self._usable(document) or document) if self.wish.wait else document
 
     def _write(self, call: Call, address: Address, etag: str | None) -> None:
+        self._unheld()
         kwargs: dict[str, Any] = dict(call.arguments)
         if call.body is not None:
             model = call.model or camel(call.operation) + "Details"
@@ -548,6 +556,7 @@ class Engine:
         self._remember(response)
 
     def _delete(self, observed: Document) -> None:
+        self._unheld()
         address = self._address(observed)
         kwargs: dict[str, Any] = {}
         if self.type.deletion.days:
@@ -567,6 +576,7 @@ class Engine:
             return
         if self.wish.wait:
             self.wait(address, gone=True)
+            self._unheld()
 
     def _time_of_deletion(self) -> str:
         bounds = self.type.deletion.days or (0, 0)
@@ -655,6 +665,21 @@ class Engine:
             pause *= 2
             document = self._seen(self._address(document))
         return document
+
+    def _unheld(self, check: bool = False) -> None:
+        """Waits until what the resource lives in takes writes. Raises CloudError where it will not by itself."""
+        held, fields = self.type.held, self.wish.fields
+        if held is None or any(is_unknown(p) for p in self._place()):
+            return
+        started, pause, said = self.clock(), 0.2, ""
+        while (reason := held(self.session, fields)) and self.wish.wait and not check:
+            if reason != said:
+                self.session.report(f"{self.label}: {reason} {duration(self.clock() - started)}")
+                said = reason
+            if self.clock() - started > self.wish.wait_timeout:
+                raise ResourceError(f"{self.label}: {reason} after {duration(self.clock() - started)} (wait_timeout)")
+            self._sleep(min(pause, self.wish.wait_interval))
+            pause *= 2
 
     def _sleep(self, seconds: float) -> None:
         if self.session.stop.wait(seconds):

@@ -245,6 +245,8 @@ class ResourceType:
         None  # (session, body): the body of a create as the service takes it
     )
     usable: Callable[[Any, Document], str | None] | None = None  # why a resource in a ready state cannot be used yet
+    # (session, desired) -> why what it lives in takes no write yet; raises CloudError where that does not pass
+    held: Callable[[Any, Document], str | None] | None = None
     # (session, desired, id): what the resource lives in now (see `place`), where it is not in what is declared: a move
     elsewhere: Callable[[Any, Document, str], tuple[str, ...] | None] | None = None
     wait_timeout: int = 1200  # seconds

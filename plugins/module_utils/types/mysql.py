@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import to_document
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, to_document
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Action,
     Change,
@@ -145,6 +145,15 @@ def _upgrades(before: Any, after: Any) -> str | None:
     return None
 
 
+def _without_recovery(observed: Document) -> str | None:
+    if observed.get("crash_recovery") != "DISABLED":
+        return None
+    return (
+        "crash_recovery is DISABLED, and without it the service neither stops nor restarts a DB System. "
+        "Set it to ENABLED first (state: present)"
+    )
+
+
 def _protected(observed: Document) -> str | None:
     if not (observed.get("deletion_policy") or {}).get("is_delete_protected"):
         return None
@@ -207,8 +216,10 @@ MYSQL_DB_SYSTEM = ResourceType(
     states=_STATES,
     actions={
         "started": Action("start_db_system", "ACTIVE", token=True),
-        "stopped": Action("stop_db_system", "INACTIVE", options=_HOW, token=True),
-        "restarted": Action("restart_db_system", "ACTIVE", always=True, options=_HOW, token=True),
+        "stopped": Action("stop_db_system", "INACTIVE", options=_HOW, token=True, refusal=_without_recovery),
+        "restarted": Action(
+            "restart_db_system", "ACTIVE", always=True, options=_HOW, token=True, refusal=_without_recovery
+        ),
     },
     extra_options={"shutdown_type": {"type": "str", "choices": ["IMMEDIATE", "FAST", "SLOW"], "default": "FAST"}},
     deletion=Deletion(protected=_protected),
@@ -358,8 +369,22 @@ MYSQL_DB_SYSTEM = ResourceType(
 )
 
 
+def _system_changes(session: Any, desired: Document) -> str | None:
+    """A DB System that is made or changed refuses what is asked of its cluster until it is ACTIVE again."""
+    system_id = desired["db_system_id"]
+    state = _db_system(session, system_id)["lifecycle_state"]
+    if state in _STATES.busy:
+        return f"its DB System is {state}"
+    if state not in _STATES.ready:
+        raise CloudError(
+            f"the HeatWave cluster of {system_id} cannot be changed: its DB System is {state}. "
+            "Start it first (mysql_db_system, state: started)"
+        )
+    return None
+
+
 def _system_is_back(session: Any, document: Document) -> str | None:
-    """A change of the cluster keeps its DB System UPDATING, which refuses the next write until it is ACTIVE again."""
+    """A change of the cluster keeps its DB System UPDATING a little longer than the cluster."""
     state = _db_system(session, document["db_system_id"])["lifecycle_state"]
     return f"its DB System is {state}" if state in _STATES.busy else None
 
@@ -388,6 +413,7 @@ MYSQL_HEATWAVE_CLUSTER = ResourceType(
         "stopped": Action("stop_heat_wave_cluster", "INACTIVE", token=True),
         "restarted": Action("restart_heat_wave_cluster", "ACTIVE", always=True, token=True),
     },
+    held=_system_changes,
     usable=_system_is_back,
     wait_timeout=3600,
     fields=(
