@@ -148,6 +148,22 @@ class Ground:
         rule = {"traffic_direction": "INGRESS"}
         return self._make("capture_filter", display_name="shop", filter_type="VTAP", vtap_capture_filter_rules=[rule])
 
+    # -- logging --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def logs(self) -> Result:
+        """A log group with a flow log in it."""
+        group = self._make("log_group", display_name="shop")
+        source = {
+            "source_type": "OCISERVICE",
+            "service": "flowlogs",
+            "category": "subnet",
+            "resource": self.api_subnet["subnet"]["id"],
+        }
+        where = {"log_group_id": group["log_group"]["id"], "display_name": "api"}
+        self._door("log", **where, log_type="SERVICE", configuration={"source": source})
+        return group
+
     # -- vault ----------------------------------------------------------------------------------------------------
 
     @cached_property
