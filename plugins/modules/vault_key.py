@@ -108,6 +108,11 @@ options:
       - "A date or a time of ISO 8601, for example V(2027-01-31) or V(2027-01-31T18:00:00Z). Without a time it is the day's
         beginning, without a zone UTC."
     type: str
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - With O(state=rotated) each run makes a new version, unless O(rotate_after_days) says when.
 extends_documentation_fragment:
   - okestack.oci.resource
   - okestack.oci.tags

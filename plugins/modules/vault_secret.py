@@ -30,6 +30,12 @@ options:
     type: str
     choices: [present, absent, rotated]
     default: present
+  allow_replace:
+    description:
+      - Of no use for a secret, which cannot be made anew while its name is taken. A change that the service cannot make
+        in place fails with either value.
+    type: bool
+    default: false
   rotate_after_days:
     description:
       - With O(state=rotated), how old the current version must be, in days, for new content to be generated. A run
@@ -157,6 +163,11 @@ options:
       - "A date or a time of ISO 8601, for example V(2027-01-31) or V(2027-01-31T18:00:00Z). Without a time it is the day's
         beginning, without a zone UTC."
     type: str
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - With O(state=rotated) each run makes a new version, unless O(rotate_after_days) says when.
 extends_documentation_fragment:
   - okestack.oci.resource
   - okestack.oci.tags
