@@ -335,6 +335,44 @@ def addresses(type_: ResourceType, document: Mapping[str, Any]) -> list[Document
     return [{"kind": k, "host": h, **({"port": p} if p else {})} for k, h, p in found if h]
 
 
+# --- load balancers ----------------------------------------------------------------------------------------------
+
+
+class LoadBalancerInfo(InfoTask):
+    """Looks up load balancers, by an address too, and tells whether their backends answer."""
+
+    def __init__(self) -> None:
+        super().__init__(LOAD_BALANCER)
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]:
+        return {
+            **super().argument_spec(),
+            "ip_address": {"type": "str"},
+            "health": {"type": "bool", "default": False},
+        }
+
+    def execute(self, params: Document, context: Context) -> Document:
+        session, address = context.session, params.get("ip_address")
+        found = self._find(params, session)
+        if address:
+            found = [d for d in found if address in [row["host"] for row in addresses(self.type, d)]]
+        if params.get("health"):
+            found = side_by_side(lambda d: {**d, "health": _health(session, d)}, found)
+        return {"changed": False, self.result: [public(d) for d in found]}
+
+
+def _health(session: Session, balancer: Mapping[str, Any]) -> Document:
+    """How a load balancer is, and under ``backend_sets`` each of its backend sets by name."""
+    client = session.client(LOAD_BALANCER.client)
+
+    def ask(operation: str, *arguments: str) -> Document:
+        return to_document(session.call(client, operation, balancer["id"], *arguments).data)
+
+    sets = sorted(balancer.get("backend_sets") or {})
+    whole = ask("get_load_balancer_health")
+    return {**whole, "backend_sets": {name: ask("get_backend_set_health", name) for name in sets}}
+
+
 # --- services ----------------------------------------------------------------------------------------------------
 
 
@@ -356,4 +394,4 @@ class NetworkServicesInfo:
         return {"changed": False, "services": rows, "all_services": every}
 
 
-TASKS: tuple[Task, ...] = (NetworkServicesInfo(), ResourceInfo())
+TASKS: tuple[Task, ...] = (LoadBalancerInfo(), NetworkServicesInfo(), ResourceInfo())

@@ -265,6 +265,28 @@ class Ground:
         )
 
     @cached_property
+    def service(self) -> Result:
+        """A Service of type LoadBalancer as kubernetes_info shows it, and the load balancer that is made for it."""
+        models = oci.load_balancer.models
+        uid = f"00000000-0000-4000-8000-{abs(hash(self.name)) % 10**12:012d}"
+        checker = models.HealthCheckerDetails(protocol="HTTP", url_path="/healthz", port=10256)
+        details = models.CreateLoadBalancerDetails(
+            compartment_id=self.compartment_id,
+            display_name=uid,
+            shape_name="flexible",
+            shape_details=models.ShapeDetails(minimum_bandwidth_in_mbps=10, maximum_bandwidth_in_mbps=100),
+            subnet_ids=[self.lb_subnet["id"]],
+            freeform_tags=SHOP,
+            backend_sets={
+                "TCP-80": models.BackendSetDetails(policy="ROUND_ROBIN", health_checker=checker, backends=[])
+            },
+            listeners={"TCP-80": models.ListenerDetails(default_backend_set_name="TCP-80", port=80, protocol="TCP")},
+        )
+        self.region.client(oci.load_balancer.LoadBalancerClient).create_load_balancer(details)
+        self.region.settle()
+        return {"resources": [{"metadata": {"name": "traefik", "namespace": "ingress", "uid": uid}}]}
+
+    @cached_property
     def images(self) -> Result:
         return self._make("container_repository", display_name="shop/api")
 
@@ -291,6 +313,7 @@ ONE_OF = {
     "oke_cluster": "cluster",
     "oke_addon": "addon",
     "virtual_node_pool": "pool",
+    "load_balancer": "service",
     "container_repository": "images",
 }
 """The variable that is one of a type, for examples that look one up."""
