@@ -52,7 +52,9 @@ options:
     type: str
   key_shape:
     description:
-      - What kind of key it is. Needed to make it; another kind takes a new key.
+      - What kind of key it is. Needed to make it.
+      - Another kind takes a new key. With O(allow_replace=true) the deletion of the old one is set, and what it encrypted,
+        secrets among it, cannot be read from then on.
     type: dict
     suboptions:
       algorithm:
@@ -75,7 +77,7 @@ options:
     description:
       - Whether it never leaves the hardware security module, V(HSM), or is kept and used on servers, V(SOFTWARE). The
         service takes V(HSM) if not given.
-      - Another mode takes a new key.
+      - Another mode takes a new key, as with O(key_shape).
     type: str
     choices: [HSM, SOFTWARE]
   is_auto_rotation_enabled:

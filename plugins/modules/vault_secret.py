@@ -82,7 +82,7 @@ options:
       - Where O(content) is to be.
       - V(CURRENT) makes it what readers get. Where the version that is V(PENDING) holds it, that one is promoted.
       - V(PENDING) makes it a version that waits, unless it is the current one already. The first version of a secret
-        is always the current one.
+        is always the current one. Generated content cannot wait.
     type: str
     choices: [CURRENT, PENDING]
     default: CURRENT

@@ -325,6 +325,8 @@ def _secret_problems(desired: Document) -> Iterable[str]:
         yield "content: cannot stand beside enable_auto_generation: the service generates the content"
     if content is not None and desired.get("current_version_number") is not None:
         yield "current_version_number: cannot stand beside content: content says what is current"
+    if content is None and desired.get("stage") == "PENDING":
+        yield "stage: PENDING is for content, and none is given"
     if content == "":
         yield "content: the service takes no empty content"
     if generate and not desired.get("secret_generation_context"):

@@ -352,8 +352,10 @@ def test_all_that_is_wrong_is_told_at_once(door: Door, region: Region, secret: O
     ]
     context = {"generation_type": "SSH_KEY", "generation_template": "RSA_2048", "passphrase_length": 3}
     context["secret_template"] = "%GENERATED_PUBLIC_KEY%"
-    refused = door("vault_secret", **secret, secret_generation_context=context, fails=True)["msg"].splitlines()
+    options: Options = {"secret_generation_context": context, "stage": "PENDING"}
+    refused = door("vault_secret", **secret, **options, fails=True)["msg"].splitlines()
     assert refused == [
+        "stage: PENDING is for content, and none is given",
         "secret_generation_context.passphrase_length: SSH_KEY has none",
         "secret_generation_context.secret_template: it must hold %GENERATED_PRIVATE_KEY%",
     ]
