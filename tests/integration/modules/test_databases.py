@@ -103,7 +103,8 @@ def test_a_db_system_is_stopped_and_started(door: Door, region: Region, system: 
 def test_the_way_to_stop_is_chosen(
     door: Door, system: Options, bodies: list[Any], given: str | None, sent: str
 ) -> None:
-    door("mysql_db_system", **system, state="stopped", **({"shutdown_type": given} if given else {}))
+    options = {**system, "shutdown_type": given} if given else system
+    door("mysql_db_system", **options, state="stopped")
     assert bodies == [("stop_db_system", {"shutdownType": sent})]
 
 

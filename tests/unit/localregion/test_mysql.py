@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import oci
 import pytest
 from oci.mysql import DbBackupsClient, DbSystemClient, MysqlaasClient, WorkRequestsClient, models
 
@@ -395,6 +397,154 @@ def test_heatwave(systems: Systems) -> None:
     found = systems.get()
     assert (found.is_heat_wave_cluster_attached, found.heat_wave_cluster) == (False, None)
     assert systems.client.get_heat_wave_cluster(systems.id).data.lifecycle_state == "DELETED"
+
+
+def test_a_heatwave_cluster_while_it_changes(tmp_path: Path) -> None:
+    """Cluster and DB system are under way together; what an update asks for shows at its end, also after a restart."""
+    with Region.started(tmp_path, minute=0.15) as slow:
+        systems = Systems(slow, Net(slow).subnet("10.0.2.0/24", "mysql"))
+        systems.create(shape_name="MySQL.32")
+        details = models.AddHeatWaveClusterDetails(shape_name="HeatWave.512GB", cluster_size=1)
+        systems.client.add_heat_wave_cluster(systems.id, details)
+        for call in (
+            lambda: systems.client.update_db_system(systems.id, models.UpdateDbSystemDetails(display_name="x")),
+            lambda: systems.client.delete_heat_wave_cluster(systems.id),
+            lambda: systems.client.stop_heat_wave_cluster(systems.id),
+        ):
+            with refused(409, "IncorrectState"):
+                call()
+        slow.settle()
+        systems.client.update_heat_wave_cluster(systems.id, models.UpdateHeatWaveClusterDetails(cluster_size=2))
+        cluster = systems.client.get_heat_wave_cluster(systems.id).data
+        assert (systems.get().lifecycle_state, cluster.lifecycle_state) == ("UPDATING", "UPDATING")
+        assert (cluster.cluster_size, systems.get().heat_wave_cluster.lifecycle_state) == (1, "UPDATING")
+    with Region.started(tmp_path, minute=0.05) as again:
+        again.settle()
+        systems = Systems(again, None)
+        systems.id = next(row.id for row in systems.client.list_db_systems(again.compartment_id).data)
+        cluster = systems.client.get_heat_wave_cluster(systems.id).data
+        assert (systems.get().lifecycle_state, cluster.lifecycle_state) == ("ACTIVE", "ACTIVE")
+        assert (cluster.cluster_size, [n.lifecycle_state for n in cluster.cluster_nodes]) == (2, ["ACTIVE"] * 2)
+
+
+def test_a_heatwave_cluster_follows_its_db_system(systems: Systems) -> None:
+    systems.create(shape_name="MySQL.32")
+    details = models.AddHeatWaveClusterDetails(shape_name="HeatWave.512GB", cluster_size=1)
+    systems.client.add_heat_wave_cluster(systems.id, details)
+    systems.region.settle()
+    systems.client.stop_db_system(systems.id, models.StopDbSystemDetails(shutdown_type="FAST"))
+    systems.region.settle()
+    assert systems.client.get_heat_wave_cluster(systems.id).data.lifecycle_state == "INACTIVE"
+    with refused(409, "IncorrectState"):
+        systems.client.start_heat_wave_cluster(systems.id)
+    systems.client.start_db_system(systems.id)
+    systems.region.settle()
+    assert systems.client.get_heat_wave_cluster(systems.id).data.lifecycle_state == "ACTIVE"
+    systems.client.delete_db_system(systems.id)
+    systems.region.settle()
+    with refused(404, "NotAuthorizedOrNotFound"):
+        systems.client.get_heat_wave_cluster(systems.id)
+
+
+def test_a_retry_token_is_void_with_its_heatwave_cluster(systems: Systems) -> None:
+    systems.create(shape_name="MySQL.32")
+    details = models.AddHeatWaveClusterDetails(shape_name="HeatWave.512GB", cluster_size=1)
+    for _time in range(2):
+        systems.client.add_heat_wave_cluster(systems.id, details, opc_retry_token="t")
+        systems.region.settle()
+    systems.client.delete_heat_wave_cluster(systems.id)
+    systems.region.settle()
+    with refused(409, "InvalidatedRetryToken"):
+        systems.client.add_heat_wave_cluster(systems.id, details, opc_retry_token="t")
+
+
+def test_without_crash_recovery_there_is_no_stop_and_no_backup(systems: Systems) -> None:
+    systems.create(crash_recovery="DISABLED")
+    for call in (
+        lambda: systems.client.stop_db_system(systems.id, models.StopDbSystemDetails(shutdown_type="FAST")),
+        lambda: systems.client.restart_db_system(systems.id, models.RestartDbSystemDetails(shutdown_type="FAST")),
+        lambda: systems.backups.create_backup(models.CreateBackupDetails(db_system_id=systems.id)),
+    ):
+        with refused(409, "IncorrectState"):
+            call()
+    policy = models.UpdateDeletionPolicyDetails(final_backup="REQUIRE_FINAL_BACKUP")
+    systems.update(deletion_policy=policy)
+    with refused(409, "IncorrectState"):
+        systems.client.delete_db_system(systems.id)
+    systems.update(crash_recovery="ENABLED")
+    systems.client.delete_db_system(systems.id)
+
+
+def _moment(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
+
+
+def test_windows_without_maintenance(systems: Systems) -> None:
+    window = models.MaintenanceDisabledWindow
+    given = window(time_start=_moment("2027-12-20T01:00:00+01:00"), time_end=_moment("2028-01-03T00:00:00+00:00"))
+    maintenance = models.CreateMaintenanceDetails(window_start_time="sun 02:00", maintenance_disabled_windows=[given])
+    shown = systems.create(maintenance=maintenance).maintenance.maintenance_disabled_windows
+    assert [each.time_start for each in shown] == [_moment("2027-12-20T00:00:00+00:00")]
+    late = window(time_start=given.time_end, time_end=given.time_start)
+    for wrong in ([given, given], [late]):
+        with refused(400, "InvalidParameter"):
+            systems.update(maintenance=models.UpdateMaintenanceDetails(maintenance_disabled_windows=wrong))
+    emptied = systems.update(maintenance=models.UpdateMaintenanceDetails(maintenance_disabled_windows=[]))
+    assert emptied.maintenance.maintenance_disabled_windows == []
+    assert emptied.maintenance.window_start_time == "sun 02:00"
+
+
+def test_labels_are_checked_and_go_to_backups(systems: Systems) -> None:
+    zpr = {"oracle-zpr": {"app": {"value": "db", "mode": "enforce"}}}
+    policy = models.CreateBackupPolicyDetails(is_enabled=True, freeform_tags={"of": "shop"})
+    found = systems.create(
+        security_attributes=zpr,
+        backup_policy=policy,
+        deletion_policy=models.CreateDeletionPolicyDetails(final_backup="REQUIRE_FINAL_BACKUP"),
+    )
+    assert (found.security_attributes, found.backup_policy.freeform_tags) == (zpr, {"of": "shop"})
+    for wrong in (
+        {"security_attributes": {"oracle-zpr": {"app": {"value": "db", "mode": "maybe"}}}},
+        {"backup_policy": models.UpdateBackupPolicyDetails(defined_tags={"none": {"such": "x"}})},
+    ):
+        with pytest.raises(oci.exceptions.ServiceError, check=lambda error: error.status == 400):
+            systems.update(**wrong)
+    systems.client.delete_db_system(systems.id)
+    systems.region.settle()
+    backups = systems.backups.list_backups(systems.region.compartment_id, db_system_id=systems.id).data
+    assert [each.freeform_tags for each in backups] == [{"of": "shop"}]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"rest": models.UpdateRestDetails(configuration="DBSYSTEM_ONLY")},
+        {"database_console": models.UpdateDatabaseConsoleDetails(status="ENABLED")},
+        {"read_endpoint": models.UpdateReadEndpointDetails(is_enabled=True)},
+        {"read_endpoint": models.UpdateReadEndpointDetails(read_endpoint_hostname_label="reads")},
+        {"is_ipv6_enabled": True},
+        {"secure_connections": models.SecureConnectionDetails(certificate_generation_type="BYOC", certificate_id="x")},
+        {
+            "telemetry_configuration": models.UpdateTelemetryConfigurationDetails(
+                logs=[
+                    models.LoggingDestinationConfiguration(
+                        destination="LOG_ANALYTICS", log_types=["ERROR_LOG"], destination_configurations=[]
+                    )
+                ]
+            )
+        },
+        {
+            "backup_policy": models.UpdateBackupPolicyDetails(
+                copy_policies=[models.CopyPolicy(copy_to_region="local-2", backup_copy_retention_in_days=1)]
+            )
+        },
+    ],
+    ids=lambda values: next(iter(values)),
+)
+def test_what_the_region_cannot_do_is_said(systems: Systems, values: dict[str, Any]) -> None:
+    systems.create()
+    with refused(501, "NotImplemented"):
+        systems.client.update_db_system(systems.id, models.UpdateDbSystemDetails(**values))
 
 
 def test_own_encryption_key(systems: Systems) -> None:
