@@ -332,10 +332,6 @@ options:
         description:
           - Whether it mirrors. V(false) if not given when it is made.
         type: bool
-      encapsulation_protocol:
-        description:
-          - How mirrored packets are wrapped; the service knows V(VXLAN).
-        type: str
       vxlan_network_identifier:
         description:
           - The number that mirrored packets carry, from 0 to 16777215. The service chooses one if not given when it is made.

@@ -62,10 +62,6 @@ options:
     description:
       - Whether it mirrors. V(false) if not given when it is made. Changed in place.
     type: bool
-  encapsulation_protocol:
-    description:
-      - How mirrored packets are wrapped. The service knows V(VXLAN), which is the default.
-    type: str
   vxlan_network_identifier:
     description:
       - The number that mirrored packets carry, from 0 to 16777215, by which the target tells VTAPs apart. The service

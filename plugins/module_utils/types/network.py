@@ -606,7 +606,6 @@ VTAP = ResourceType(
         Field("target_type"),
         Field("capture_filter_id", required=True, reference="capture_filter"),
         Field("is_vtap_enabled", type="bool"),
-        Field("encapsulation_protocol"),
         Field("vxlan_network_identifier", type="int"),
         Field("traffic_mode", choices=("DEFAULT", "PRIORITY")),
         Field("max_packet_size", type="int"),
@@ -614,4 +613,5 @@ VTAP = ResourceType(
         Field("source_private_endpoint_subnet_id", reference="subnet"),
     ),
     checks=(_vtap_problems,),
+    unmanaged={"encapsulation_protocol": "the service knows one, VXLAN, and takes it by itself"},
 )

@@ -52,6 +52,12 @@ def _matching(rules: str, plain: Leaf) -> dict[str, Leaf]:
     }
 
 
+def _service(peer: str, **more: Any) -> Leaf:
+    """The kind of a peer (``peer``: its path), which becomes a service."""
+    along = {peer: lambda g: g.services[0]["cidr_block"]}
+    return Leaf("CIDR_BLOCK", "SERVICE_CIDR_BLOCK", along=along, implied="another kind is another text", **more)
+
+
 def _security_rule(rules: str) -> dict[str, Leaf]:
     """The rules of security lists and groups, but for whom they are about."""
     every = Leaf(second="58", beside={f"{rules}[].protocol": "all"}, spellings=("ALL",))
@@ -76,7 +82,7 @@ def _list_rules(rules: str, side: str) -> dict[str, Leaf]:
         ),
         **_security_rule(rules),
         f"{rules}[].{side}": Leaf(PEER, OTHER_PEER, spellings=(SPELT_PEER,)),
-        f"{rules}[].{side}_type": Leaf("CIDR_BLOCK", only="a service is another text as well: see the list itself"),
+        f"{rules}[].{side}_type": _service(f"{rules}[].{side}"),
     }
 
 
@@ -86,12 +92,12 @@ def _group_rule(**values: Any) -> dict[str, Any]:
 
 BY_RULE = tuple(f"{verb}_network_security_group_security_rules" for verb in ("add", "update", "remove"))
 OUTWARD = {
-    "security_rules[].direction": "EGRESS",
     "security_rules[].source": None,
     "security_rules[].source_type": None,
     "security_rules[].destination": PEER,
     "security_rules[].destination_type": "CIDR_BLOCK",
 }
+TO_OUTSIDE = {"security_rules[].direction": "EGRESS", **OUTWARD}
 GROUP_RULES = {
     "security_rules": Leaf(
         lambda g: [_group_rule(), _group_rule(source=g.other_nsg_id, source_type="NETWORK_SECURITY_GROUP")],
@@ -107,11 +113,13 @@ GROUP_RULES = {
         drift=[],
     ),
     **_security_rule("security_rules"),
-    "security_rules[].direction": Leaf("INGRESS", only="who goes out has a destination: see the list itself"),
+    "security_rules[].direction": Leaf("INGRESS", "EGRESS", along=OUTWARD, implied="who goes out has a destination"),
     "security_rules[].source": Leaf(PEER, OTHER_PEER, spellings=(SPELT_PEER,)),
-    "security_rules[].source_type": Leaf("CIDR_BLOCK", only="another kind is another text: see the list itself"),
-    "security_rules[].destination": Leaf(second=OTHER_PEER, beside=OUTWARD, spellings=()),
-    "security_rules[].destination_type": Leaf(only="another kind is another text: see the list itself"),
+    "security_rules[].source_type": _service("security_rules[].source"),
+    "security_rules[].destination": Leaf(second=OTHER_PEER, beside=TO_OUTSIDE, spellings=(SPELT_PEER,)),
+    "security_rules[].destination_type": replace(
+        _service("security_rules[].destination", beside=TO_OUTSIDE), first=Leaf().first
+    ),
 }
 
 
@@ -119,7 +127,7 @@ def _captured(rules: str, first: bool = True, beside: dict[str, Any] | None = No
     """What the rules of both kinds of capture filters have; ``first``: the list is part of what the walk makes."""
     own = {
         **_matching(rules, Leaf(second="17", beside={f"{rules}[].protocol": "58"})),
-        f"{rules}[].rule_action": Leaf("INCLUDE", "EXCLUDE"),
+        f"{rules}[].rule_action": Leaf("INCLUDE", "EXCLUDE", spellings=(None,)),
         f"{rules}[].source_cidr": Leaf(PEER, OTHER_PEER),
         f"{rules}[].destination_cidr": Leaf("10.0.0.0/16", "10.0.0.0/17"),
     }
@@ -132,17 +140,16 @@ def _captured(rules: str, first: bool = True, beside: dict[str, Any] | None = No
 
 VTAP_RULES = "vtap_capture_filter_rules"
 FLOW_RULES = "flow_log_capture_filter_rules"
-FLOW_RULE: dict[str, Any] = {
-    "priority": 1,
-    "is_enabled": True,
-    "sampling_rate": 10,
-    "flow_log_type": "ALL",
+CAPTURED: dict[str, Any] = {
     "rule_action": "INCLUDE",
     "source_cidr": PEER,
     "destination_cidr": "10.0.0.0/16",
     "protocol": "6",
     "tcp_options": {"destination_port_range": _ports(80, 89), "source_port_range": _ports(1024, 2048)},
 }
+"""The first rule of a filter, as its leaves make it."""
+MIRROR_RULE = {"traffic_direction": "INGRESS", **CAPTURED}
+FLOW_RULE = {"priority": 1, "is_enabled": True, "sampling_rate": 1, "flow_log_type": "ALL", **CAPTURED}
 FOR_FLOWS = {"filter_type": "FLOWLOG", VTAP_RULES: None, FLOW_RULES: [FLOW_RULE]}
 """Beside a filter's leaves: it is one for flow logs."""
 
@@ -168,7 +175,12 @@ CASES = {
         leaves={
             **IN_VCN,
             "cidr_block": Leaf("10.0.100.0/24", "10.0.100.0/25"),
-            "availability_domain": Leaf(second=lambda g: g.ad),
+            "availability_domain": Leaf(
+                lambda g: g.ad,
+                "local-1-AD-9",
+                spellings=(lambda g: g.ad.lower(),),
+                irreplaceable="the region has one domain",
+            ),
             "dns_label": Leaf("walk", "walk2", spellings=("WALK",)),
             "dhcp_options_id": Leaf(lambda g: g.dhcp_options_ids[0], lambda g: g.dhcp_options_ids[1]),
             "route_table_id": Leaf(lambda g: g.route_table_ids[0], lambda g: g.route_table_ids[1]),
@@ -223,7 +235,13 @@ CASES = {
             ),
             "route_rules[].destination": Leaf(PEER, "203.0.113.0/24", spellings=(SPELT_PEER,)),
             "route_rules[].destination_type": Leaf(
-                "CIDR_BLOCK", only="a service is another text through another gateway: see the list itself"
+                "CIDR_BLOCK",
+                "SERVICE_CIDR_BLOCK",
+                along={
+                    "route_rules[].destination": lambda g: g.services[0]["cidr_block"],
+                    "route_rules[].network_entity_id": lambda g: g.service_gateway_id,
+                },
+                implied="a service is another text through another gateway",
             ),
             "route_rules[].network_entity_id": Leaf(lambda g: g.internet_gateway_id, lambda g: g.nat_gateway_id),
             "route_rules[].description": Leaf("to the world", "To the world"),
@@ -243,7 +261,9 @@ CASES = {
         leaves={
             "private_ip_id": Leaf(lambda g: g.private_ip_ids[0], "", drift=lambda g: g.private_ip_ids[1]),
             "public_ip_pool_id": Leaf(
-                second="ocid1.publicippool.oc1.local-1.walk", unsupported="the region has no addresses of one's own"
+                second="ocid1.publicippool.oc1.local-1.two",
+                beside={"public_ip_pool_id": "ocid1.publicippool.oc1.local-1.one"},
+                unsupported="the region has no addresses of one's own",
             ),
         },
     ),
@@ -251,23 +271,17 @@ CASES = {
         leaves={
             "filter_type": Leaf("VTAP", "FLOWLOG", beside={VTAP_RULES: []}),
             VTAP_RULES: Leaf(
-                [
-                    {"traffic_direction": "INGRESS", **_tcp(80, 89)},
-                    {"traffic_direction": "EGRESS", "rule_action": "EXCLUDE"},
-                ],
-                [
-                    {"traffic_direction": "EGRESS", "rule_action": "EXCLUDE"},
-                    {"traffic_direction": "INGRESS", **_tcp(80, 89)},
-                ],
-                drift=[],
+                [MIRROR_RULE, {"traffic_direction": "EGRESS", "rule_action": "EXCLUDE"}],
+                [{"traffic_direction": "EGRESS"}],
+                drift=[{"traffic_direction": "EGRESS", "rule_action": "EXCLUDE"}, MIRROR_RULE],  # its order counts
             ),
             f"{VTAP_RULES}[].traffic_direction": Leaf("INGRESS", "EGRESS"),
             **_captured(VTAP_RULES),
             FLOW_RULES: Leaf(second=[{**FLOW_RULE, "priority": 2}, FLOW_RULE], beside=FOR_FLOWS),
             f"{FLOW_RULES}[].priority": Leaf(second=2, beside=FOR_FLOWS),
-            f"{FLOW_RULES}[].is_enabled": Leaf(second=False, beside=FOR_FLOWS),
-            f"{FLOW_RULES}[].sampling_rate": Leaf(second=11, beside=FOR_FLOWS),
-            f"{FLOW_RULES}[].flow_log_type": Leaf(second="REJECT", beside=FOR_FLOWS),
+            f"{FLOW_RULES}[].is_enabled": Leaf(second=False, beside=FOR_FLOWS, spellings=(None,)),
+            f"{FLOW_RULES}[].sampling_rate": Leaf(second=10, beside=FOR_FLOWS, spellings=(None,)),
+            f"{FLOW_RULES}[].flow_log_type": Leaf(second="REJECT", beside=FOR_FLOWS, spellings=(None,)),
             **_captured(FLOW_RULES, first=False, beside=FOR_FLOWS),
         },
     ),
@@ -275,16 +289,27 @@ CASES = {
         leaves={
             **IN_VCN,
             "source_id": Leaf(lambda g: g.subnets["db"], lambda g: g.subnets["nodes"]),
-            "source_type": Leaf("SUBNET", only="a source says by its id what it is"),
+            "source_type": Leaf(
+                "SUBNET",
+                "VNIC",
+                along={"source_id": lambda g: g.vnic_ids[0]},
+                implied="a source says by its id what it is",
+                kept="it cannot change without the source",
+            ),
             "target_id": Leaf(
                 second=lambda g: g.vnic_ids[1],
                 beside={"target_ip": None, "target_type": None, "target_id": lambda g: g.vnic_ids[0]},
             ),
             "target_ip": Leaf("10.0.4.9", "10.0.4.10"),
-            "target_type": Leaf("IP_ADDRESS", only="a target says by itself what it is"),
+            "target_type": Leaf(
+                "IP_ADDRESS",
+                "VNIC",
+                along={"target_ip": None, "target_id": lambda g: g.vnic_ids[0]},
+                implied="a target says by itself what it is",
+                kept="it cannot change without the target",
+            ),
             "capture_filter_id": Leaf(lambda g: g.capture_filter_ids[0], lambda g: g.capture_filter_ids[1]),
             "is_vtap_enabled": Leaf(False, True),
-            "encapsulation_protocol": Leaf("VXLAN", only="the service knows no other"),
             "vxlan_network_identifier": Leaf(7, 8),
             "traffic_mode": Leaf("DEFAULT", "PRIORITY"),
             "max_packet_size": Leaf(1500, 9000),
