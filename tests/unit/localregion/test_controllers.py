@@ -3,12 +3,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import oci
 import pytest
 
 from localregion.parts import controllers
 from localregion.parts.controllers import ClusterFacts, Refused, desired
+from localregion.testing import Region
+from tests.unit.localregion.support import Net
 
 FACTS = ClusterFacts("compartment", ("subnet-lb",), {"made-for": "services"}, {"ns": {"k": "v"}})
 BETA = "service.beta.kubernetes.io/oci-load-balancer"
@@ -167,3 +175,113 @@ def test_what_the_service_adds_is_no_difference() -> None:
     assert not controllers._backend_set_differs(want, have)
     assert controllers._backend_set_differs(want, have | {"policy": "IP_HASH"})
     assert controllers._backend_set_differs(want, have | {"backends": []})
+
+
+# --- a Service's load balancer, from its beginning to its end ----------------------------------------------------
+
+
+class Kube:
+    """A cluster with one Service and its nodes; what the controller writes is kept."""
+
+    def __init__(self, one: dict[str, Any], nodes: list[dict[str, Any]]) -> None:
+        self.service, self.nodes = one, nodes
+        self.events: list[tuple[str, str]] = []
+        self._changes: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def watch(self, path: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """The nodes, or the Service and then each of its changes."""
+        items = self.nodes if path.endswith("/nodes") else [copy.deepcopy(self.service)]
+        for item in items:
+            yield "ADDED", item
+        yield "SYNCED", {"items": items}
+        while path.endswith("/services"):
+            yield "MODIFIED", await self._changes.get()
+        await asyncio.Event().wait()
+
+    async def get(self, path: str) -> None:
+        """No Secrets."""
+
+    async def merge(self, path: str, body: dict[str, Any]) -> None:
+        """Finalizers and status."""
+        self.service["metadata"] |= {k: v for k, v in body.get("metadata", {}).items() if k != "resourceVersion"}
+        self.service["status"] = body.get("status", self.service.get("status"))
+        self._changes.put_nowait(copy.deepcopy(self.service))
+
+    async def event(self, item: Any, reason: str, message: str, *, kind: str = "Normal", component: str) -> None:
+        """As `kubectl describe` would show it."""
+        self.events.append((reason, message))
+
+    def annotate(self, **shape: str) -> None:
+        """Another shape, as a user applies it: annotations of the earlier one go."""
+        kept = {k: v for k, v in self.service["metadata"]["annotations"].items() if f"{BETA}-shape" not in k}
+        self.service["metadata"]["annotations"] = kept | {f"{BETA}-{k.replace('_', '-')}": v for k, v in shape.items()}
+        self._changes.put_nowait(copy.deepcopy(self.service))
+
+
+@contextmanager
+def controlled(region: Region, kube: Kube) -> Iterator[None]:
+    """The cloud's controller at work, on the region's own API of load balancers."""
+    subnet = Net(region).subnet("10.0.1.0/24", "lb")
+    engine = region.inner.services["containerengine"]
+    facts = ClusterFacts(region.compartment_id, (subnet.id,), {"made-for": "services"}, {})
+
+    async def start() -> Any:
+        made = controllers.ServiceController(kube, lambda: facts, engine._call_load_balancer, lambda: 0.01)  # type: ignore[arg-type, attr-defined]
+        made.start()
+        return made
+
+    controller = region.run(start())
+    try:
+        yield
+    finally:
+        region.run(controller.stop())
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """What the condition gives when it is true; fails after a while."""
+    deadline = time.monotonic() + 10
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
+    return found
+
+
+def test_the_shape_of_a_load_balancer_follows_its_service_in_place(region: Region) -> None:
+    one = service(FLEXIBLE)
+    one["metadata"] |= {"resourceVersion": "1"}
+    kube = Kube(one, [node("10.0.16.2"), node("10.0.16.3")])
+    client = region.client(oci.load_balancer.LoadBalancerClient)
+
+    def balancer() -> Any:
+        return next(iter(client.list_load_balancers(region.compartment_id, display_name="uid-1").data), None)
+
+    def shape() -> tuple[str, int | None, int | None]:
+        found = balancer()
+        details = found.shape_details
+        bounds = (details.minimum_bandwidth_in_mbps, details.maximum_bandwidth_in_mbps) if details else (None, None)
+        return (found.shape_name, *bounds)
+
+    with controlled(region, kube):
+        until(lambda: (kube.service.get("status") or {}).get("loadBalancer", {}).get("ingress"))
+        first = balancer()
+        assert shape() == ("flexible", 10, 100)
+        region.forget_calls()
+        for annotations, expected in (
+            ({"shape": "flexible", "shape_flex_min": "50", "shape_flex_max": "400"}, ("flexible", 50, 400)),
+            ({"shape": "100Mbps"}, ("100Mbps", None, None)),
+            ({"shape": "400Mbps"}, ("400Mbps", None, None)),
+            ({"shape": "flexible", "shape_flex_min": "10", "shape_flex_max": "20"}, ("flexible", 10, 20)),
+        ):
+            kube.annotate(**annotations)
+            until(lambda expected=expected: shape() == expected)  # type: ignore[misc]
+        assert [reason for reason, _ in kube.events].count("UpdatedLoadBalancer") == 4
+        kube.annotate(shape="77Mbps")
+        until(lambda: any("77Mbps" in message for _, message in kube.events))
+        assert shape() == ("flexible", 10, 20), "a shape that the region lacks changes nothing"
+        now = balancer()
+        assert (now.id, now.ip_addresses[0].ip_address) == (first.id, first.ip_addresses[0].ip_address)
+        assert now.listeners["TCP-80"].port == 80 and len(now.backend_sets["TCP-80"].backends) == 2
+        kube.service["metadata"]["deletionTimestamp"] = "now"
+        kube.annotate()
+        until(lambda: balancer() is None or balancer().lifecycle_state == "DELETED")
+        until(lambda: not kube.service["metadata"]["finalizers"])
