@@ -125,6 +125,26 @@ def test_a_db_system(tmp_path: Path) -> None:
             else:
                 pytest.fail("the server did not come back")
 
+            # Stopped in each of InnoDB's ways, in good order; what was committed is there.
+            log = folder / "mysql.log"
+            for number, (way, value) in enumerate((("SLOW", 0), ("IMMEDIATE", 2), ("FAST", 1)), start=3):
+                await off(use, "app", "App-Passw0rd", f"INSERT INTO app.t VALUES ({number}, '{way}')")
+                before = log.stat().st_size
+                asked: list[str] = []
+                plain = server._sql
+
+                async def noted(text: str, asked: list[str] = asked, plain: Any = plain, **more: Any) -> str:
+                    asked.append(text)
+                    return str(await plain(text, **more))
+
+                server._sql = noted  # type: ignore[method-assign]
+                await server.stop(way)
+                assert asked == ([] if way == "FAST" else [f"SET GLOBAL innodb_fast_shutdown = {value};"])
+                assert "Shutdown complete" in log.read_text(errors="replace")[before:]
+                server = MysqlServer(folder, authority=authority)
+                await server.start(**place)
+                assert len(await off(use, "app", "App-Passw0rd", "SELECT * FROM app.t")) == number
+
             await server.set_admin("admin", OTHER)
             with pytest.raises(pymysql.OperationalError, match="Access denied"):
                 await off(use, "admin", PASSWORD, "SELECT 1")
