@@ -1,4 +1,4 @@
-"""The policy language: parsed, and evaluated for users and workloads.
+"""The policy language: parsed, and evaluated for users, resources and workloads.
 
 Source: https://docs.oracle.com/en-us/iaas/Content/Identity/policysyntax/policy-syntax.htm and conditions.htm. What no
 statement allows is forbidden. A condition on a variable that the request does not have does not hold. Comparisons of
@@ -85,6 +85,16 @@ class Principal:
             own["request.user.id"] = self.id
         return own | dict(self.variables)
 
+    def rule_variables(self) -> dict[str, str]:
+        """What the matching rules of dynamic groups ask of it: instances and other resources are members; users and
+        workloads of clusters never are."""
+        if self.type in ("user", "workload", "service"):
+            return {}
+        place = self.variables.get("request.principal.compartment.id", "")
+        if self.type == "instance":
+            return {"instance.id": self.id, "instance.compartment.id": place}
+        return {"resource.id": self.id, "resource.compartment.id": place, "resource.type": self.type}
+
 
 def workload(*, cluster_id: str, namespace: str, service_account: str, compartment_id: str = "") -> Principal:
     """A workload of a cluster: a service account of a namespace."""
@@ -127,8 +137,18 @@ class Statement:
     location: tuple[str, str] = ("tenancy", "")
     condition: Condition | None = None
 
-    def fits(self, principal: Principal, verb: str, resource: str, variables: Mapping[str, str]) -> bool:
-        """Whether it allows the principal the verb on the resource type, the place aside."""
+    def fits(
+        self,
+        principal: Principal,
+        verb: str,
+        resource: str,
+        variables: Mapping[str, str],
+        dynamic_groups: frozenset[str] = frozenset(),
+    ) -> bool:
+        """Whether it allows the principal the verb on the resource type, the place aside.
+
+        ``dynamic_groups``: names and OCIDs, in lower case, of those that the principal is in.
+        """
         if self.effect != "allow" or VERBS.index(verb) > VERBS.index(self.verb):
             return False
         if self.resource not in ("all-resources", resource) and resource not in FAMILIES.get(self.resource, ()):
@@ -140,8 +160,8 @@ class Statement:
         elif self.subject == "service":
             if principal.type != "service" or principal.id.lower() not in named:
                 return False
-        elif self.subject == "dynamic-group":
-            return False  # the region has no dynamic groups: workload identity does without them
+        elif self.subject == "dynamic-group" and not named & dynamic_groups:
+            return False
         return self.condition is None or self.condition(variables)
 
 
@@ -153,8 +173,9 @@ _TOKEN = re.compile(
 class _Reader:
     """The words of a statement, one after another; raises 400 at what does not fit."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, what: str = "Policy statement") -> None:
         self.text = text
+        self._what = what
         self._tokens = list(self._split(text))
         self._at = 0
 
@@ -169,7 +190,7 @@ class _Reader:
             at = match.end()
 
     def error(self, what: str) -> ServiceError:
-        return invalid(f"Policy statement could not be parsed: {what}. Statement: {self.text}")
+        return invalid(f"{self._what} could not be parsed: {what}. Statement: {self.text}")
 
     @property
     def done(self) -> bool:
@@ -282,18 +303,33 @@ def _location(reader: _Reader) -> tuple[str, str]:
     return "compartment", reader.name()
 
 
-def _condition(reader: _Reader) -> Condition:
+def parse_rule(text: str) -> Condition:
+    """The matching rule of a dynamic group, to be asked with a principal's `rule_variables`. Raises 400 and 501."""
+    reader = _Reader(text, "Matching rule")
+    rule = _condition(reader, _RULE_VARIABLES)
+    if not reader.done:
+        raise reader.error(f"unexpected '{reader.take()[1]}'")
+    return rule
+
+
+_POLICY_VARIABLES = ("request.", "target.", "sourcecompartment.")
+_RULE_VARIABLES = ("instance.id", "instance.compartment.id", "resource.id", "resource.compartment.id", "resource.type")
+
+
+def _condition(reader: _Reader, known: tuple[str, ...] = _POLICY_VARIABLES) -> Condition:
     if reader.peek() in ("any", "all"):
         joined = any if reader.word("any", "all") == "any" else all
         reader.mark("{")
-        parts = [_condition(reader)]
+        parts = [_condition(reader, known)]
         while reader.peek() == ",":
             reader.mark(",")
-            parts.append(_condition(reader))
+            parts.append(_condition(reader, known))
         reader.mark("}")
         return lambda variables: joined(part(variables) for part in parts)
     variable = reader.word()
-    if not variable.lower().startswith(("request.", "target.", "sourcecompartment.")):
+    if known is _RULE_VARIABLES and variable.lower().startswith("tag."):
+        raise ServiceError(501, "NotImplemented", "The local region knows no tags in matching rules.")
+    if not variable.lower().startswith(known) or (known is _RULE_VARIABLES and variable.lower() not in known):
         raise reader.error(f"unknown variable '{variable}'")
     return _comparison(reader, variable.lower())
 
@@ -351,10 +387,13 @@ class Iam:
     def __init__(self, ancestry: Callable[[str], list[str]]) -> None:
         self._ancestry = ancestry
         self._grants: tuple[Grant, ...] = ()
+        self._dynamic_groups: dict[str, Condition] = {}
 
-    def replace(self, grants: Iterable[Grant]) -> None:
-        """Let these grants hold instead of those before."""
+    def replace(self, grants: Iterable[Grant], dynamic_groups: Mapping[str, Condition] | None = None) -> None:
+        """Let these grants hold instead of those before. ``dynamic_groups``: a rule by each name and OCID, in lower
+        case."""
         self._grants = tuple(grants)
+        self._dynamic_groups = dict(dynamic_groups or {})
 
     def allows(
         self,
@@ -371,11 +410,13 @@ class Iam:
         """
         places = set(self._ancestry(compartment)) if compartment else None
         known = principal.all_variables() | dict(variables or {})
+        asked = principal.rule_variables()
+        groups = frozenset(name for name, rule in self._dynamic_groups.items() if asked and rule(asked))
         if operation:
             known["request.operation"] = operation
         if compartment:
             known["target.compartment.id"] = compartment
         return any(
-            (places is None or grant.place in places) and grant.statement.fits(principal, verb, resource, known)
+            (places is None or grant.place in places) and grant.statement.fits(principal, verb, resource, known, groups)
             for grant in self._grants
         )

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from localregion import settings as names
 from localregion.api.auth import fingerprint, load_public_key
-from localregion.iam import Grant, Principal, Statement, parse
+from localregion.iam import Grant, Principal, Statement, parse, parse_rule
 from localregion.services.base import (
     SECOND,
     Call,
@@ -63,6 +63,7 @@ class Identity(Tags):
         _kind("policy", "Policy", "policies", plural="policies", remember=None, operations=("get", "list")),
         _kind("user", "User", "users", remember=None, operations=("get", "list")),
         _kind("group", "Group", "groups", remember=None, operations=("get", "list")),
+        _kind("dynamic_group", "DynamicGroup", "dynamic-groups", remember=None, operations=("get", "list")),
         _kind("user_group_membership", "UserGroupMembership", "groups", remember=None, entity="groupmembership",
               operations=("get", "list")),
         _kind("api_key", "ApiKey", "users", remember=None, operations=()),
@@ -385,7 +386,7 @@ class Identity(Tags):
                 self._check_groups(statement)
 
     def _check_groups(self, statement: Statement) -> None:
-        groups = self.living("group") if statement.subject == "group" else []
+        groups = self.living(statement.subject.replace("-", "_"))
         known = {text.lower() for group in groups for text in (group.id, group.name)}
         for name in sorted(statement.names):
             if name.lower() not in known:
@@ -447,7 +448,10 @@ class Identity(Tags):
                         grants.append(Grant(statement, self._place(statement, str(policy.compartment))))
                 except ServiceError as error:  # what it names is gone: it allows nothing any more
                     self.log.warning("policy %s: %s", policy.name, error.message)
-        self.region.iam.replace(grants)
+        rules = {}
+        for group in self.living("dynamic_group"):
+            rules |= dict.fromkeys((group.id.lower(), group.name.lower()), parse_rule(group.doc["matchingRule"]))
+        self.region.iam.replace(grants, rules)
 
     # users, groups, keys
 
@@ -478,6 +482,33 @@ class Identity(Tags):
         if any(membership.doc["groupId"] == group.id for membership in self.living("user_group_membership")):
             raise ServiceError(409, "Conflict", "The group has members.")
         self.retire(group)
+        return self.accepted()
+
+    async def create_dynamic_group(self, call: Call) -> Reply:
+        """A group of instances and other resources, by a rule; in the tenancy only."""
+        self._check_texts(call)
+        if call.body["compartmentId"] != names.TENANCY_ID:
+            raise invalid("compartmentId must be the tenancy's: dynamic groups are in the root compartment.")
+        self._check_free("dynamic_group", call.body["name"], "DynamicGroup", names.TENANCY_ID)
+        parse_rule(call.body["matchingRule"])
+        group = self.create("dynamic_group", call, state="ACTIVE")
+        self._changed()
+        return self.show(group)
+
+    async def update_dynamic_group(self, call: Call) -> Reply:
+        """Another rule, description or tags; the name stays."""
+        self._check_texts(call)
+        group = self.get("dynamic_group", call.path["dynamic_group_id"])
+        if "matchingRule" in call.body:
+            parse_rule(call.body["matchingRule"])
+        self.apply(group, call, "description", "matchingRule", "freeformTags", "definedTags")
+        self._changed()
+        return self.show(group)
+
+    async def delete_dynamic_group(self, call: Call) -> Reply:
+        """Delete a dynamic group; statements about it allow nothing any more."""
+        self.retire(self.get("dynamic_group", call.path["dynamic_group_id"]))
+        self._changed()
         return self.accepted()
 
     async def add_user_to_group(self, call: Call) -> Reply:

@@ -132,6 +132,29 @@ def test_instance_principal_authenticates(door: Door, region: Region, tmp_path: 
     _makes_a_vcn(door, region, tmp_path, "instance")
 
 
+def test_an_instance_may_do_what_its_dynamic_group_may(door: Door, region: Region) -> None:
+    identity = region.client(oci.identity.IdentityClient)
+    models = oci.identity.models
+    group = models.CreateDynamicGroupDetails(
+        compartment_id=region.tenancy_id,
+        name="deployers",
+        description="machines",
+        matching_rule=f"ALL {{instance.compartment.id = '{region.compartment_id}'}}",
+    )
+    identity.create_dynamic_group(group)
+    policy = models.CreatePolicyDetails(
+        compartment_id=region.compartment_id,
+        name="deployers",
+        description="machines",
+        statements=[f"Allow dynamic-group deployers to manage repos in compartment {COMPARTMENT_NAME}"],
+    )
+    identity.create_policy(policy)
+    region.settle()
+    options = {"compartment_id": region.compartment_id, "display_name": "app", "auth_type": "instance_principal"}
+    environment = {"OCI_METADATA_BASE_URL": region.metadata_url}
+    assert door("container_repository", environment=environment, **options)["changed"]
+
+
 @pytest.mark.parametrize("place", ["function", "function by value"])
 def test_resource_principal_authenticates(door: Door, region: Region, tmp_path: Path, place: str) -> None:
     _makes_a_vcn(door, region, tmp_path, place)
