@@ -72,7 +72,7 @@ def _asymmetric(thing: Document) -> str | None:
 THING = ResourceType(
     name="thing",
     client="core.ThingClient",
-    states=States(ready=("ENABLED",), frozen=("DISABLED",), scheduled=("PENDING",)),
+    states=States(ready=("ENABLED",), failed=("FAILED",), frozen=("DISABLED",), scheduled=("PENDING",)),
     deletion=Deletion("schedule_thing_deletion", cancel="cancel_thing_deletion", days=(7, 30)),
     lacks={"replace": "its name stays taken"},
     actions={
@@ -192,6 +192,15 @@ def test_what_cannot_be_made_anew_is_not_replaced_whatever_is_allowed() -> None:
     for allowed in (True, False):
         with pytest.raises(PlanError, match="It cannot be made anew either: its name stays taken"):
             plan_present(THING, {"vcn_id": "v2"}, THERE, allow_replace=allowed)
+
+
+def test_what_has_failed_and_cannot_be_made_anew_is_told_so() -> None:
+    failed = {**THERE, "lifecycle_state": "FAILED"}
+    with pytest.raises(ResourceError) as refused:
+        Fake(failed).run()
+    assert "is FAILED" in str(refused.value) and "allow_replace" not in str(refused.value)
+    with pytest.raises(ResourceError, match="it has failed and cannot be made anew: its name stays taken"):
+        Fake(failed, allow_replace=True).run()
 
 
 def test_one_kind_keeps_nothing_of_another() -> None:

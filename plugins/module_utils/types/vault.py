@@ -58,7 +58,7 @@ def day(value: Any) -> Any:
         return value
 
 
-def _is_older(time_created: Any, days: int) -> bool:
+def _is_older(time_created: Any, days: float) -> bool:
     return datetime.now(UTC) - _moment(time_created) >= timedelta(days=days)
 
 
@@ -76,7 +76,7 @@ def _rotation_problems(desired: Document) -> Iterable[str]:
 
 def _endpoint_answers(session: Any, document: Document) -> str | None:
     """A vault's own endpoint may not resolve for a while after the vault is ACTIVE (its name is made with it)."""
-    if _is_older(document["time_created"], 1):
+    if _is_older(document["time_created"], 1 / 24):
         return None  # it would be no news by now, and costs each run a call
     client = session.client("key_management.KmsManagementClient", endpoint=document["management_endpoint"])
     try:
