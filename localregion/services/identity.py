@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from localregion import settings as names
 from localregion.api.auth import fingerprint, load_public_key
-from localregion.iam import Grant, Principal, Statement, parse, parse_rule
+from localregion.iam import Condition, Grant, Principal, Statement, parse, parse_rule
 from localregion.services.base import (
     SECOND,
     Call,
@@ -448,7 +448,7 @@ class Identity(Tags):
                         grants.append(Grant(statement, self._place(statement, str(policy.compartment))))
                 except ServiceError as error:  # what it names is gone: it allows nothing any more
                     self.log.warning("policy %s: %s", policy.name, error.message)
-        rules = {}
+        rules: dict[str, Condition] = {}
         for group in self.living("dynamic_group"):
             rules |= dict.fromkeys((group.id.lower(), group.name.lower()), parse_rule(group.doc["matchingRule"]))
         self.region.iam.replace(grants, rules)

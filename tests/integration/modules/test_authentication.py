@@ -19,6 +19,7 @@ from typing import Any
 
 import oci
 import pytest
+from ansible_collections.okestack.oci.plugins.module_utils import cloud, signers
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session
 from ansible_collections.okestack.oci.plugins.module_utils.kube import oke_token
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -150,7 +151,8 @@ def test_an_instance_may_do_what_its_dynamic_group_may(door: Door, region: Regio
     )
     identity.create_policy(policy)
     region.settle()
-    options = {"compartment_id": region.compartment_id, "display_name": "app", "auth_type": "instance_principal"}
+    options: dict[str, Any] = {"compartment_id": region.compartment_id, "display_name": "app"}
+    options["auth_type"] = "instance_principal"
     environment = {"OCI_METADATA_BASE_URL": region.metadata_url}
     assert door("container_repository", environment=environment, **options)["changed"]
 
@@ -208,16 +210,16 @@ def test_the_unmodified_sdk_signs_in(
     with make(region, tmp_path) as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        signers = oci.auth.signers
+        sdk = oci.auth.signers
         if auth_type == "instance_principal":
-            signer = signers.InstancePrincipalsSecurityTokenSigner(federation_endpoint=f"{region.endpoint}/v1/x509")
+            signer = sdk.InstancePrincipalsSecurityTokenSigner(federation_endpoint=f"{region.endpoint}/v1/x509")
             assert signer.region == "local-1" and signer.tenancy_id == region.tenancy_id
         elif auth_type == "resource_principal":
-            signer = signers.get_resource_principals_signer()
+            signer = sdk.get_resource_principals_signer()
             assert signer.compartment_id == region.compartment_id
         else:
             token = environment["OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH"]
-            signer = signers.get_oke_workload_identity_resource_principal_signer(service_account_token_path=token)
+            signer = sdk.get_oke_workload_identity_resource_principal_signer(service_account_token_path=token)
         client = oci.core.VirtualNetworkClient({}, signer=signer, service_endpoint=region.endpoint)
         region.forget_calls()
         client.list_vcns(region.compartment_id)
@@ -532,6 +534,36 @@ def _allow(region: Region, instance_id: str) -> None:
     )
     identity.create_policy(details)
     region.settle()
+
+
+def test_what_the_parent_got_is_used_until_it_is_refused(region: Region, tmp_path: Path) -> None:
+    options = {"auth_type": "instance_principal", "endpoints": {"default": region.endpoint, "core": region.endpoint}}
+    with _on_an_instance(region, tmp_path) as environment:
+        sign_in = Connection.from_options(options, environment).sign_in
+        region.forget_calls()
+        signers.preload(sign_in)
+        try:
+            session = _session(region, environment, "instance_principal")
+            _list(session, region)
+            assert region.count("auth.*") == 1, "endpoints of other services make no difference"
+            region.faults.add("core.list_vcns", status=401)
+            _list(session, region)
+            assert region.count("auth.*") == 2
+            elsewhere = {**options, "endpoints": {"auth": region.other_endpoint, "core": region.endpoint}}
+            assert Connection.from_options(elsewhere, environment).sign_in != sign_in
+            _list(Session(Connection.from_options(elsewhere, environment)), region)
+            assert region.count("auth.*") == 3, "another auth service is asked for its own token"
+        finally:
+            signers._PLACE.clear()
+
+
+def test_a_parent_that_cannot_sign_in_leaves_it_to_the_tasks(region: Region) -> None:
+    """And does nothing at all for profiles and for what a host hands over."""
+    region.forget_calls()
+    for auth_type in ("api_key", "security_token", "resource_principal", "magic", "instance_principal"):
+        environment = {"OCI_CLI_AUTH": auth_type, "OCI_METADATA_BASE_URL": "http://127.0.0.1:9/opc/v2"}
+        cloud.preload_place(environment)
+    assert not signers._PLACE and not region.calls
 
 
 def test_no_token_is_written_to_disk(region: Region, tmp_path: Path) -> None:
