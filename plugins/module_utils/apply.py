@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
-    Cancelled,
     CloudError,
     Session,
     Stale,
@@ -26,6 +25,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
 )
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Action,
+    Address,
     Call,
     Change,
     Document,
@@ -42,25 +42,15 @@ from ansible_collections.okestack.oci.plugins.module_utils.plan import (
     plan_absent,
     plan_present,
 )
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError, Wait, duration
+from ansible_collections.okestack.oci.plugins.module_utils.work_requests import ENDED_BADLY, WorkRequests, made_by
 
-HEARTBEAT = 30.0
-"""Seconds between lines about a wait in which nothing changes."""
-
-
-UNDER_WAY = ("ACCEPTED", "IN_PROGRESS", "WAITING", "CANCELING", "CANCELLING")
-ENDED_BADLY = ("FAILED", "CANCELED")
-"""States of work requests."""
-
-Address = tuple[str, ...]
-"""The values that name one resource to the service's operations, mostly its id alone."""
+SHOWN_SECONDS = 60.0
+"""How long a service may not show what it made."""
 
 
 class _Earlier(Exception):
     """A create was answered with what an earlier run made, which is another resource by now."""
-
-
-class ResourceError(Exception):
-    """What is declared cannot be done; the text says what, where and what to do."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +97,7 @@ class Engine:
         self.wish = wish
         self.clock = clock
         self.label = type_.label({**wish.fields, "id": wish.id})
-        self._request_id: str | None = None
-        self._done_request: str | None = None
+        self.requests = WorkRequests(session, type_, self.label, wish.fields.get("compartment_id"))
         self._written = False
         self._spent = 0  # retry tokens whose answers were of no use
         self._woken: tuple[str, str] | None = None  # the states before and after an action that had to come first
@@ -212,7 +201,7 @@ class Engine:
         if self.type.states.of(resource) != action.state:
             raise ResourceError(
                 f"{self.label} ({told(address)}): is {self.type.states.of(resource)} after {action.operation}, "
-                f"not {action.state}. {self._requests_of(address)}".rstrip()
+                f"not {action.state}. {self.requests.summary(address)}".rstrip()
             )
         return self._usable(resource) or resource
 
@@ -488,7 +477,7 @@ class Engine:
         """Whether a create was answered with a resource of an earlier run that is no more."""
         if response.data is not None:
             return not self.type.states.living(to_document(response.data))
-        request = self._work_request(response.headers["opc-work-request-id"])
+        request = self.requests.get(response.headers["opc-work-request-id"])
         return request.status in ("SUCCEEDED", "FAILED", "CANCELED") and self.get(address) is None
 
     def _id_of(self, response: Any) -> str:
@@ -497,19 +486,14 @@ class Engine:
         request_id = response.headers.get("opc-work-request-id")
         if not request_id or not self.type.work_requests:
             raise ResourceError(f"{self.label}: the service's answer names neither a resource nor a work request")
-        started, pause = self.clock(), 0.2
-        until = started + (max(60.0, self.wish.wait_timeout) if self.wish.wait else 60.0)
-        while self.clock() < until:
-            request = self._work_request(request_id)
-            if id_ := _made_by(request, self.type.sdk_noun):
+        waiting = self._waiting(timeout=max(60.0, self.wish.wait_timeout) if self.wish.wait else 60.0)
+        while True:
+            request = self.requests.get(request_id)
+            if id_ := made_by(request, self.type.sdk_noun):
                 return id_
             if request.status in ENDED_BADLY:
-                raise ResourceError(f"{self.label}: {self._work_request_text(request_id)}")
-            self._sleep(min(pause, self.wish.wait_interval))
-            pause *= 2
-        raise ResourceError(
-            f"{self.label}: work request {request_id} names no resource after {duration(self.clock() - started)}"
-        )
+                raise ResourceError(f"{self.label}: {self.requests.text(request_id)}")
+            waiting.pause(lambda took: f"{self.label}: work request {request_id} names no resource after {took}")
 
     def _carry_out(self, plan: Plan, address: Address, observed: Document | None) -> Document:
         """The writes after a create, or those of an update; each on a resource that rests."""
@@ -555,6 +539,10 @@ class Engine:
         response = self.session.call(self.writer, call.operation, *address, repeatable=call.repeatable, **kwargs)
         self._remember(response)
 
+    def _remember(self, response: Any) -> None:
+        self._written = True
+        self.requests.remember(response)
+
     def _delete(self, observed: Document) -> None:
         self._unheld()
         address = self._address(observed)
@@ -584,20 +572,25 @@ class Engine:
 
     def _seen(self, address: Address) -> Document:
         """The resource after a write; a service may not show it at once."""
-        until = self.clock() + 60
-        pause = 0.1
-        while True:
-            document = self.get(address)
-            if document is not None:
-                return document
-            if self.clock() > until:
-                raise ResourceError(
-                    f"{self.label} ({told(address)}): the service made it but does not show it after 60s; run again"
-                )
-            self._sleep(pause)
-            pause = min(pause * 2, 5.0)
+        waiting = self._waiting(timeout=SHOWN_SECONDS, interval=5.0)
+        while (document := self.get(address)) is None:
+            waiting.pause(
+                lambda took: f"{self.label} ({told(address)}): the service does not show it after {took}; run again"
+            )
+        return document
 
     # -- waiting --------------------------------------------------------------------------------------------------
+
+    def _waiting(self, timeout: float | None = None, interval: float | None = None) -> Wait:
+        wish = self.wish
+        return Wait(
+            self.label,
+            timeout=wish.wait_timeout if timeout is None else timeout,
+            interval=wish.wait_interval if interval is None else interval,
+            report=self.session.report,
+            stop=self.session.stop,
+            clock=self.clock,
+        )
 
     def wait(self, address: Address, *, gone: bool = False) -> Document:
         """Until the resource rests (or is gone): first look soon, later ones further apart.
@@ -605,161 +598,59 @@ class Engine:
         Says each change of state and a heartbeat. Raises ResourceError in a failed state or when time is up, naming
         the work request, the last state and its errors.
         """
-        started = self.clock()
-        pause, said, spoken, unseen = 0.2, "", started, started
-        text = ""
+        waiting, states = self._waiting(), self.type.states
+        where, unseen, text = f"{self.label} ({told(address)})", 0.0, ""
         while True:
             document = self.get(address)
-            now = self.clock()
             if document is None:
                 if gone:
                     return {}
-                self._under_way()
-                if now - unseen > 60:
-                    raise ResourceError(f"{self.label} ({told(address)}): not there (404) for 60s")
+                self.requests.under_way()
+                if waiting.elapsed - unseen > SHOWN_SECONDS:
+                    raise ResourceError(f"{where}: not there (404) for {duration(SHOWN_SECONDS)}")
                 state = "not shown yet"
             else:
-                unseen = now
-                state = self.type.states.of(document)
-                if gone and state in self.type.states.scheduled:
+                unseen, state = waiting.elapsed, states.of(document)
+                if gone and state in states.scheduled:
                     return document
-                settled = self.type.states.settled(document)
-                if settled and not self._under_way() and not gone:
+                if states.settled(document) and not self.requests.under_way() and not gone:
                     return document
-                if state in self.type.states.failed:
+                if state in states.failed:
                     raise ResourceError(
-                        f"{self.label} ({told(address)}) is {state} after {duration(now - started)}: "
-                        f"{document.get('lifecycle_details') or ''} {self._requests_of(address)}".rstrip()
+                        f"{where} is {state} after {duration(waiting.elapsed)}: "
+                        f"{document.get('lifecycle_details') or ''} {self.requests.summary(address)}".rstrip()
                     )
-                if pause > 1.5:  # a long wait: what is the service doing?
-                    text = self._activity(address) or text
-            line = f"{state} {text}".strip()
-            if line != said or now - spoken >= HEARTBEAT:
-                self.session.report(f"{self.label}: {state} {duration(now - started)}{' - ' + text if text else ''}")
-                said, spoken = line, now
-            if now - started > self.wish.wait_timeout:
-                raise ResourceError(
-                    f"{self.label} ({told(address)}) is still {state} after {duration(now - started)} (wait_timeout). "
-                    f"{self._requests_of(address)} "
+                if waiting.long:
+                    text = self.requests.activity(address) or text
+            waiting.tell(state, text)
+            waiting.pause(
+                lambda took, state=state: (  # type: ignore[misc]
+                    f"{where} is still {state} after {took} (wait_timeout). {self.requests.summary(address)} "
                     "It goes on by itself: run again to wait further, or raise wait_timeout"
                 )
-            self._sleep(min(pause, self.wish.wait_interval))
-            pause *= 2
+            )
 
     def _usable(self, document: Document | None) -> Document | None:
         """Waits until a resource that rests can be used as well."""
         states = self.type.states
         if document is None or self.type.usable is None or states.of(document) not in states.ready + states.resting:
             return document
-        started, pause, said = self.clock(), 0.2, ""
+        waiting, address = self._waiting(), self._address(document)
         while reason := self.type.usable(self.session, document):
-            if reason != said:
-                self.session.report(f"{self.label}: {reason} {duration(self.clock() - started)}")
-                said = reason
-            if self.clock() - started > self.wish.wait_timeout:
-                raise ResourceError(
-                    f"{self.label} ({told(self._address(document))}): {reason} "
-                    f"after {duration(self.clock() - started)} (wait_timeout)"
-                )
-            self._sleep(min(pause, self.wish.wait_interval))
-            pause *= 2
-            document = self._seen(self._address(document))
+            waiting.tell(reason)
+            waiting.pause(lambda took, why=reason: f"{self.label} ({told(address)}): {why} after {took} (wait_timeout)")  # type: ignore[misc]
+            document = self._seen(address)
         return document
 
     def _unheld(self, check: bool = False) -> None:
         """Waits until what the resource lives in takes writes. Raises CloudError where it will not by itself."""
-        held, fields = self.type.held, self.wish.fields
+        held = self.type.held
         if held is None or any(is_unknown(p) for p in self._place()):
             return
-        started, pause, said = self.clock(), 0.2, ""
-        while (reason := held(self.session, fields)) and self.wish.wait and not check:
-            if reason != said:
-                self.session.report(f"{self.label}: {reason} {duration(self.clock() - started)}")
-                said = reason
-            if self.clock() - started > self.wish.wait_timeout:
-                raise ResourceError(f"{self.label}: {reason} after {duration(self.clock() - started)} (wait_timeout)")
-            self._sleep(min(pause, self.wish.wait_interval))
-            pause *= 2
-
-    def _sleep(self, seconds: float) -> None:
-        if self.session.stop.wait(seconds):
-            raise Cancelled(f"{self.label}: stopped while waiting")
-
-    # -- work requests --------------------------------------------------------------------------------------------
-
-    @property
-    def _requests(self) -> Any:
-        region = self.session.home_region if self.type.home_region else None
-        return self.session.client(self.type.work_requests or "", region=region)
-
-    def _work_request(self, id_: str) -> Any:
-        return self.session.call(self._requests, "get_work_request", id_).data
-
-    def _remember(self, response: Any) -> None:
-        self._written = True
-        self._request_id = response.headers.get("opc-work-request-id") or self._request_id
-
-    def _under_way(self) -> bool:
-        """Whether the work request of this run's last write still runs. Raises ResourceError where it failed.
-
-        A resource may show its old, settled state before the request is taken up, and again after it failed.
-        """
-        if not self._request_id or not self.type.work_requests or self._request_id == self._done_request:
-            return False
-        try:
-            request = self._work_request(self._request_id)
-        except CloudError as error:
-            if error.status != 404:
-                raise
-            return False  # who may not read it waits for the state alone
-        if request.status in ENDED_BADLY:
-            raise ResourceError(f"{self.label}: {self._work_request_text(request.id)}")
-        if request.status in UNDER_WAY:
-            return True
-        self._done_request = self._request_id
-        return False
-
-    def _latest_request(self, address: Address) -> Any:
-        """The work request of this run's last write, else the newest the service lists for the resource, else None."""
-        compartment = self.wish.fields.get("compartment_id")
-        if not self.type.work_requests:
-            return None
-        try:
-            if self._request_id:
-                return self._work_request(self._request_id)
-            if not compartment or self.type.package != "container_engine":
-                return None  # only that service lists them by resource
-            rows = self.session.pages(self._requests, "list_work_requests", compartment, resource_id=address[-1])
-        except CloudError:
-            return None
-        return max(rows, key=lambda r: str(r.time_accepted), default=None)
-
-    def _activity(self, address: Address) -> str:
-        """What the newest work request last logged; empty where there is nothing to say."""
-        request = self._latest_request(address)
-        if request is None or request.status not in ("ACCEPTED", "IN_PROGRESS"):
-            return ""
-        logs = self._rows_of(request, "list_work_request_logs")
-        return str(max(logs, key=lambda r: str(r.timestamp)).message) if logs else ""
-
-    def _rows_of(self, request: Any, operation: str) -> list[Any]:
-        shown = operation.rpartition("_")[2]  # errors, logs: identity shows them with the request
-        if hasattr(request, shown):
-            return list(getattr(request, shown) or [])
-        scope = [request.compartment_id] if self.type.package == "container_engine" else []
-        try:
-            return self.session.pages(self._requests, operation, *scope, request.id)
-        except CloudError:
-            return []
-
-    def _requests_of(self, address: Address) -> str:
-        request = self._latest_request(address)
-        return self._work_request_text(request.id) if request is not None else ""
-
-    def _work_request_text(self, id_: str) -> str:
-        request = self._work_request(id_)
-        errors = "; ".join(f"{r.code}: {r.message}" for r in self._rows_of(request, "list_work_request_errors"))
-        return f"Work request {id_} is {request.status}{': ' + errors if errors else ''}."
+        waiting = self._waiting()
+        while (reason := held(self.session, self.wish.fields)) and self.wish.wait and not check:
+            waiting.tell(reason)
+            waiting.pause(lambda took, why=reason: f"{self.label}: {why} after {took} (wait_timeout)")  # type: ignore[misc]
 
     # -- what would be --------------------------------------------------------------------------------------------
 
@@ -807,19 +698,6 @@ def _shape_of(models: Any, model: str, unknown: Callable[[str], str], path: str,
         else:
             shape[name] = [unknown(where)] if kind.startswith("list[") else unknown(where)
     return shape
-
-
-def _made_by(request: Any, noun: str) -> str | None:
-    """The id of the resource of a kind that a work request makes; None while it names none."""
-    wanted = noun.replace("_", "")
-    kinds = [
-        ((row.entity_type or "").lower().replace("_", "").replace("-", ""), row)
-        for row in request.resources or []
-        if row.identifier
-    ]
-    exact = [row for kind, row in kinds if kind == wanted]
-    close = [row for kind, row in kinds if wanted in kind and row.action_type != "RELATED"]
-    return next((str(row.identifier) for row in (*exact, *close)), None)
 
 
 def _with_state(plan: Plan, field: str, before: str, after: str) -> Plan:
@@ -886,12 +764,6 @@ def the_one(type_: ResourceType, label: str, documents: Iterable[Document], remo
 def told(address: Address) -> str:
     """An address as people read it."""
     return "/".join(address)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: ``45s``, ``2m30s``."""
-    whole = int(seconds)
-    return f"{whole // 60}m{whole % 60:02d}s" if whole >= 60 else f"{whole}s"
 
 
 def public(document: Document | None) -> Document | None:

@@ -18,6 +18,9 @@ from typing import Any
 Document = dict[str, Any]
 """A resource as the SDK's ``to_dict`` shows it: snake_case names, plain values."""
 
+Address = tuple[str, ...]
+"""The values that name one resource to the service's operations, mostly its id alone."""
+
 # --- values that are known only after a resource is made ---------------------------------------------------------
 
 _MARK = "(known after apply"
@@ -127,7 +130,9 @@ class Field:
     create_default: Any = UNSET  # sent with a create where the option is not given, since the service wants it
     alone: bool = False  # the service refuses it together with other fields in one update
     read: str | None = None  # the name under which get shows it, where that differs
-    instead_of: str | None = None  # a field beside it that excludes it: where that is declared, this is not carried over
+    instead_of: str | None = (
+        None  # a field beside it that excludes it: where that is declared, this is not carried over
+    )
     refusal: Refusal | None = None  # a change that the service never takes
     among: Among | None = None  # an enum the service extends: asked only where a write is planned that sets the field
 

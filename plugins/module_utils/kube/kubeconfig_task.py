@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.signers import PROFILE_TYPES
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 
 from . import oke_token
 from .config import Connection, load_yaml

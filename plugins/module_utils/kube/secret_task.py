@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown, is_unknown, placeholder
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.types.vault import read_secret
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 
 from . import certificates
 from .apply import Applier, Options, diff_of

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown, is_unknown, placeholder
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 
 from . import contents
 from .apply import Applier, Change, Options, diff_of

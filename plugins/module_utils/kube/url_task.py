@@ -12,11 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
-
-from .wait import duration
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError, duration
 
 
 class UrlTask:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import duration
+
 from .client import FIELD_MANAGER, Client, Resource
 from .errors import ApiError, KubeError
 from .pool import side_by_side
@@ -427,13 +429,3 @@ class Waiter:
                 about = row["involvedObject"]
                 found.append(f"{about.get('kind')} {about.get('name')}: {row.get('reason')}: {row.get('message')}")
         return found
-
-
-def duration(seconds: float) -> str:
-    """`45s`, `2m30s`, `1h05m`."""
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
