@@ -1,0 +1,324 @@
+"""Clusters, pools and add-ons: what the walk of every type does not show - rules of upgrades, adoption, cycling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import oci
+import pytest
+from oci.container_engine import ContainerEngineClient, models
+
+from localregion.testing import Region
+
+from .conftest import Door
+from .playbook import play
+
+Options = dict[str, Any]
+
+
+class Site:
+    """A network and an enhanced cluster on it."""
+
+    def __init__(self, region: Region) -> None:
+        self.region, self.door = region, Door(region)
+        self.client = region.client(ContainerEngineClient)
+        self.common: Options = {"compartment_id": region.compartment_id}
+        self.vcn_id = self.door("vcn", **self.common, display_name="shop", cidr_blocks=["10.0.0.0/16"])["vcn"]["id"]
+        self.subnets = {
+            name: self._in_vcn("subnet", name, cidr_block=cidr)
+            for name, cidr in (("api", "10.0.0.0/28"), ("nodes", "10.0.1.0/24"), ("pods", "10.0.16.0/20"))
+        }
+        self.group = self._in_vcn("network_security_group", "api", security_rules=[])
+        identity = region.client(oci.identity.IdentityClient)
+        self.ad = identity.list_availability_domains(region.compartment_id).data[0].name
+
+    def _in_vcn(self, module: str, name: str, **options: Any) -> str:
+        made = self.door(module, **self.common, vcn_id=self.vcn_id, display_name=name, **options)[module]
+        return str(made["id"])
+
+    def options(self, name: str, **values: Any) -> Options:
+        return {
+            **self.common,
+            "name": name,
+            "vcn_id": self.vcn_id,
+            "kubernetes_version": "v1.35.4",
+            "type": "ENHANCED_CLUSTER",
+            "endpoint_config": {"subnet_id": self.subnets["api"]},
+            "cluster_pod_network_options": [{"cni_type": "OCI_VCN_IP_NATIVE"}],
+            **values,
+        }
+
+    def cluster(self, name: str, **values: Any) -> Options:
+        made: Options = self.door("oke_cluster", **self.options(name, **values))["oke_cluster"]
+        return made
+
+    def pool_options(self, cluster_id: str, **values: Any) -> Options:
+        return {
+            **self.common,
+            "cluster_id": cluster_id,
+            "display_name": "app",
+            "size": 2,
+            "placement_configurations": [{"availability_domain": self.ad, "subnet_id": self.subnets["nodes"]}],
+            "pod_configuration": {"subnet_id": self.subnets["pods"], "shape": "Pod.Standard.E4.Flex"},
+            **values,
+        }
+
+    def nodes(self, pool_id: str) -> set[str]:
+        return {node.id for node in self.client.list_virtual_nodes(pool_id).data}
+
+    def refused(self, module: str, **options: Any) -> str:
+        """The message of a task that fails, in check mode and not, without a write."""
+        self.region.forget_calls()
+        told = {self.door(module, check=check, fails=True, **options)["msg"] for check in (True, False)}
+        assert self.region.writes() == [], "it wrote"
+        (message,) = told
+        return str(message)
+
+
+@pytest.fixture(scope="module")
+def site(region: Region) -> Site:
+    return Site(region)
+
+
+@pytest.fixture(scope="module")
+def shared(site: Site) -> Options:
+    return site.cluster("shared")
+
+
+# --- upgrades ----------------------------------------------------------------------------------------------------
+
+
+def test_a_control_plane_goes_up_by_one_minor_version_and_never_down(site: Site) -> None:
+    site.cluster("climber", kubernetes_version="v1.33.1")
+    skipped = site.refused("oke_cluster", **site.options("climber", kubernetes_version="v1.35.4"))
+    assert "kubernetes_version" in skipped and "'v1.35.4'" in skipped and "v1.34.2" in skipped
+    up = site.options("climber", kubernetes_version="v1.34.2")
+    assert site.door("oke_cluster", check=True, **up)["diff"]["after"] == {"kubernetes_version": "v1.34.2"}
+    made = site.door("oke_cluster", **up)
+    assert made["changed"] and made["oke_cluster"]["available_kubernetes_upgrades"] == ["v1.35.4"]
+    for allow_replace in (False, True):
+        down = site.options("climber", kubernetes_version="v1.33.1", allow_replace=allow_replace)
+        told = site.refused("oke_cluster", **down)
+        assert "'v1.34.2' -> 'v1.33.1': a control plane goes to newer versions only" in told
+    site.door("oke_cluster", id=made["oke_cluster"]["id"], state="absent")
+
+
+def test_versions_and_shapes_that_the_region_lacks_are_told_with_those_it_has(site: Site, shared: Options) -> None:
+    told = site.refused("oke_cluster", **site.options("new", kubernetes_version="v1.20.1"))
+    assert told.endswith("this region has no 'v1.20.1', it has v1.33.1, v1.34.2, v1.35.4")
+    shape = {"subnet_id": site.subnets["pods"], "shape": "Pod.Standard.E9.Flex"}
+    told = site.refused("virtual_node_pool", **site.pool_options(shared["id"], pod_configuration=shape))
+    assert "pod_configuration.shape" in told and "Pod.Standard.E4.Flex" in told
+
+
+def test_an_enhanced_cluster_stays_one(site: Site, shared: Options) -> None:
+    told = site.refused("oke_cluster", **site.options("shared", type="BASIC_CLUSTER", allow_replace=True))
+    assert "type: 'ENHANCED_CLUSTER' -> 'BASIC_CLUSTER': an enhanced cluster does not become a basic one" in told
+
+
+# --- adoption ----------------------------------------------------------------------------------------------------
+
+
+def test_what_another_client_made_is_adopted_and_keeps_what_is_not_declared(site: Site, region: Region) -> None:
+    details = models.CreateClusterDetails(
+        name="theirs",
+        compartment_id=region.compartment_id,
+        vcn_id=site.vcn_id,
+        kubernetes_version="v1.34.2",
+        type="ENHANCED_CLUSTER",
+        freeform_tags={"team": "them"},
+        endpoint_config=models.CreateClusterEndpointConfigDetails(
+            subnet_id=site.subnets["api"], nsg_ids=[site.group], is_public_ip_enabled=True
+        ),
+        cluster_pod_network_options=[models.OciVcnIpNativeClusterPodNetworkOptionDetails()],
+        options=models.ClusterCreateOptions(
+            service_lb_config=models.ServiceLbConfigDetails(freeform_tags={"made-for": "them"}),
+            open_id_connect_discovery=models.OpenIdConnectDiscovery(is_open_id_connect_discovery_enabled=True),
+        ),
+    )
+    site.client.create_cluster(details)
+    region.settle()
+    theirs = site.client.list_clusters(region.compartment_id, name="theirs").data[0].id
+    declared = site.options("theirs", kubernetes_version="v1.34.2")
+    by_id = {k: v for k, v in declared.items() if k not in ("compartment_id", "name")}
+    for options in (declared, {**by_id, "id": theirs}):
+        found = site.door("oke_cluster", **options)
+        assert not found["changed"] and found["oke_cluster"]["id"] == theirs
+    changed = site.door("oke_cluster", **declared, options={"service_lb_config": {"freeform_tags": {"ours": "too"}}})
+    assert changed["diff"]["after"] == {"options": {"service_lb_config": {"freeform_tags": {"ours": "too"}}}}
+    now = site.client.get_cluster(theirs).data
+    assert now.options.service_lb_config.freeform_tags == {"made-for": "them", "ours": "too"}
+    assert now.options.open_id_connect_discovery.is_open_id_connect_discovery_enabled
+    assert (now.freeform_tags, now.endpoint_config.nsg_ids) == ({"team": "them"}, [site.group])
+    assert now.endpoint_config.is_public_ip_enabled
+    endpoint = {"endpoint_config": {"subnet_id": site.subnets["api"], "is_public_ip_enabled": False}}
+    region.forget_calls()
+    hidden = site.door("oke_cluster", **{**declared, **endpoint})["oke_cluster"]
+    assert [call.operation for call in region.writes()] == ["container_engine.update_cluster_endpoint_config"]
+    assert hidden["endpoints"]["public_endpoint"] is None and hidden["endpoint_config"]["nsg_ids"] == [site.group]
+    site.door("oke_cluster", id=theirs, state="absent")
+
+
+# --- pools -------------------------------------------------------------------------------------------------------
+
+
+def test_cycling_reaches_the_nodes_along_with_another_change_only(site: Site, shared: Options) -> None:
+    cycling = {"is_virtual_node_cycling_enabled": True, "maximum_surge": "1"}
+    options = site.pool_options(shared["id"], display_name="cycled")
+    pool = site.door("virtual_node_pool", **options)["virtual_node_pool"]
+    first = site.nodes(pool["id"])
+    options["virtual_node_pool_cycling_details"] = cycling
+    assert not site.door("virtual_node_pool", **options)["changed"], "of itself it is no change"
+    options["initial_virtual_node_labels"] = [{"key": "tier", "value": "app"}]
+    planned = site.door("virtual_node_pool", check=True, **options)["diff"]["after"]
+    assert planned == {
+        "initial_virtual_node_labels": [{"key": "tier", "value": "app"}],
+        "virtual_node_pool_cycling_details": {"is_virtual_node_cycling_enabled": True},
+    }
+    assert site.door("virtual_node_pool", **options)["diff"]["after"] == planned
+    second = site.nodes(pool["id"])
+    assert len(second) == 2 and not first & second, "every node is a new one"
+    assert not site.door("virtual_node_pool", **options)["changed"]
+    del options["virtual_node_pool_cycling_details"]
+    options["taints"] = [{"key": "only", "value": "us", "effect": "NoSchedule"}]
+    site.door("virtual_node_pool", **options)
+    assert site.nodes(pool["id"]) == second, "not given, it is not sent"
+    site.door("virtual_node_pool", id=pool["id"], state="absent", eviction_grace_duration="PT0M")
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"eviction_grace_duration": "PT61M", "state": "absent"}, "eviction_grace_duration: 'PT61M'"),
+        ({"eviction_grace_duration": "60", "state": "absent"}, "from PT0M to PT60M"),
+        ({"virtual_node_pool_cycling_details": {"maximum_surge": "some"}}, "maximum_surge: 'some'"),
+        ({"virtual_node_pool_cycling_details": {"maximum_unavailable": "101%"}}, "maximum_unavailable: '101%'"),
+        (
+            {"virtual_node_pool_cycling_details": {"is_virtual_node_cycling_enabled": True, "maximum_surge": "0"}},
+            "no node can be replaced",
+        ),
+        ({"nsg_ids": list("abcdef")}, "nsg_ids: the service takes at most 5"),
+    ],
+)
+def test_a_pool_that_cannot_be_is_refused_before_anything_is_asked(
+    site: Site, shared: Options, values: Options, word: str
+) -> None:
+    assert word in site.refused("virtual_node_pool", **site.pool_options(shared["id"], **values))
+    assert site.region.calls == []
+
+
+def test_a_pool_is_there_when_its_nodes_are(site: Site, shared: Options, region: Region) -> None:
+    options = site.pool_options(shared["id"], display_name="slow")
+    pool = site.door("virtual_node_pool", **options)["virtual_node_pool"]
+    node_id = sorted(site.nodes(pool["id"]))[0]
+
+    def force(record_id: str, **changes: Any) -> None:
+        async def write() -> None:
+            record = region.inner.store.find(record_id)
+            assert record is not None
+            record.doc.update(changes)
+            region.inner.store.save(record)
+
+        region.run(write())
+
+    force(node_id, lifecycleState="CREATING", virtualNodeError="out of capacity")
+    for state in ("ACTIVE", "NEEDS_ATTENTION"):
+        force(pool["id"], lifecycleState=state)
+        told = site.door("virtual_node_pool", fails=True, wait_timeout=0, **options)["msg"]
+        assert "1 of 2 virtual nodes ACTIVE" in told and "out of capacity" in told
+    force(node_id, lifecycleState="ACTIVE")
+    assert not site.door("virtual_node_pool", **options)["changed"]
+    site.door("virtual_node_pool", id=pool["id"], state="absent", eviction_grace_duration="PT5M")
+
+
+# --- add-ons -----------------------------------------------------------------------------------------------------
+
+
+def test_an_add_on_that_every_cluster_has_is_changed_in_place(site: Site, shared: Options) -> None:
+    options = {"cluster_id": shared["id"], "addon_name": "CoreDNS"}
+    assert not site.door("oke_addon", **options)["changed"], "it is there from the beginning"
+    settings = [{"key": "minReplica", "value": "2"}]
+    made = site.door("oke_addon", **options, version="v1.13.1", configurations=settings)
+    assert made["changed"] and made["oke_addon"]["current_installed_version"] == "v1.13.1"
+    assert not site.door("oke_addon", **options)["changed"], "what is not given stays"
+    assert site.client.get_addon(shared["id"], "CoreDNS").data.configurations[0].value == "2"
+
+
+def test_add_ons_that_there_are_not_are_told_with_those_there_are(site: Site, shared: Options) -> None:
+    told = site.refused("oke_addon", cluster_id=shared["id"], addon_name="CertManger")
+    assert "addon_name" in told and "CertManager" in told
+    told = site.refused("oke_addon", cluster_id=shared["id"], addon_name="CertManager", version="v9.9.9")
+    assert told.endswith("version: this region has no 'v9.9.9', it has v1.17.4, v1.18.2")
+
+
+def test_an_add_on_that_needs_attention_is_told_with_its_error(site: Site, shared: Options, region: Region) -> None:
+    where = {"cluster_id": shared["id"], "addon_name": "Istio"}
+    site.door("oke_addon", **where)
+
+    async def fail() -> None:
+        record = region.inner.store.find("/".join(where.values()))
+        assert record is not None
+        fault = {"code": "NoNodes", "message": "no node to run on", "status": "0"}
+        record.doc.update({"lifecycleState": "NEEDS_ATTENTION", "addonError": fault})
+        region.inner.store.save(record)
+
+    region.run(fail())
+    told = site.door("oke_addon", fails=True, wait_timeout=0, **where)["msg"]
+    assert "NEEDS_ATTENTION: NoNodes: no node to run on" in told
+    assert not site.door("oke_addon", wait=False, **where)["changed"]
+    region.forget_calls()
+    site.door("oke_addon", **where, state="absent", is_remove_existing_add_on=False)
+    (call,) = region.writes()
+    assert call.operation == "container_engine.disable_addon"
+
+
+# --- the role ----------------------------------------------------------------------------------------------------
+
+
+def test_the_role_keeps_cluster_pool_and_add_ons_and_finds_them_kept(
+    site: Site, region: Region, tmp_path: Path
+) -> None:
+    variables = {
+        "oke_virtual_pool_compartment_id": region.compartment_id,
+        "oke_virtual_pool_deployment": "rolled",
+        "oke_virtual_pool_kubernetes_version": "v1.34.2",
+        "oke_virtual_pool_vcn_id": site.vcn_id,
+        "oke_virtual_pool_endpoint_subnet_id": site.subnets["api"],
+        "oke_virtual_pool_endpoint_nsg_ids": [site.group],
+        "oke_virtual_pool_load_balancer_subnet_ids": [site.subnets["nodes"]],
+        "oke_virtual_pool_kms_key_id": "",
+        "oke_virtual_pool_kms_key_compartment_id": region.compartment_id,
+        "oke_virtual_pool_node_subnet_id": site.subnets["nodes"],
+        "oke_virtual_pool_node_nsg_ids": [],
+        "oke_virtual_pool_pod_subnet_id": site.subnets["pods"],
+        "oke_virtual_pool_pod_nsg_ids": [],
+        "oke_virtual_pool_size": 1,
+        "okestack_availability_domain": site.ad,
+        "oke_virtual_pool_addons": [
+            {"name": "CertManager", "configurations": [{"key": "numOfReplicas", "value": "2"}]},
+            {"name": "CoreDNS", "version": "v1.14.7"},
+        ],
+    }
+    cycling = {"is_virtual_node_cycling_enabled": True}
+
+    def run(*arguments: str, **more: Any) -> str:
+        role = {"ansible.builtin.include_role": {"name": "okestack.oci.oke_virtual_pool"}, "vars": variables | more}
+        return play(region, tmp_path, [role], *arguments)
+
+    planned = run("--check")
+    assert "changed=0" not in planned
+    assert site.client.list_clusters(region.compartment_id, name="rolled").data == []
+    run()
+    made = site.client.list_clusters(region.compartment_id, name="rolled", lifecycle_state=["ACTIVE"]).data[0]
+    assert site.client.get_addon(made.id, "CertManager").data.configurations[0].value == "2"
+    pool = site.client.list_virtual_node_pools(region.compartment_id, cluster_id=made.id).data[0]
+    first = site.nodes(pool.id)
+    assert "changed=0" in run()
+    run(
+        oke_virtual_pool_kubernetes_version="v1.35.4",
+        oke_virtual_pool_cycling_details=cycling,
+        oke_virtual_pool_labels={"tier": "app"},
+    )
+    assert site.client.get_cluster(made.id).data.kubernetes_version == "v1.35.4"
+    assert not first & site.nodes(pool.id)
