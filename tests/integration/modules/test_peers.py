@@ -67,13 +67,23 @@ ROWS: dict[str, list[str]] = {
     "kubeconfig": ["test_a_kubeconfig_is_written_once"],
     "waits": [
         "test_waits_look_as_often_as_wait_interval_says",
-        "test_a_resource_that_is_not_shown_at_once_is_waited_for",
+        "test_a_404_after_a_create_is_waited_through",
     ],
-    "retries": ["test_if_match_is_sent_with_each_update", "test_a_create_that_goes_wrong_once_makes_one"],
-    "authentication": ["test_oke_workload_identity_authenticates"],
+    "retries": [
+        "test_if_match_is_sent_with_each_update",
+        "test_a_change_by_somebody_else_is_never_overwritten_blindly",
+        "test_rate_limits_and_conflicts_are_retried_as_retry_after_says",
+        "test_a_create_that_goes_wrong_once_makes_one",
+    ],
+    "authentication": [
+        "test_oke_workload_identity_authenticates",
+        "test_instance_principal_authenticates",
+        "test_resource_principal_authenticates",
+    ],
     "cost": [
         "test_a_refused_connection_is_told_within_seconds",
         "test_no_call_leaves_for_the_internet",
+        "test_the_sdk_is_loaded_once_a_run_and_not_once_a_task",
         "test_a_task_imports_no_service_that_it_does_not_use",
     ],
     "in the cluster": ["test_kubernetes_objects_have_modules"],
