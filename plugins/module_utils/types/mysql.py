@@ -38,7 +38,7 @@ _STATES = States(
 # --- how the service writes what it is given ---------------------------------------------------------------------
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_CLOCK = re.compile(r"(\d\d):(\d\d)(?::\d\d(?:\.\d+)?)?(?:[zZ]|([+-])(\d\d):(\d\d))?\Z")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::[0-5]\d(?:\.\d+)?)?(?:[zZ]|([+-])(\d\d):(\d\d))?\Z")
 
 
 def _minutes(text: str) -> int | None:

@@ -16,6 +16,7 @@ from localregion.testing import Region, Snapshot
 
 from ..types.ground import Ground
 from .conftest import Door
+from .playbook import play
 
 Options = dict[str, Any]
 
@@ -401,3 +402,45 @@ def test_a_cluster_waits_for_its_db_system(slow: tuple[Region, Door]) -> None:
         assert _state(door("mysql_db_system", id=made["db_system_id"], wait=False)) == "ACTIVE"
     assert {c.status for c in region.writes()} <= {200, 202, 204}, "no write was too early"
     assert any("its DB System is CREATING" in line for line in door.lines)
+
+
+# --- the role ----------------------------------------------------------------------------------------------------
+
+
+def test_the_role_keeps_all_of_a_database(region: Region, ground: Ground, standing: Snapshot, tmp_path: Path) -> None:
+    """A plan from nothing, the run, and a second one that changes nothing; then without the HeatWave cluster."""
+    region.restore(standing)
+    given: Options = {
+        "mysql_compartment_id": ground.compartment_id,
+        "mysql_deployment": "role",
+        "mysql_subnet_id": ground.subnets["db"],
+        "mysql_nsg_ids": [ground.nsg_id],
+        "mysql_availability_domain": ground.ad,
+        "mysql_admin_password_secret_id": ground.secret_id,
+        "mysql_is_highly_available": True,
+        "mysql_data_storage": {"is_auto_expand_storage_enabled": True, "max_storage_size_in_gbs": 200},
+        "mysql_maintenance": {"window_start_time": "sun 02:00"},
+        "mysql_customer_contacts": [{"email": "dba@example.org"}],
+        "mysql_heatwave": {"shape_name": "HeatWave.512GB", "cluster_size": 2},
+    }
+
+    def run(*arguments: str, **more: Any) -> str:
+        tasks = [
+            {
+                "ansible.builtin.include_role": {"name": "okestack.oci.mysql", "tasks_from": entry},
+                "vars": {**given, **more},
+            }
+            for entry in ("begin", "ready")
+        ]
+        return play(region, tmp_path, tasks, *arguments)
+
+    region.forget_calls()
+    planned = run("--check", "--diff")
+    assert "mysql_db_system role" in planned and "cluster_size: 2" in planned and _written(region) == []
+    run()
+    assert _written(region) == ["create_db_system", "add_heat_wave_cluster"]
+    region.forget_calls()
+    run()
+    assert _written(region) == []
+    run(mysql_heatwave={"state": "absent"})
+    assert _written(region) == ["delete_heat_wave_cluster"]
