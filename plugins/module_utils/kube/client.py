@@ -109,7 +109,6 @@ class Client:
                 options["assert_hostname"] = False
             elif connection.tls_server_name:
                 options["server_hostname"] = connection.tls_server_name
-                options["assert_hostname"] = connection.tls_server_name
         if connection.proxy_url:
             self._pool: Any = urllib3.ProxyManager(connection.proxy_url, **options)
         else:

@@ -22,6 +22,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import placehol
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task
 
 from tests.integration.kube.control_plane import ADDRESS, free_port
+from tests.integration.kube.control_plane import TOKEN as TOKEN_OF_TESTS
 from tests.programs import program
 
 NAMED = {task.name: task for task in TASKS}
@@ -75,6 +76,122 @@ def test_manifest_from_text_file_and_folder(kube: dict[str, Any], space: str, tm
         run("kubernetes_manifest", check=True, state="absent", definition=MANIFEST, namespace=space, **kube)
     )
     assert [row["action"] for row in gone["objects"]] == ["delete", "delete"]
+
+
+def test_all_sources_are_one_set(kube: dict[str, Any], space: str, tmp_path: Path) -> None:
+    """Options, a folder (YAML and JSON, by name, no subfolders) and a list of texts and dictionaries."""
+    (tmp_path / "b.json").write_text(json.dumps(config("from-json")))
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump_all([config("from-yaml"), None, config("second")]))
+    (tmp_path / "notes.txt").write_text("not read")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "c.yml").write_text(MANIFEST)
+    definition = [
+        config("from-dict"),
+        yaml.safe_dump(config("from-text")),
+        {"kind": "List", "items": [config("in-a-list")]},
+    ]
+    options = {"definition": definition, "src": str(tmp_path), "namespace": space, **kube}
+    made = succeeded(run("kubernetes_manifest", **options))
+    names = ["from-dict", "from-text", "in-a-list", "from-yaml", "second", "from-json"]
+    assert [row["name"] for row in made["objects"]] == names
+    (tmp_path / "z.yml").write_text(yaml.safe_dump(config("second")))
+    twice = run("kubernetes_manifest", **options)
+    assert twice["failed"] and "ConfigMap second is declared twice" in twice["msg"] and "z.yml" in twice["msg"]
+    (tmp_path / "z.yml").write_text("a: [")
+    broken = run("kubernetes_manifest", **options)
+    assert broken["failed"] and "z.yml line 2: not YAML" in broken["msg"]
+
+
+def config(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+
+
+def test_the_diff_is_the_servers_and_shown_before_anything_is_written(
+    kube: dict[str, Any], client: Client, space: str
+) -> None:
+    """A quantity in another form is no change; a real one is shown as the server would store it."""
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"cpu": "1000m"}}}
+    options = {"namespace": space, **kube}
+    succeeded(run("kubernetes_manifest", definition=quota, **options))
+    assert not succeeded(run("kubernetes_manifest", definition=quota, **options))["changed"]
+    quota["spec"]["hard"]["cpu"] = "2000m"
+    planned = succeeded(run("kubernetes_manifest", check=True, definition=quota, **options))
+    assert planned["diff"]["before"] == {f"ResourceQuota {space}/q": {"spec": {"hard": {"cpu": "1"}}}}
+    assert planned["diff"]["after"] == {f"ResourceQuota {space}/q": {"spec": {"hard": {"cpu": "2"}}}}
+    live = client.get(client.resource("v1", "ResourceQuota"), space, "q")
+    assert live is not None and live["spec"]["hard"] == {"cpu": "1"}
+
+
+def test_prune_by_owner_removes_what_is_not_declared_any_more(kube: dict[str, Any], client: Client, space: str) -> None:
+    options = {"namespace": space, "owner": f"{space}.shop", "prune": True, "wait": False, **kube}
+    succeeded(run("kubernetes_manifest", definition=[config("a"), config("b")], **options))
+    other = {**options, "owner": f"{space}.other"}
+    succeeded(run("kubernetes_manifest", definition=[config("c")], **other))
+    planned = succeeded(run("kubernetes_manifest", check=True, definition=[config("a")], **options))
+    assert planned["changes"] == [{"name": f"ConfigMap {space}/b", "change": "removed"}]
+    done = succeeded(run("kubernetes_manifest", definition=[config("a")], **options))
+    assert done["changes"] == planned["changes"] and done["diff"] == planned["diff"]
+    # No garbage collector runs here, so what is deleted in the foreground stays with its mark.
+    left = client.list(client.resource("v1", "ConfigMap"), space)
+    marked = [row["metadata"]["name"] for row in left if row["metadata"].get("deletionTimestamp")]
+    assert marked == ["b"] and [row["metadata"]["name"] for row in left] == ["a", "b", "c"]
+    path = client.resource("v1", "ConfigMap").path(space, "b")
+    body = {"metadata": {"finalizers": None}}
+    client.request("PATCH", path, body=body, content_type="application/merge-patch+json")
+    assert not succeeded(run("kubernetes_manifest", definition=[config("a")], **options))["changed"]
+
+
+def test_a_conflict_names_manager_and_field(kube: dict[str, Any], client: Client, space: str) -> None:
+    path = client.resource("v1", "ConfigMap").path(space)
+    client.request("POST", path, {"fieldManager": "somebody"}, config("c", a="theirs"))
+    options = {"definition": config("c", a="ours"), "namespace": space, **kube}
+    refused = run("kubernetes_manifest", **options)
+    assert refused["failed"] and ".data.a by somebody" in refused["msg"] and "force: true" in refused["msg"]
+    assert succeeded(run("kubernetes_manifest", force=True, **options))["changed"]
+
+
+def test_what_is_begun_without_waiting_tells_whether_it_is_ready(
+    kube: dict[str, Any], client: Client, space: str
+) -> None:
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "files"},
+        "spec": {
+            "storageClassName": "fss",
+            "accessModes": ["ReadWriteMany"],
+            "resources": {"requests": {"storage": "1Gi"}},
+        },
+    }
+    options = {"definition": [claim, config("c")], "namespace": space, "wait": False, **kube}
+    assert succeeded(run("kubernetes_manifest", check=True, **options))["ready"] is False
+    assert succeeded(run("kubernetes_manifest", **options))["ready"] is False, "just made"
+    assert succeeded(run("kubernetes_manifest", **options))["ready"] is False, "not bound"
+    late = run("kubernetes_manifest", **{**options, "wait": True, "wait_timeout": 1})
+    assert late["failed"] and "PersistentVolumeClaim" in late["msg"] and "Pending" in late["msg"]
+    path = client.resource("v1", "PersistentVolumeClaim").path(space, "files") + "/status"
+    client.request("PATCH", path, body={"status": {"phase": "Bound"}}, content_type="application/merge-patch+json")
+    assert succeeded(run("kubernetes_manifest", **options))["ready"] is True
+    assert succeeded(run("kubernetes_manifest", **{**options, "wait": True}))["ready"] is True
+
+
+def test_any_condition_of_any_kind_can_be_waited_for(kube: dict[str, Any], client: Client, space: str) -> None:
+    account = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
+    account["spec"] = {"containers": [{"name": "a", "image": "i"}]}
+    options = {"definition": account, "namespace": space, "wait_conditions": {"Pod": ["Warm", "Busy=False"]}, **kube}
+    late = run("kubernetes_manifest", wait_timeout=1, **options)
+    assert late["failed"] and "no condition Warm yet" in late["msg"]
+    rows = [{"type": "Warm", "status": "True"}, {"type": "Busy", "status": "True", "reason": "Loading"}]
+    path = client.resource("v1", "Pod").path(space, "p") + "/status"
+    body = {"status": {"conditions": rows}}
+    client.request("PATCH", path, body=body, content_type="application/merge-patch+json")
+    late = run("kubernetes_manifest", wait_timeout=1, **options)
+    assert late["failed"] and "Busy=True (Loading)" in late["msg"]
+    rows[1] = {"type": "Busy", "status": "False"}
+    client.request("PATCH", path, body=body, content_type="application/merge-patch+json")
+    assert not succeeded(run("kubernetes_manifest", **options))["changed"]
+    waited = run("kubernetes_wait", kind="Pod", name="p", namespace=space, conditions=["Warm", "Busy=False"], **kube)
+    assert succeeded(waited)["resources"]
 
 
 def test_a_planned_cluster_needs_no_server() -> None:
@@ -296,44 +413,89 @@ class Session:
         return SimpleNamespace(data=SimpleNamespace(text=self.text))
 
 
-def test_kubeconfig(kubeconfig: Path, tmp_path: Path) -> None:
-    session = Session(kubeconfig)
+@pytest.fixture
+def session(kubeconfig: Path) -> Session:
+    return Session(kubeconfig)
 
-    def keep(check: bool = False, **params: Any) -> dict[str, Any]:
-        context = Context(check_mode=check)
-        context._session = session  # type: ignore[assignment]
-        options = {"path": str(tmp_path / "sub" / "config"), "cluster_id": "ocid1.cluster.oc1..x", "context": "mine"}
-        return run("kubeconfig", within=context, **{**options, **params})
 
+def keep(session: Session, path: Path, check: bool = False, **params: Any) -> dict[str, Any]:
+    context = Context(check_mode=check)
+    context._session = session  # type: ignore[assignment]
+    options = {"path": str(path), "cluster_id": "ocid1.cluster.oc1..x", "context": "mine"}
+    return run("kubeconfig", within=context, **{**options, **params})
+
+
+def test_a_second_run_leaves_the_kubeconfig_unchanged(session: Session, tmp_path: Path) -> None:
     path = tmp_path / "sub" / "config"
-    assert succeeded(keep(check=True))["changed"] and not path.exists()
-    assert succeeded(keep(check=True, cluster_id=UNKNOWN_CLUSTER))["changed"]
-    first = succeeded(keep(endpoint_kind="PRIVATE_ENDPOINT"))
-    assert first["changed"] and path.stat().st_mode & 0o777 == 0o600
-    details = session.calls[-1][2]["create_cluster_kubeconfig_content_details"]
-    assert details == {"tokenVersion": "2.0.0", "endpoint": "PRIVATE_ENDPOINT"}
-    assert not succeeded(keep())["changed"]
+    assert succeeded(keep(session, path, check=True))["changed"] and not path.exists()
+    first = succeeded(keep(session, path))
+    assert first["changed"] and first["changes"] == [{"name": f"kubeconfig {path}", "change": "created"}]
+    before = (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino)
+    for check in (False, True):
+        again = succeeded(keep(session, path, check=check))
+        assert not again["changed"] and "diff" not in again
+    assert (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_ino) == before
     document = yaml.safe_load(path.read_text())
     assert document["current-context"] == "mine"
     helper = document["users"][0]["user"]["exec"]
     assert helper["args"][1:5] == ["--cluster-id", "ocid1.cluster.oc1..x", "--region", "r-1"]
-    assert Path(helper["args"][0]).is_file() and "token-of-the-tests" not in path.read_text()
+    assert Path(helper["args"][0]).is_file()
 
+
+def test_only_its_owner_can_read_a_kubeconfig(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "sub" / "config"
+    succeeded(keep(session, path))
+    assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
     path.chmod(0o644)
-    assert succeeded(keep())["changed"] and path.stat().st_mode & 0o777 == 0o600
-    # Others' entries stay.
-    succeeded(keep(context="second", set_current=False, cluster_endpoint="https://127.0.0.1:6443", tls_server_name="n"))
+    told = succeeded(keep(session, path))
+    assert told["changed"] and path.stat().st_mode & 0o777 == 0o600
+    assert (told["diff"]["before"]["mode"], told["diff"]["after"]["mode"]) == ("0644", "0600")
+
+
+def test_no_secret_is_in_a_kubeconfig_or_its_diff(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    # The entry that is replaced was somebody's with a secret of its own.
+    user = {"name": "mine", "user": {"token": "hunter2", "client-key-data": "aHVudGVyMw=="}}
+    path.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "users": [user]}))
+    told = succeeded(keep(session, path))
+    assert told["changed"]
+    for secret in ("hunter2", "aHVudGVyMw==", TOKEN_OF_TESTS):
+        assert secret not in json.dumps(told) and secret not in path.read_text()
+
+
+def test_entries_of_others_stay_in_a_kubeconfig_and_the_last_takes_it_away(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    succeeded(keep(session, path))
+    succeeded(keep(session, path, context="second", set_current=False, namespace="shop"))
     document = yaml.safe_load(path.read_text())
     assert [row["name"] for row in document["contexts"]] == ["mine", "second"]
-    assert document["current-context"] == "mine"
-    assert document["clusters"][1]["cluster"]["tls-server-name"] == "n"
-    assert succeeded(keep(state="absent"))["changed"]
+    assert document["current-context"] == "mine" and document["contexts"][1]["context"]["namespace"] == "shop"
+    planned = succeeded(keep(session, path, check=True, state="absent"))
+    assert planned["changed"] and len(yaml.safe_load(path.read_text())["users"]) == 2
+    assert succeeded(keep(session, path, state="absent"))["changed"]
     assert [row["name"] for row in yaml.safe_load(path.read_text())["users"]] == ["second"]
-    assert succeeded(keep(state="absent", context="second"))["changed"] and not path.exists()
-    assert not succeeded(keep(state="absent", context="second"))["changed"]
+    assert not succeeded(keep(session, path, state="absent"))["changed"]
+    assert succeeded(keep(session, path, state="absent", context="second"))["changed"] and not path.exists()
+    assert not succeeded(keep(session, path, state="absent", context="second"))["changed"]
+
+
+def test_a_kubeconfig_of_a_planned_cluster_is_planned(session: Session, tmp_path: Path) -> None:
+    planned = succeeded(keep(session, tmp_path / "config", check=True, cluster_id=UNKNOWN_CLUSTER))
+    assert planned["changed"] and planned["access"] == {"cluster_id": UNKNOWN_CLUSTER} and session.calls == []
+
+
+def test_what_is_no_kubeconfig_is_left_alone(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "config"
     path.write_text("just text")
-    broken = keep()
-    assert broken["failed"] and path.read_text() == "just text"
+    assert keep(session, path)["failed"] and path.read_text() == "just text"
+
+
+def test_without_a_path_only_the_way_is_told(session: Session) -> None:
+    context = Context()
+    context._session = session  # type: ignore[assignment]
+    told = succeeded(run("kubeconfig", within=context, cluster_id="ocid1.cluster.oc1..x"))
+    assert not told["changed"] and told["access"]["cluster_endpoint"] == told["server"]
+    assert "BEGIN CERTIFICATE" in told["access"]["cluster_ca_certificate"]
 
 
 @pytest.fixture
