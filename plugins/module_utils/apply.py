@@ -194,7 +194,15 @@ class Engine:
             repeatable=action.token,
         )
         address = self._address(resource)
-        self._write(call, address, None)
+        try:
+            self._write(call, address, None)
+        except Uncertain as error:
+            if action.always:
+                raise ResourceError(
+                    f"{self.label} ({told(address)}): {action.operation} may have taken effect, look before you run "
+                    f"this again: {error}"
+                ) from None
+            self.session.report(f"{self.label}: {error.code or 'no clear answer'}; reading it again")
         if not self.wish.wait:
             return self._seen(address)
         resource = self.wait(address)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, ResourceError, Wish, time_of_deletion
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session, Uncertain
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Action,
     Change,
@@ -168,6 +168,37 @@ def test_an_action_that_cannot_be_is_refused_before_the_first_write() -> None:
     with pytest.raises(ResourceError, match="it is of no use: make another"):
         engine.run()
     assert engine.writes == []
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_an_action_without_a_clear_answer_is_told_by_what_came_of_it(
+    monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    engine = Fake(THERE, state="disabled")
+
+    def write(call: Any, address: Any, etag: Any) -> None:
+        engine.there = {**THERE, "lifecycle_state": "DISABLED" if taken else "ENABLED"}
+        raise Uncertain("lost", status=502)
+
+    monkeypatch.setattr(engine, "_write", write)
+    if taken:
+        outcome = engine.run()
+        assert outcome.plan.changes and outcome.resource is not None
+        assert outcome.resource["lifecycle_state"] == "DISABLED"
+    else:
+        with pytest.raises(ResourceError, match="is ENABLED after disable_thing, not DISABLED"):
+            engine.run()
+
+
+def test_what_is_done_each_time_is_not_done_twice_without_a_clear_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Fake(THERE, state="rotated")
+
+    def write(call: Any, address: Any, etag: Any) -> None:
+        raise Uncertain("lost", status=502)
+
+    monkeypatch.setattr(engine, "_write", write)
+    with pytest.raises(ResourceError, match="rotate_thing may have taken effect, look before you run this again: lost"):
+        engine.run()
 
 
 @pytest.mark.parametrize("state", ["present", "disabled"])

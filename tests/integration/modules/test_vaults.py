@@ -410,6 +410,16 @@ def test_generated_content_is_made_anew_when_it_is_old(door: Door, region: Regio
     assert operations(region) == ["list_secrets", "get_secret", "get_secret_version"]
 
 
+def test_content_is_not_made_anew_twice_where_the_answer_is_lost(door: Door, region: Region, secret: Options) -> None:
+    id_ = door("vault_secret", **secret, **PASSPHRASE)["vault_secret"]["id"]
+    region.faults.add("vault.update_secret", drop="after")
+    lost = door("vault_secret", **secret, state="rotated", fails=True)
+    assert "update_secret may have taken effect, look before you run this again" in lost["msg"]
+    assert set(versions(region, id_)) == {1, 2}
+    region.settle()
+    assert not door("vault_secret", **secret, state="rotated", rotate_after_days=1)["changed"], "it is new by now"
+
+
 def test_content_that_was_given_is_not_rotated(door: Door, region: Region, secret: Options) -> None:
     id_ = door("vault_secret", **secret, content="canary")["vault_secret"]["id"]
     for check in (True, False):
