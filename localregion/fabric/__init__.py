@@ -201,18 +201,27 @@ class Fabric:
         return f"{self.root}-{_short(vnic_key)}"
 
     async def ensure_subnet(self, subnet_id: str, cidr: str) -> None:
-        """The subnet's bridge, with the gateway's address. Raises FabricError when the CIDR overlaps another's."""
+        """The subnet's bridge, with the gateway's address; of the subnet's new size where that has changed. Raises
+        FabricError when the CIDR overlaps another's."""
         async with self._lock:
             await self._ensure_subnet(subnet_id, ipaddress.IPv4Network(cidr))
 
     async def _ensure_subnet(self, subnet_id: str, network: ipaddress.IPv4Network) -> None:
-        if subnet_id in self._subnets:
+        old = self._subnets.get(subnet_id)
+        if old == network:
             return
         for other_id, other in self._subnets.items():
-            if other.overlaps(network):
+            if other_id != subnet_id and other.overlaps(network):
                 raise FabricError(f"{network} of {subnet_id} overlaps {other} of {other_id}: one region has one table")
         bridge = self._bridge(subnet_id)
         gateway = network[1]
+        if old is not None:  # what is there reaches what is new by the gateway, which stays
+            await self._ip(
+                f"addr add {gateway}/{network.prefixlen} dev {bridge}",
+                f"addr del {gateway}/{old.prefixlen} dev {bridge}",
+            )
+            self._subnets[subnet_id] = network
+            return
         await self._ip(
             f"link add {bridge} address {_mac(str(gateway))} type bridge",
             f"addr add {gateway}/{network.prefixlen} dev {bridge}",

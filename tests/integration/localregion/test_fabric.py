@@ -183,6 +183,21 @@ def test_a_subnet_may_have_more_vnics_than_a_bridge_has_ports(tmp_path: Path, mo
     asyncio.run(body())
 
 
+def test_a_subnet_that_grew_reaches_all_its_vnics(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with fabric(tmp_path) as made:
+            old = await made.attach("vnic-1", "ocid1.subnet.g", "10.9.4.0/24", "10.9.4.10")
+            other = await made.attach("vnic-2", OTHER, OTHER_CIDR, "10.9.2.10")
+            new = await made.attach("vnic-3", "ocid1.subnet.g", "10.9.4.0/23", "10.9.5.10")
+            await serve_peer(made, new, "10.9.5.10", 80)
+            await serve_peer(made, old, "10.9.4.10", 80)
+            assert await ask(*await made.open_connection("10.9.5.10", 80, netns=other)) == ("10.9.2.10", b"")
+            assert await ask(*await made.open_connection("10.9.5.10", 80, netns=old)) == ("10.9.4.10", b"")
+            assert await ask(*await made.open_connection("10.9.4.10", 80, netns=new)) == ("10.9.5.10", b"")
+
+    asyncio.run(body())
+
+
 def test_overlapping_subnets_are_refused(tmp_path: Path) -> None:
     async def body() -> None:
         async with fabric(tmp_path) as made:
