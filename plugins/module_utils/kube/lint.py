@@ -23,6 +23,7 @@ MESH_AND_NETWORK_GROUPS = (
     "cilium.io",
     "projectcalico.org",
     "antrea.io",
+    "k8s.cni.cncf.io",
 )
 """Groups of service meshes and of networks other than OCI's own."""
 
@@ -108,8 +109,13 @@ def _templates(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, 
     elif kind == "CronJob":
         inner = _dict(_dict(_dict(spec.get("jobTemplate")).get("spec")).get("template"))
         yield "spec.jobTemplate.spec.template", inner
-    elif kind in ("Deployment", "ReplicaSet", "StatefulSet", "Job", "ReplicationController"):
+    elif kind in ("Deployment", "ReplicaSet", "StatefulSet", "Job", "ReplicationController") or _makes_pods(spec):
         yield "spec.template", _dict(spec.get("template"))
+
+
+def _makes_pods(spec: Mapping[str, Any]) -> bool:
+    """Whether an object of a kind that we do not know has a template of pods where the known ones have it."""
+    return isinstance(_dict(_dict(spec.get("template")).get("spec")).get("containers"), list)
 
 
 def _mesh(holder: Mapping[str, Any], path: str) -> Found:

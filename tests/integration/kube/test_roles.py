@@ -137,16 +137,37 @@ def test_the_server_takes_the_application(client: Client, variables: dict[str, A
     assert len(changes) > len(items)
 
 
-def test_operator_and_stores(client: Client) -> None:
-    chart = Path(os.environ.get("OKESTACK_CACHE", "~/.cache/okestack")).expanduser() / "charts"
-    archives = sorted(chart.glob("external-secrets-*.tgz"))
-    if not archives:
-        pytest.skip("the External Secrets chart is not in the cache yet (localregion programs build)")
-    variables = {**FACTS, **FULL}
+def operator_objects(values: dict[str, Any]) -> list[Item]:
+    """The operator's own chart, rendered with some values."""
+    helm = str(program("helm"))  # built with the chart
+    charts = Path(os.environ.get("OKESTACK_CACHE") or "~/.cache/okestack").expanduser() / "charts"
+    archive = sorted(charts.glob("external-secrets-*.tgz"))[-1]
+    return render(Chart(str(archive), "external-secrets", "external-secrets", values=values), helm)
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("variables", [FACTS, {**FACTS, **FULL}, PLANNED], ids=["least", "everything", "planned"])
+def test_virtual_nodes_run_the_operator_as_the_role_fits_it_and_its_stores(variables: dict[str, Any]) -> None:
     values = template("external_secrets", "external_secrets_fitted_values", **variables)
-    operator = render(
-        Chart(str(archives[-1]), "external-secrets", "external-secrets", values=values), str(program("helm"))
-    )
+    own = objects("external_secrets", "namespace.yml.j2", "stores.yml.j2", **variables)
+    assert lint([item.manifest for item in [*operator_objects(values), *own]]) == []
+
+
+@pytest.mark.programs
+def test_virtual_nodes_do_not_run_the_operator_as_it_comes() -> None:
+    found = lint([item.manifest for item in operator_objects({})])
+    paths = {problem.path for problem in found}
+    assert paths == {"spec.template.spec.containers[0].securityContext.seccompProfile"}
+    assert {problem.object.rpartition("/")[2] for problem in found} == {
+        "external-secrets",
+        "external-secrets-cert-controller",
+        "external-secrets-webhook",
+    }
+
+
+def test_operator_and_stores(client: Client) -> None:
+    variables = {**FACTS, **FULL}
+    operator = operator_objects(template("external_secrets", "external_secrets_fitted_values", **variables))
     assert lint([item.manifest for item in operator]) == []
     assert [item.key.name for item in operator if item.key.kind == "Deployment"] == ["external-secrets"]
     definitions = [item for item in operator if item.key.kind == "CustomResourceDefinition"]

@@ -138,6 +138,16 @@ FIELDS: list[tuple[str, Any, str | None]] = [
     (f"{POD}.volumes[0].configMap.defaultMode", 0o400, None),
     (f"{POD}.volumes[1].secret.defaultMode", 0o600, None),
     (f"{POD}.volumes[1].secret.items[0].mode", 0o755, None),
+    (
+        f"{POD}.volumes[0].configMap.items",
+        [{"key": "k", "path": "p", "mode": 0o400}],
+        f"{POD}.volumes[0].configMap.items[0].mode",
+    ),
+    (
+        f"{POD}.volumes[4].projected.sources[2].secret.items",
+        [{"key": "k", "path": "p", "mode": 0o400}],
+        f"{POD}.volumes[4].projected.sources[2].secret.items[0].mode",
+    ),
     (f"{POD}.volumes[2].emptyDir.sizeLimit", "1Gi", None),
     (f"{POD}.volumes[2].emptyDir.medium", "HugePages", None),
     (f"{POD}.volumes[4].projected.defaultMode", 0o600, None),
@@ -201,6 +211,14 @@ OBJECTS: list[tuple[dict[str, Any], str]] = [
     (plain("Server", "policy.linkerd.io/v1beta1", {}), ""),
     (plain("CiliumNetworkPolicy", "cilium.io/v2", {}), ""),
     (plain("IPPool", "crd.projectcalico.org/v1", {}), ""),
+    (plain("NetworkAttachmentDefinition", "k8s.cni.cncf.io/v1", {}), ""),
+    (plain("Mesh", "servicemesh.oci.oracle.com/v1beta1", {}), ""),
+    (plain("Mesh", "kuma.io/v1alpha1", {}), ""),
+    (plain("ServiceDefaults", "consul.hashicorp.com/v1alpha1", {}), ""),
+    (plain("ClusterNetworkPolicy", "crd.antrea.io/v1beta1", {}), ""),
+    (plain("PersistentVolumeClaim", "v1", {"storageClassName": "oci"}), "spec.storageClassName"),
+    (plain("PersistentVolumeClaim", "v1", {"storageClassName": "oci-bv-encrypted"}), "spec.storageClassName"),
+    (plain("PersistentVolume", "v1", {"nfs": {"server": "x"}}), "spec.nfs"),
     (plain("PersistentVolumeClaim", "v1", {"storageClassName": "oci-bv"}), "spec.storageClassName"),
     (plain("PersistentVolumeClaim", "v1", {"accessModes": ["ReadWriteOnce"]}), "spec.storageClassName"),
     (
@@ -238,6 +256,10 @@ def test_namespace_with_mesh_injection() -> None:
         (lambda spec: plain("PodTemplate", "v1", template={"spec": spec}), "template.spec.hostNetwork"),
         (
             lambda spec: plain("ReplicationController", "v1", {"template": {"spec": spec}}),
+            "spec.template.spec.hostNetwork",
+        ),
+        (
+            lambda spec: plain("Rollout", "argoproj.io/v1alpha1", {"template": {"spec": spec}}),
             "spec.template.spec.hostNetwork",
         ),
     ],
