@@ -27,7 +27,7 @@ options:
       - If not given, the environment variable E(OCI_CLI_AUTH) counts, then V(api_key).
       - The last three need no configuration file. A session token is renewed in time and never written to disk. With
         E(OCI_CLI_AUTH) set for ansible-playbook itself to V(instance_principal) or V(oke_workload_identity), a run signs in
-        once; with this option each task signs in by itself, which takes some 70 milliseconds.
+        once; with this option each task signs in by itself, which takes some 50 milliseconds.
     type: str
     choices: [api_key, security_token, instance_principal, resource_principal, oke_workload_identity]
   config_file:
