@@ -597,8 +597,9 @@ class ContainerEngine(Addons):
         }
         cluster = self.update(cluster, {"metadata": metadata}, private={"update": changes})
         self.transition(
-            cluster, CLUSTER_UPDATE_MINUTES, "ACTIVE", via="UPDATING", also=self._cluster_updated, request=request
-        )
+            cluster, CLUSTER_UPDATE_MINUTES, "ACTIVE", via="UPDATING", also=self._cluster_updated, request=request,
+            failed="ACTIVE",
+        )  # fmt: skip
         return self.accepted(request, 202, cluster)
 
     async def _cluster_updated(self, cluster: Record, request: WorkRequest | None) -> Mapping[str, Any]:
@@ -622,8 +623,16 @@ class ContainerEngine(Addons):
         vnic = await network.set_vnic_public(vnic.id, public=config["isPublicIpEnabled"])
         running = self._live.get(cluster.id)
         if vnic.public_ip and running is not None:
-            await running.plane.serve_as(vnic.public_ip)
-            await self.region.fabric.expose(vnic.public_ip, 6443, vnic.private_ip, 6443)
+            from localregion.fabric import FabricError
+            from localregion.parts.cluster import ClusterError
+
+            try:
+                await running.plane.serve_as(vnic.public_ip)
+                await self.region.fabric.expose(vnic.public_ip, 6443, vnic.private_ip, 6443)
+            except (ClusterError, FabricError, OSError) as error:
+                await network.set_vnic_public(vnic.id, public=cluster.doc["endpointConfig"]["isPublicIpEnabled"])
+                text = f"the endpoint has no public address: {error}"
+                raise ServiceError(500, "InternalServerError", text) from error
         return self._endpoints(cluster, vnic.private_ip, vnic.public_ip, vnic.fqdn)
 
     async def delete_cluster(self, call: Call) -> Reply:
