@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, ResourceError, Wish
@@ -172,6 +174,73 @@ def test_what_is_protected_is_neither_removed_nor_replaced(state: str) -> None:
     if state == "AVAILABLE":
         assert plan_present(THING, {"size": 60}, kept).kind == "update"
     assert plan_absent(THING, {**kept, "kept": False}).kind == "delete"
+
+
+def _lives_in(*answers: str | Exception | None) -> tuple[ResourceType, list[str]]:
+    """A type that lives in something which answers so, look after look; what its engine did."""
+    left, done = list(answers), []
+
+    def held(session: Any, desired: Document) -> str | None:
+        answer = left.pop(0)
+        done.append(f"asked: {answer}")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return replace(THING, held=held), done
+
+
+def _deleting(type_: ResourceType, done: list[str], monkeypatch: pytest.MonkeyPatch, **options: Any) -> Engine:
+    wish = Wish(state="absent", fields={"compartment_id": "c1", "display_name": "a"}, wait_interval=0.001, **options)
+    session = Session(Connection(), report=done.append)
+    monkeypatch.setattr(Session, "client", lambda *_arguments, **_more: None)
+
+    def call(*_arguments: Any, **_more: Any) -> Mock:
+        done.append("deleted")
+        return Mock(headers={})
+
+    monkeypatch.setattr(Session, "call", call)
+    monkeypatch.setattr(Engine, "wait", lambda *_arguments, **_more: done.append("gone"))
+    return Engine(session, type_, wish, first_look=lambda: THERE)
+
+
+def test_what_a_resource_lives_in_is_waited_for_before_a_write_and_after_a_deletion(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    type_, done = _lives_in("its home is UPDATING", "its home is UPDATING", None, "its home is UPDATING", None)
+    _deleting(type_, done, monkeypatch).run()
+    kept = [line for line in done if not line.startswith("thing a: delete_thing")]
+    assert [line for line in kept if "0s" not in line] == [
+        "asked: its home is UPDATING",
+        "asked: its home is UPDATING",
+        "asked: None",
+        "deleted",
+        "gone",
+        "asked: its home is UPDATING",
+        "asked: None",
+    ]
+    assert sum("its home is UPDATING 0s" in line for line in kept) == 2, "told once a wait"
+
+
+def test_what_will_not_pass_by_itself_is_told_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    for check in (True, False):
+        type_, done = _lives_in(CloudError("its home is INACTIVE: start it first"))
+        with pytest.raises(CloudError, match="start it first"):
+            _deleting(type_, done, monkeypatch).run(check=check)
+        assert "deleted" not in done
+
+
+def test_without_a_wait_the_service_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    type_, done = _lives_in("its home is UPDATING")
+    _deleting(type_, done, monkeypatch, wait=False).run()
+    assert "deleted" in done
+
+
+def test_a_wait_for_what_a_resource_lives_in_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    type_, done = _lives_in(*["its home is UPDATING"] * 1000)
+    with pytest.raises(ResourceError, match=r"thing a: its home is UPDATING after 0s \(wait_timeout\)"):
+        _deleting(type_, done, monkeypatch, wait_timeout=0).run()
+    assert "deleted" not in done
 
 
 def test_a_resource_without_an_id_of_its_own_is_told_by_its_name() -> None:
