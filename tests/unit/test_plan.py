@@ -29,7 +29,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.plan import (
     shown,
     visible,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.types.network import RULES_A_CALL
+from ansible_collections.okestack.oci.plugins.module_utils.types.network import RULES_A_CALL, RULES_A_GROUP
 
 TYPES = registry.types()
 UNKNOWN = placeholder("vcn", "main", "id")
@@ -607,6 +607,20 @@ def test_rules_are_sent_in_calls_of_the_size_that_the_service_takes() -> None:
     assert [len((c.body or {})["security_rules"]) for c in calls] == [RULES_A_CALL, RULES_A_CALL, 10]
     gone = plan_rules([stored(str(p), rule(p)) for p in range(60)], []).calls
     assert [len((c.body or {})["security_rule_ids"]) for c in gone] == [RULES_A_CALL, RULES_A_CALL, 10]
+
+
+def test_rules_that_a_group_has_no_room_for_wait_until_others_went() -> None:
+    before = [stored(str(port), rule(port)) for port in range(100)]
+    wanted = [rule(port, source="10.1.0.0/16") for port in range(1, 101)]
+    calls = plan_rules(before, wanted).calls
+    most = count = len(before)
+    for call in calls:
+        body = call.body or {}
+        count += len(body.get("security_rules") or []) - len(body.get("security_rule_ids") or [])
+        most = max(most, count)
+    assert (most, count) == (RULES_A_GROUP, 100)
+    assert calls[0].operation.startswith("add_"), "new ones come first"
+    assert not plan_rules(played(before, calls), wanted).changes
 
 
 def test_rules_take_neither_a_token_nor_an_etag_so_they_are_not_sent_twice_blindly() -> None:

@@ -359,6 +359,7 @@ SECURITY_LIST = ResourceType(
 # --- network security groups -------------------------------------------------------------------------------------
 
 NSG_PEER_TYPES = (*PEER_TYPES, "NETWORK_SECURITY_GROUP")
+RULES_A_GROUP = 120  # the service's limit, both directions together
 RULES_A_CALL = 25  # AddNetworkSecurityGroupSecurityRules, Update..., Remove...: at most 25 rules
 
 SECURITY_RULES = Field(
@@ -401,7 +402,7 @@ def _normal(rule: Document) -> Document:
 
 def _rule_steps(before: list[Document], after: list[Document]) -> list[Call]:
     """Equal rules stay; those of one direction, peer and protocol become each other (``_LIKENESS``); the rest is added
-    before it is removed.
+    before it is removed, as far as the group has room for both.
 
     Nothing that stays is touched, and what replaces a rule is there before the rule goes.
     """
@@ -421,15 +422,20 @@ def _rule_steps(before: list[Document], after: list[Document]) -> list[Call]:
                 there.remove(match)
                 wanted.remove(rule)
                 updates.append({**rule, "id": match["id"]})
-    added = wanted
+    room = max(0, RULES_A_GROUP - len(before)) if there else len(wanted)  # the rest has to wait until others went
     operation = "network_security_group_security_rules"
+    adds = [
+        [Call(f"add_{operation}", {"security_rules": rows}, repeatable=False) for rows in _chunks(part)]
+        for part in (wanted[:room], wanted[room:])
+    ]
     return [
-        *(Call(f"add_{operation}", {"security_rules": rows}, repeatable=False) for rows in _chunks(added)),
+        *adds[0],
         *(Call(f"update_{operation}", {"security_rules": rows}) for rows in _chunks(updates)),
         *(
             Call(f"remove_{operation}", {"security_rule_ids": [r["id"] for r in rows]}, repeatable=False)
             for rows in _chunks(there)
         ),
+        *adds[1],
     ]
 
 

@@ -177,12 +177,13 @@ def test_mirrored_traffic_and_addresses_are_part_of_a_network(door: Door, region
     assert {r["name"] for r in stopped["changes"]} == {"vtap app", "capture_filter incoming"}
     assert stopped["virtual_network"]["vtaps"]["app"]["lifecycle_state_details"] == "STOPPED"
 
-    where = {k: declared[k] for k in ("compartment_id", "freeform_tags")} | {"vcn": {"display_name": "watched"}}
+    where: dict[str, Any] = {k: declared[k] for k in ("compartment_id", "freeform_tags")}
+    where["vcn"] = {"display_name": "watched"}
     removed = door("virtual_network", state="absent", **where)
     assert {"vtap app", "nat_gateway nat", "vcn watched"} <= {r["name"] for r in removed["changes"]}
     network = region.client(oci.core.VirtualNetworkClient)
     assert network.get_public_ip(facts["public_ips"]["outbound"]["id"]).data.lifecycle_state == "AVAILABLE"
-    rest = {k: declared[k] for k in ("public_ips", "capture_filters")}
+    rest: dict[str, Any] = {k: declared[k] for k in ("public_ips", "capture_filters")}
     assert not door("virtual_network", state="absent", **{**where, **rest, "freeform_tags": {"a": "b"}})["changed"]
     last = door("virtual_network", state="absent", **where, **rest)
     assert {r["name"] for r in last["changes"]} == {"public_ip outbound", "capture_filter incoming"}
@@ -192,7 +193,7 @@ def test_a_large_network_that_is_as_declared_is_only_read_and_each_list_once(doo
     """100 subnets and 100 groups with 500 rules: a list a type, and one of its rules for each group."""
     count, rules = 100, 5
     ports = [str(8000 + n) for n in range(rules)]
-    declared = {
+    declared: dict[str, Any] = {
         "compartment_id": region.compartment_id,
         "vcn": {"display_name": "large", "cidr_blocks": ["10.50.0.0/16"]},
         "network_security_groups": [
