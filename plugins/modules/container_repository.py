@@ -62,6 +62,21 @@ EXAMPLES = r"""
     compartment_id: "{{ compartment_id }}"
     display_name: shop/web
     is_public: false
+  register: web
+
+- name: Let no tag change its image any more, and say what is in there
+  okestack.oci.container_repository:
+    id: "{{ web.container_repository.id }}"
+    is_immutable: true
+    readme:
+      format: TEXT_MARKDOWN
+      content: |
+        # The shop's web server
+        Tags are versions: `1.4.2`.
+
+- name: Where the application's images are pushed to
+  ansible.builtin.debug:
+    msg: "{{ web.container_repository.namespace }}/{{ web.container_repository.display_name }}"
 """
 
 RETURN = r"""
