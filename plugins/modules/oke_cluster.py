@@ -245,7 +245,7 @@ EXAMPLES = r"""
     name: shop
     vcn_id: "{{ network.vcn.id }}"
     type: ENHANCED_CLUSTER
-    kubernetes_version: v1.35.4
+    kubernetes_version: v1.34.2
     kms_key_id: "{{ etcd_key.vault_key.id }}"
     endpoint_config:
       subnet_id: "{{ api_subnet.subnet.id }}"
@@ -258,6 +258,25 @@ EXAMPLES = r"""
       service_lb_config:
         freeform_tags:
           okestack-deployment: shop
+
+- name: Upgrade it, by one minor version
+  okestack.oci.oke_cluster:
+    compartment_id: "{{ compartment_id }}"
+    name: shop
+    kubernetes_version: v1.35.4
+
+- name: Take its public address away, and leave the rest as it is
+  okestack.oci.oke_cluster:
+    compartment_id: "{{ compartment_id }}"
+    name: shop
+    endpoint_config:
+      is_public_ip_enabled: false
+
+- name: Remove it
+  okestack.oci.oke_cluster:
+    compartment_id: "{{ compartment_id }}"
+    name: shop
+    state: absent
 """
 
 RETURN = r"""

@@ -196,6 +196,19 @@ EXAMPLES = r"""
       nsg_ids: ["{{ pods_group.network_security_group.id }}"]
     nsg_ids: ["{{ pods_group.network_security_group.id }}"]
 
+- name: Give nodes another label, and replace them one after the other so that each has it
+  okestack.oci.virtual_node_pool:
+    compartment_id: "{{ compartment_id }}"
+    cluster_id: "{{ cluster.oke_cluster.id }}"
+    display_name: app
+    initial_virtual_node_labels:
+      - key: tier
+        value: app
+    virtual_node_pool_cycling_details:
+      is_virtual_node_cycling_enabled: true
+      maximum_surge: "1"
+      maximum_unavailable: "0"
+
 - name: Remove it at once
   okestack.oci.virtual_node_pool:
     compartment_id: "{{ compartment_id }}"
