@@ -61,7 +61,7 @@ options:
   security_list_ids:
     description:
       - OCIDs of the security lists, whose rules add to those of network security groups. Changed in place; the list
-        given is the list that stands.
+        given is the list that stands, at most 5. An empty one takes all away, so that groups alone decide.
     type: list
     elements: str
   prohibit_internet_ingress:

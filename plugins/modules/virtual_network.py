@@ -272,7 +272,7 @@ options:
         type: str
       security_list_ids:
         description:
-          - Names or OCIDs of the security lists. Without it the VCN's default counts.
+          - Names or OCIDs of the security lists, at most 5. Without it the VCN's default counts, with an empty list none.
         type: list
         elements: str
       prohibit_internet_ingress:

@@ -750,6 +750,7 @@ def test_what_types_cannot_change_in_place(name: str, observed: Document, desire
             ["cidr_blocks[1]: 'ten'", "cidr_blocks[2]: 10.0.4.0/24 overlaps cidr_blocks[0] (10.0.0.0/16)"],
         ),
         ("subnet", {"cidr_block": "10.0.0.0/33"}, ["cidr_block: '10.0.0.0/33'"]),
+        ("subnet", {"security_list_ids": list("abcdef")}, ["security_list_ids: the service takes at most 5"]),
         ("network_security_group", {"security_rules": [rule(80)]}, []),
         (
             "network_security_group",

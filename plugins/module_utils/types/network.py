@@ -141,6 +141,12 @@ VCN = ResourceType(
 
 # --- subnets -----------------------------------------------------------------------------------------------------
 
+
+def _subnet_problems(desired: Document) -> Iterable[str]:
+    if len(desired.get("security_list_ids") or []) > 5:
+        yield "security_list_ids: the service takes at most 5"
+
+
 SUBNET = ResourceType(
     name="subnet",
     title="Subnet",
@@ -159,7 +165,7 @@ SUBNET = ResourceType(
         Field("prohibit_internet_ingress", type="bool", change=Change.REPLACE, instead_of="prohibit_public_ip_on_vnic"),
         Field("prohibit_public_ip_on_vnic", type="bool", change=Change.REPLACE, instead_of="prohibit_internet_ingress"),
     ),
-    checks=(check_cidrs("cidr_block"),),
+    checks=(check_cidrs("cidr_block"), _subnet_problems),
     unmanaged={
         "ipv4_cidr_blocks": "a second block of a subnet; cidr_block is the one that virtual nodes use",
         "ipv6_cidr_block": "OKE virtual nodes are IPv4 only",
