@@ -278,7 +278,8 @@ def _profile(wanted: SignIn, config: Mapping[str, Any]) -> Credential:
         return Credential(signer, tenancy, region, _subject(signer.token), signer.refresh)
     missing = [k for k in ("tenancy", "user", "fingerprint") if not config.get(k)]
     if missing:
-        raise SignInError(f"{where} lacks {', '.join(missing)}")
+        hint = ". It is a session's: set auth_type: security_token" if config.get("security_token_file") else ""
+        raise SignInError(f"{where} lacks {', '.join(missing)}{hint}")
     identity = f"{tenancy}/{config['user']}/{config['fingerprint']}"
     return Credential(_key_signer(identity, _profile_key(config)), tenancy, region, str(config["user"]))
 

@@ -244,14 +244,14 @@ def test_a_kubeconfigs_helper_signs_in_the_same_way(region: Region, tmp_path: Pa
 
 
 def test_a_clusters_token_is_made_with_a_session_that_is_still_good(region: Region, tmp_path: Path) -> None:
-    region.inner.federation.token_seconds = 2
+    region.inner.federation.token_seconds = 4
     with _on_an_instance(region, tmp_path) as environment:
         session = _session(region, environment, "instance_principal")
         tokens = []
         for _ in range(2):
             tokens.append(oke_token.make_token(session.signer, session.region, CLUSTER))
             assert read_token(tokens[-1], CLUSTER, region.inner.authenticator).id == INSTANCE_ID
-            time.sleep(2.1)
+            time.sleep(4.1)
 
 
 def _session(region: Region, environment: Mapping[str, str], auth_type: str) -> Session:
@@ -342,7 +342,7 @@ def test_a_machine_that_is_no_instance_is_told_within_seconds(door: Door, region
         if kind == "another service":
             url = f"{region.endpoint}/opc/v2"
         told, seconds = _fails(door, region, "instance_principal", {"OCI_METADATA_BASE_URL": url}, retry_timeout=300)
-    assert seconds < 7
+    assert seconds < 10
     assert url in told and "metadata" in told and "auth_type" in told and "OCI_METADATA_BASE_URL" in told
     assert {"refused": "refused", "silent": "timed out", "another service": "404"}[kind] in told
 
@@ -439,6 +439,12 @@ def test_a_wrong_key_is_a_401_with_what_to_check(door: Door, region: Region, tmp
     config.write_text("\n".join(lines) + "\n")
     told = door("vcn", fails=True, config_file=str(config), **_vcn(region, "wrong"))["msg"]
     assert "401" in told and "fingerprint" in told
+
+
+def test_a_sessions_profile_says_how_it_signs_in(door: Door, region: Region, tmp_path: Path) -> None:
+    session = region.session(_operator(region), tmp_path)
+    told = door("vcn", fails=True, config_file=str(session), **_vcn(region, "wrong"))["msg"]
+    assert "lacks user" in told and "auth_type: security_token" in told
 
 
 def test_a_missing_configuration_is_told_by_its_path(door: Door, region: Region, tmp_path: Path) -> None:
@@ -581,13 +587,13 @@ def test_no_token_is_written_to_disk(region: Region, tmp_path: Path) -> None:
 
 
 def test_many_threads_share_a_token_while_it_is_renewed(region: Region, tmp_path: Path) -> None:
-    region.inner.federation.token_seconds = 2
+    region.inner.federation.token_seconds = 4
     problems: list[BaseException] = []
     with _on_an_instance(region, tmp_path) as environment:
         session = _session(region, environment, "instance_principal")
 
         def work() -> None:
-            until = time.monotonic() + 4
+            until = time.monotonic() + 5
             try:
                 while time.monotonic() < until:
                     _list(session, region)
@@ -601,5 +607,5 @@ def test_many_threads_share_a_token_while_it_is_renewed(region: Region, tmp_path
         for thread in threads:
             thread.join()
     assert not problems
-    assert 1 <= region.count("auth.*") <= 6
+    assert 1 <= region.count("auth.*") <= 4
     assert not [call for call in region.calls if call.status == 401]

@@ -63,7 +63,7 @@ def test_a_refused_connection_is_told_within_seconds(door: Door, region: Region)
     began = time.monotonic()
     endpoints = {"default": "http://127.0.0.1:9"}
     told = door("vcn", fails=True, endpoints=endpoints, retry_timeout=300, **_vcn(region, "nobody"))["msg"]
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 15
     assert "127.0.0.1:9" in told and "refused" in told and "list_vcns" in told
 
 
@@ -118,7 +118,7 @@ def test_rate_limits_and_conflicts_are_retried_as_retry_after_says(
     region.forget_calls()
     began = time.monotonic()
     _list(session, region)
-    assert wait - 1 <= time.monotonic() - began < wait + 1.5
+    assert wait - 1 <= time.monotonic() - began < wait + 5
     assert [call.status for call in region.calls] == [fault["status"], 200]
 
 
