@@ -226,11 +226,12 @@ def survey(
 
     while left := [n for n in needed if n not in found]:
         jobs: list[tuple[str, Document]] = []
+        read = set(found)  # in rounds before this one
         for name in left:
             holder = holders[name]
             if holder is None:
                 jobs.append((name, {}))
-            elif holder[1] in found:
+            elif holder[1] in read:
                 option, owner, field = holder
                 jobs += [
                     (name, {option: d[field]}) for d in found[owner] if types[owner].states.settled(d) and d.get(field)
