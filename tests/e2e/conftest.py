@@ -34,4 +34,4 @@ def site(region: Region) -> Site:
     """The region started and the site built on it."""
     region.localregion("up")
     run = region.playbook("-vvv").wait()
-    return Site(region, run.lines[-1].strip())
+    return Site(region, run.lines[-1].strip(), run.summary())

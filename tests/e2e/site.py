@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -111,6 +112,22 @@ class Run:
         assert rows, self.end
         return {key: int(value) for key, value in (part.split("=") for part in rows[-1].split() if "=" in part)}
 
+    def summary(self) -> dict[str, list[str]]:
+        """What the screen at the end says: `made`, `to make` and the like, to names."""
+        found: dict[str, list[str]] = {}
+        names: list[str] = []
+        for line in self.lines:
+            head = re.fullmatch(r"((?:to )?[a-z]+) \((\d+)\):", line)
+            if head:
+                names = found.setdefault(head[1], [])
+            elif found and line.startswith("  "):
+                names.append(line[2:])
+        return found
+
+    def diff_lines(self) -> list[str]:
+        """The lines of all diffs."""
+        return [line for line in self.lines if re.match(r"(---|\+\+\+|@@|[-+]) ?", line)]
+
 
 class Region:
     """One local region with a name, a state folder and addresses of its own."""
@@ -145,6 +162,7 @@ class Region:
         }
         (folder / "tmp").mkdir()
         self.runs = 0
+        self.planned: dict[str, list[str]] = {}
         self.config_file = self.state / "operator" / "config"
 
     def localregion(self, *arguments: str, seconds: float = 300) -> str:
@@ -203,9 +221,10 @@ class Region:
 class Site:
     """What stands in a region after site.yml."""
 
-    def __init__(self, region: Region, url: str) -> None:
+    def __init__(self, region: Region, url: str, done: dict[str, list[str]] | None = None) -> None:
         self.region = region
         self.url = url
+        self.done = done or {}
 
     @property
     def http(self) -> httpx.Client:

@@ -39,6 +39,12 @@ def test_check_mode_plans_everything_from_nothing(region: Region) -> None:
         assert name in run.text, name
     assert run.recap()["failed"] == 0
     assert region.writes() == []
+    region.planned = run.summary()
+    for name in ("vcn okestack", "policy okestack-external-secrets", "Service ingress/traefik", "Job crud-bootstrap/"):
+        assert any(line.startswith(name) for line in region.planned["to make"]), name
+    for unknown in ("(known after apply: vault okestack id)", "(known after apply: oke_cluster okestack id)"):
+        # A long text of the diff is folded.
+        assert unknown in re.sub(r"[\s+]+", " ", run.text), unknown
 
 
 @pytest.mark.parametrize(
@@ -74,6 +80,22 @@ def test_the_site_is_built_and_its_url_comes_last(site: Site, region: Region) ->
     assert re.fullmatch(r"https://127\.78\.\d+\.\d+/", log.splitlines()[-1])
     assert re.search(r"^ *oke_cluster okestack: CREATING \d+s", log, re.M), "progress is told"
     assert re.search(r"^ *mysql_db_system okestack: creating", log, re.M)
+
+
+def test_the_plan_from_nothing_named_all_that_was_made(site: Site, region: Region) -> None:
+    if not region.planned:
+        pytest.skip("the plan from nothing was not made in this run of tests")
+    assert {word: sorted(names) for word, names in site.done.items()} == {
+        {"to make": "made", "to change": "changed"}[word]: sorted(names) for word, names in region.planned.items()
+    }
+
+
+def test_a_plan_after_the_run_shows_nothing(site: Site, region: Region) -> None:
+    before = len(region.calls())
+    run = region.playbook("--check", "--diff").wait()
+    assert run.recap()["changed"] == 0, run.text
+    assert (run.summary(), run.diff_lines()) == ({}, [])
+    assert region.writes(before) == []
 
 
 def test_create_read_update_delete_through_the_url(site: Site) -> None:
@@ -135,6 +157,8 @@ def test_a_second_run_changes_nothing(site: Site, region: Region) -> None:
     run = region.playbook().wait()
     assert run.recap()["changed"] == 0, run.text
     assert [call["operation"] for call in region.writes(before)] == []
+    asked = [call["operation"] for call in region.calls()[before:] if call["principal"].endswith("operator")]
+    assert asked.count("container_engine.create_kubeconfig") == 1, "the way to the cluster is asked for once"
     assert run.lines[-1].strip() == site.url
 
 
