@@ -225,6 +225,15 @@ OKE_CLUSTER = ResourceType(
 )
 
 
+def _cluster_changes(session: Any, desired: Document) -> str | None:
+    """A cluster that is made or changed refuses what is asked of its pools and add-ons until it is ACTIVE again."""
+    cluster_id = desired.get("cluster_id")
+    if not cluster_id or is_unknown(cluster_id):
+        return None
+    state = session.call(session.client(CLIENT), "get_cluster", cluster_id).data.lifecycle_state
+    return f"its cluster is {state}" if state in OKE_CLUSTER.states.busy else None
+
+
 # --- virtual node pools ------------------------------------------------------------------------------------------
 
 
@@ -290,6 +299,7 @@ VIRTUAL_NODE_POOL = ResourceType(
         going=("DELETING",),
         busy=("CREATING", "UPDATING"),
     ),
+    held=_cluster_changes,
     usable=_nodes_active,
     wait_timeout=2400,
     checks=(_pool_problems,),
@@ -391,6 +401,7 @@ OKE_ADDON = ResourceType(
         going=("DELETING",),
         busy=("CREATING", "UPDATING"),
     ),
+    held=_cluster_changes,
     usable=_addon_fault,
     deletion=Deletion("disable_addon", options={"is_remove_existing_add_on": "is_remove_existing_add_on"}),
     extra_options={"is_remove_existing_add_on": {"type": "bool", "default": True}},

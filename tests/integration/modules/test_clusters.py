@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,18 @@ class Site:
         assert self.region.writes() == [], "it wrote"
         (message,) = told
         return str(message)
+
+
+def force(region: Region, record_id: str, **changes: Any) -> None:
+    """Change a record of the region as no client could."""
+
+    async def write() -> None:
+        record = region.inner.store.find(record_id)
+        assert record is not None
+        record.doc.update(changes)
+        region.inner.store.save(record)
+
+    region.run(write())
 
 
 @pytest.fixture(scope="module")
@@ -213,21 +226,12 @@ def test_a_pool_is_there_when_its_nodes_are(site: Site, shared: Options, region:
     pool = site.door("virtual_node_pool", **options)["virtual_node_pool"]
     node_id = sorted(site.nodes(pool["id"]))[0]
 
-    def force(record_id: str, **changes: Any) -> None:
-        async def write() -> None:
-            record = region.inner.store.find(record_id)
-            assert record is not None
-            record.doc.update(changes)
-            region.inner.store.save(record)
-
-        region.run(write())
-
-    force(node_id, lifecycleState="CREATING", virtualNodeError="out of capacity")
+    force(region, node_id, lifecycleState="CREATING", virtualNodeError="out of capacity")
     for state in ("ACTIVE", "NEEDS_ATTENTION"):
-        force(pool["id"], lifecycleState=state)
+        force(region, pool["id"], lifecycleState=state)
         told = site.door("virtual_node_pool", fails=True, wait_timeout=0, **options)["msg"]
         assert "1 of 2 virtual nodes ACTIVE" in told and "out of capacity" in told
-    force(node_id, lifecycleState="ACTIVE")
+    force(region, node_id, lifecycleState="ACTIVE")
     assert not site.door("virtual_node_pool", **options)["changed"]
     site.door("virtual_node_pool", id=pool["id"], state="absent", eviction_grace_duration="PT5M")
 
@@ -256,14 +260,8 @@ def test_an_add_on_that_needs_attention_is_told_with_its_error(site: Site, share
     where = {"cluster_id": shared["id"], "addon_name": "Istio"}
     site.door("oke_addon", **where)
 
-    async def fail() -> None:
-        record = region.inner.store.find("/".join(where.values()))
-        assert record is not None
-        fault = {"code": "NoNodes", "message": "no node to run on", "status": "0"}
-        record.doc.update({"lifecycleState": "NEEDS_ATTENTION", "addonError": fault})
-        region.inner.store.save(record)
-
-    region.run(fail())
+    fault = {"code": "NoNodes", "message": "no node to run on", "status": "0"}
+    force(region, "/".join(where.values()), lifecycleState="NEEDS_ATTENTION", addonError=fault)
     told = site.door("oke_addon", fails=True, wait_timeout=0, **where)["msg"]
     assert "NEEDS_ATTENTION: NoNodes: no node to run on" in told
     assert not site.door("oke_addon", wait=False, **where)["changed"]
@@ -271,6 +269,29 @@ def test_an_add_on_that_needs_attention_is_told_with_its_error(site: Site, share
     site.door("oke_addon", **where, state="absent", is_remove_existing_add_on=False)
     (call,) = region.writes()
     assert call.operation == "container_engine.disable_addon"
+
+
+@pytest.mark.parametrize("module", ["virtual_node_pool", "oke_addon"])
+def test_what_belongs_to_a_cluster_waits_while_that_changes(site: Site, region: Region, module: str) -> None:
+    cluster = site.cluster(f"busy-{module}")
+    options = {
+        "virtual_node_pool": site.pool_options(cluster["id"]),
+        "oke_addon": {"cluster_id": cluster["id"], "addon_name": "CertManager"},
+    }[module]
+    force(region, cluster["id"], lifecycleState="UPDATING")
+    region.forget_calls()
+    told = site.door(module, fails=True, wait_timeout=0, **options)["msg"]
+    assert "its cluster is UPDATING" in told and region.writes() == []
+    assert site.door(module, check=True, **options)["changed"], "a plan does not wait"
+    timer = threading.Timer(0.5, force, (region, cluster["id"]), {"lifecycleState": "ACTIVE"})
+    timer.start()
+    assert site.door(module, wait_timeout=10, **options)["changed"]
+    assert any("its cluster is UPDATING" in line for line in site.door.lines)
+    timer.join()
+    force(region, cluster["id"], lifecycleState="UPDATING")
+    assert not site.door(module, **options)["changed"], "where nothing is to be done nothing is waited for"
+    force(region, cluster["id"], lifecycleState="ACTIVE")
+    site.door("oke_cluster", id=cluster["id"], state="absent")
 
 
 # --- the role ----------------------------------------------------------------------------------------------------
