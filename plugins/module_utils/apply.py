@@ -98,7 +98,7 @@ class Engine:
         self.clock = clock
         self.label = type_.label({**wish.fields, "id": wish.id})
         self.requests = WorkRequests(session, type_, self.label, wish.fields.get("compartment_id"))
-        self._written = False
+        self._at_home = False  # what is written in the home region is read there as well
         self._spent = 0  # retry tokens whose answers were of no use
         self._woken: tuple[str, str] | None = None  # the states before and after an action that had to come first
 
@@ -146,6 +146,8 @@ class Engine:
                 if not check:
                     observed = self._wake(observed)
             plan = self._plan(observed)
+            if plan.changes and observed is not None and self._go_home():
+                continue
             first = plan if first is None or (first.kind == "none" and plan.changes) else first
             if check:
                 if plan.changes:
@@ -311,9 +313,8 @@ class Engine:
 
     @property
     def client(self) -> Any:
-        """The type's client. What is written in the home region is read there once this run has written it: other
-        regions show it later."""
-        if self.type.home_region and self._written:
+        """The type's client, where the run is or in the home region (`_go_home`)."""
+        if self.type.home_region and self._at_home:
             return self.writer
         endpoint = None
         if self.type.endpoint_option:
@@ -328,6 +329,13 @@ class Engine:
             return self.session.client(self.type.client, region=self.session.home_region)
         return self.client
 
+    def _go_home(self) -> bool:
+        """Whether to look again, in the home region: other regions show late what is written there."""
+        if self._at_home or not self.type.home_region or self.session.home_region == self.session.region:
+            return False
+        self._at_home = True
+        return True
+
     def find(self) -> Document | None:
         """The one living resource that the wish means; None where there is none. Two of a name are refused."""
         wish = self.wish
@@ -339,6 +347,8 @@ class Engine:
             return None
         if wish.id:
             document = self.get((*place, wish.id))
+            if document is None and self._go_home():
+                document = self.get((*place, wish.id))
             if document is None and wish.state != "absent" and self.type.elsewhere:
                 lives_in = self.type.elsewhere(self.session, wish.fields, wish.id)
                 document = self.get((*lives_in, wish.id)) if lives_in else None
@@ -358,9 +368,9 @@ class Engine:
         if lacking:
             raise ResourceError(f"{self.type.name}: to find it give {' and '.join(lacking)}, or id")
         found = the_one(self.type, self.label, self.named(narrow, name), removing=wish.state == "absent")
-        if found is None or self.type.list_complete:
-            return self._completed(found) if found else None
-        return self.get(self._address(found))
+        if found is None:
+            return self.find() if self._go_home() else None
+        return self._completed(found) if self.type.list_complete else self.get(self._address(found))
 
     def _place(self) -> Address:
         """What the resource lives in, from the options. Raises ResourceError where one is not given."""
@@ -548,7 +558,7 @@ class Engine:
         self._remember(response)
 
     def _remember(self, response: Any) -> None:
-        self._written = True
+        self._at_home = True
         self.requests.remember(response)
 
     def _delete(self, observed: Document) -> None:

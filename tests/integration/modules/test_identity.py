@@ -10,7 +10,7 @@ from typing import Any
 
 import oci
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Session
 
 from localregion.testing import Region
 
@@ -56,6 +56,38 @@ def test_identity_is_written_in_the_home_region_wherever_the_run_is(
     assert asked == [(listing, False)], "nothing to write: one call where the run is"
     assert door(module, **where, **{**options, "description": "D"})["changed"]
     assert door(module, **where, state="absent")["changed"]
+
+
+def test_what_the_home_region_shows_counts_where_another_shows_it_late(
+    door: Door, region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = {"compartment_id": region.compartment_id, "name": "late"}
+    old = door("policy", **where, **POLICY)["policy"]
+    newer = {**POLICY, "description": "newer"}
+    door("policy", **where, **newer)
+    shown: list[dict[str, Any]] = [old]
+    call = Session.call
+
+    def late(self: Session, client: Any, operation: str, *args: Any, **kwargs: Any) -> Any:
+        response = call(self, client, operation, *args, **kwargs)
+        if client.base_client.endpoint.startswith(region.other_endpoint) and operation == "list_policies":
+            response.data = [oci.identity.models.Policy(**row) for row in shown]
+        if client.base_client.endpoint.startswith(region.other_endpoint) and operation == "get_policy":
+            raise CloudError("not yet", status=404)
+        return response
+
+    monkeypatch.setattr(Session, "call", late)
+    for seen in ([old], []):
+        shown[:] = seen
+        region.forget_calls()
+        for options in (where, {"id": old["id"]}):
+            assert not door("policy", region="local-2", **options, **newer)["changed"]
+            assert not door("policy", region="local-2", check=True, **options, **newer)["changed"]
+        assert region.writes() == []
+    changed = door("policy", region="local-2", **where, **POLICY)
+    assert changed["diff"]["before"] == {"description": "newer"} and changed["policy"]["description"] == "d"
+    assert door("policy", region="local-2", **where, state="absent")["changed"]
+    assert door("policy", region="local-2", **where, **POLICY)["policy"]["id"] != old["id"]
 
 
 def test_a_compartments_deletion_is_waited_for_and_frees_its_name(slow: Region) -> None:
