@@ -25,6 +25,7 @@ from localregion.services.base import (
 )
 
 MAX_GROUPS = 5
+MAX_RESERVED = 50
 _PUBLIC_OFFSET = 256
 """Public addresses begin here in the host's loopback network: 127.77.1.0."""
 
@@ -121,6 +122,8 @@ class Addresses(Service):
             if private_ip is None:
                 raise missing("privateIpId")
             domain = names.AVAILABILITY_DOMAIN
+        elif sum(one.doc["lifetime"] == "RESERVED" for one in self.living("public_ip")) >= MAX_RESERVED:
+            raise limit_exceeded(f"The limit of {MAX_RESERVED} reserved public IPs has been reached.")
         record = self._make_public_ip(
             call.body["lifetime"], call.body["compartmentId"], state="PROVISIONING", call=call, domain=domain
         )

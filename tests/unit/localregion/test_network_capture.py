@@ -230,6 +230,14 @@ def test_a_reserved_address_moves_from_one_private_ip_to_another(
     assert vcns.get_public_ip(made.id).data.lifecycle_state == "TERMINATED"
 
 
+def test_reserved_addresses_are_limited(region: Any, vcns: Any, refused: Any) -> None:
+    details = m.CreatePublicIpDetails(compartment_id=region.compartment_id, lifetime="RESERVED")
+    for _ in range(50):
+        vcns.create_public_ip(details)
+    with refused(400, "LimitExceeded"):
+        vcns.create_public_ip(details)
+
+
 def test_addresses_are_listed_where_they_are(region: Any, vcns: Any, net: Net, refused: Any) -> None:
     vnic = attach(region, net.subnet("10.0.1.0/24", "app"))
     details = m.CreatePublicIpDetails(
