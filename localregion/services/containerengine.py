@@ -33,7 +33,7 @@ from localregion.api.errors import ServiceError, conflict, incorrect_state, inva
 from localregion.iam import Principal, resource_principal
 from localregion.services import containerengine_model as model
 from localregion.services.base import Call, Kind, Record, Reply, WorkRequest, not_implemented, related_not_found
-from localregion.services.containerengine_addons import Addons
+from localregion.services.containerengine_addons import Addons, in_order
 from localregion.virtual_node import config as node_config
 
 if TYPE_CHECKING:
@@ -536,11 +536,15 @@ class ContainerEngine(Addons):
 
     async def list_clusters(self, call: Call) -> Reply:
         """Clusters by compartment, name and states."""
-        return self.list("cluster", call)
+        reply = self.list("cluster", call)
+        reply.doc = [model.without_configuration_file(doc) for doc in reply.doc]
+        return reply
 
     async def get_cluster(self, call: Call) -> Reply:
         """A cluster; deleted ones stay readable for a while."""
-        return self.show(self.get("cluster", call.path["cluster_id"], dead=True))
+        cluster = self.get("cluster", call.path["cluster_id"], dead=True)
+        shown = call.query.get("should_include_oidc_config_file")
+        return self.show(cluster, doc=cluster.doc if shown else model.without_configuration_file(cluster.doc))
 
     async def update_cluster(self, call: Call) -> Reply:
         """Name, tags, options, image policy; basic to enhanced, never back; a newer version, one minor at a time."""
@@ -1116,7 +1120,7 @@ class ContainerEngine(Addons):
         pool = self.get("virtual_node_pool", call.path["virtual_node_pool_id"])
         name = call.query.get("name")
         nodes = [node for node in self._nodes(pool) if name in (None, node.name)]
-        return self.page(call, [node.doc for node in nodes])
+        return self.page(call, in_order(call, [node.doc for node in nodes]))
 
     async def get_virtual_node(self, call: Call) -> Reply:
         """One node of a pool."""
@@ -1131,7 +1135,7 @@ class ContainerEngine(Addons):
         if domain not in (None, names.AVAILABILITY_DOMAIN):
             raise invalid(f"Invalid availabilityDomain: {domain}")
         name = call.query.get("name")
-        return self.page(call, [shape for shape in model.POD_SHAPES if name in (None, shape["name"])])
+        return self.page(call, in_order(call, [shape for shape in model.POD_SHAPES if name in (None, shape["name"])]))
 
 
 def _place(node: Record) -> model.Place:

@@ -105,6 +105,16 @@ def option(addon: Addon, kubernetes: Sequence[str]) -> Doc:
     }
 
 
+def in_order(call: Call, documents: Iterable[Doc]) -> list[Doc]:
+    """Documents as a list's query wants them sorted: by name unless it says otherwise."""
+    field = {"TIME_CREATED": "timeCreated", "ID": "id"}.get(call.query.get("sort_by") or "NAME")
+
+    def key(document: Doc) -> str:
+        return str(document.get(field) if field else document.get("displayName") or document.get("name"))
+
+    return sorted(documents, key=key, reverse=call.query.get("sort_order") == "DESC")
+
+
 def known(name: str) -> Addon:
     """The add-on of that name. Raises 400."""
     if name not in ADDONS:
@@ -195,13 +205,13 @@ class Addons(Service):
         version, name = call.query["kubernetes_version"], call.query.get("addon_name")
         if version not in self.offered_versions():
             raise invalid(f"Invalid kubernetesVersion: {version}")
-        return self.page(call, [option(addon, [version]) for addon in ADDONS.values() if name in (None, addon.name)])
+        found = [option(addon, [version]) for addon in ADDONS.values() if name in (None, addon.name)]
+        return self.page(call, in_order(call, found))
 
     async def list_addons(self, call: Call) -> Reply:
         """The add-ons of a cluster."""
         cluster = self.get("cluster", call.path["cluster_id"])
-        found = sorted(self.living("addon", parent=cluster.id), key=lambda record: str(record.doc["name"]))
-        return self.page(call, [record.doc for record in found])
+        return self.page(call, in_order(call, [record.doc for record in self.living("addon", parent=cluster.id)]))
 
     async def get_addon(self, call: Call) -> Reply:
         """One add-on of a cluster."""
@@ -283,4 +293,4 @@ class Addons(Service):
         return self._begin(call, record, "DISABLE_ADDON", "DELETING", "DELETED")
 
 
-__all__ = ["ADDONS", "Addon", "Addons", "configurations", "known", "option", "versions"]
+__all__ = ["ADDONS", "Addon", "Addons", "configurations", "in_order", "known", "option", "versions"]

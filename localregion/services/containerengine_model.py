@@ -185,6 +185,15 @@ def _check_open_id(options: Doc) -> None:
             raise invalid("options.openIdConnectTokenAuthenticationConfig.issuerUrl must begin with https://")
 
 
+def without_configuration_file(doc: Doc) -> Doc:
+    """A cluster as it is shown unless its OpenID Connect configuration file is asked for as well."""
+    key = "openIdConnectTokenAuthenticationConfig"
+    if not (config := doc["options"].get(key)):
+        return doc
+    shown = {name: value for name, value in config.items() if name != "configurationFile"}
+    return doc | {"options": doc["options"] | {key: shown}}
+
+
 def only_recorded(options: Doc, policy: Doc) -> list[str]:
     """What is asked for that the region's real parts do not do."""
     auth = options.get("openIdConnectTokenAuthenticationConfig") or {}

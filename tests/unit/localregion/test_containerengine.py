@@ -300,6 +300,34 @@ def test_a_control_plane_goes_up_one_minor_release_at_a_time(engine: Engine) -> 
     engine.delete(made.id)
 
 
+def test_an_open_id_connect_file_is_shown_to_who_asks_for_it(engine: Engine) -> None:
+    auth = models.OpenIdConnectTokenAuthenticationConfig(
+        is_open_id_connect_auth_enabled=True, configuration_file="YQ=="
+    )
+    options = models.ClusterCreateOptions(open_id_connect_token_authentication_config=auth)
+    made = engine.cluster(options=options, name="oidc")
+
+    def shown(cluster: Any) -> Any:
+        return cluster.options.open_id_connect_token_authentication_config.configuration_file
+
+    asked = engine.client.get_cluster(made.id, should_include_oidc_config_file=True).data
+    listed = engine.client.list_clusters(engine.region.compartment_id, name="oidc").data[0]
+    assert (shown(made), shown(listed), shown(asked)) == (None, None, "YQ==")
+    engine.delete(made.id)
+
+
+def test_lists_are_sorted_as_they_are_asked_for(engine: Engine, cluster: Any) -> None:
+    def names(**query: Any) -> list[str]:
+        return [addon.name for addon in engine.client.list_addons(cluster.id, **query).data]
+
+    assert names() == sorted(names())
+    assert names(sort_order="DESC") == sorted(names(), reverse=True)
+    offered = engine.client.list_addon_options("v1.35.4", sort_by="NAME", sort_order="DESC").data
+    assert [option.name for option in offered] == sorted((option.name for option in offered), reverse=True)
+    shapes = engine.client.list_pod_shapes(engine.region.compartment_id, sort_order="DESC").data
+    assert shapes[0].name == "Pod.Standard.E4.Flex"
+
+
 def test_image_policies_and_open_id_connect_are_kept(engine: Engine) -> None:
     made = engine.cluster()
     key = make_key(engine.region, make_vault(engine.region))
