@@ -16,7 +16,11 @@ from localregion.testing import Region
 
 from .conftest import Door
 
-POLICY = {"description": "d", "statements": ["Allow group Administrators to read vaults in compartment okestack"]}
+Options = dict[str, Any]
+POLICY: Options = {
+    "description": "d",
+    "statements": ["Allow group Administrators to read vaults in compartment okestack"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,7 @@ def test_identity_is_written_in_the_home_region_wherever_the_run_is(
         return call(self, client, operation, *args, **kwargs)
 
     monkeypatch.setattr(Session, "call", noted)
-    where = {"region": "local-2", "compartment_id": region.compartment_id, "name": "from-elsewhere"}
+    where: Options = {"region": "local-2", "compartment_id": region.compartment_id, "name": "from-elsewhere"}
     made = door(module, **where, **options)
     assert made["changed"]
     written = [operation for operation, _home in asked].index(f"create_{module}")
@@ -61,9 +65,9 @@ def test_identity_is_written_in_the_home_region_wherever_the_run_is(
 def test_what_the_home_region_shows_counts_where_another_shows_it_late(
     door: Door, region: Region, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = {"compartment_id": region.compartment_id, "name": "late"}
+    where: Options = {"compartment_id": region.compartment_id, "name": "late"}
     old = door("policy", **where, **POLICY)["policy"]
-    newer = {**POLICY, "description": "newer"}
+    newer: Options = {**POLICY, "description": "newer"}
     door("policy", **where, **newer)
     shown: list[dict[str, Any]] = [old]
     call = Session.call
@@ -124,7 +128,7 @@ def test_a_compartment_with_something_in_it_is_refused_with_what_the_service_say
 def test_a_compartments_move_is_waited_for(slow: Region) -> None:
     door = Door(slow)
     parent, moving = compartment(door, "parent"), compartment(door, "moving")
-    options = {"id": moving["id"], "compartment_id": parent["id"]}
+    options: Options = {"id": moving["id"], "compartment_id": parent["id"]}
     moved = door("compartment", **options)
     assert moved["compartment"]["compartment_id"] == parent["id"] and moved["compartment"]["name"] == "moving"
     assert moved["diff"]["before"] == {"compartment_id": slow.compartment_id}
@@ -133,7 +137,7 @@ def test_a_compartments_move_is_waited_for(slow: Region) -> None:
 
 def test_a_run_follows_what_a_rename_makes_of_statements(door: Door, region: Region) -> None:
     made = compartment(door, "team")
-    options = {"compartment_id": region.compartment_id, "name": "team-reads", "description": "d"}
+    options: Options = {"compartment_id": region.compartment_id, "name": "team-reads", "description": "d"}
     door("policy", **options, statements=["Allow any-user to read vaults in compartment team"])
     compartment(door, "crew", id=made["id"])
     kept = door("policy", **options, statements=["Allow any-user to read vaults in\n  compartment crew"])
@@ -144,7 +148,7 @@ def test_a_policys_name_is_fixed_and_its_statements_are_a_set(door: Door, region
     read, use = (
         f"Allow group Administrators to {verb} in compartment okestack" for verb in ("read vaults", "use keys")
     )
-    options = {"compartment_id": region.compartment_id, "name": "set", "description": "d"}
+    options: Options = {"compartment_id": region.compartment_id, "name": "set", "description": "d"}
     made = door("policy", **options, statements=[read, use])["policy"]
     assert not door("policy", **options, statements=[use, f" {read}", use])["changed"]
     told = door("policy", id=made["id"], name="other", fails=True)["msg"]
