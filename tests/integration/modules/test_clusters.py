@@ -25,9 +25,11 @@ class Site:
         self.region, self.door = region, Door(region)
         self.client = region.client(ContainerEngineClient)
         self.common: Options = {"compartment_id": region.compartment_id}
-        self.vcn_id = self.door("vcn", **self.common, display_name="shop", cidr_blocks=["10.0.0.0/16"])["vcn"]["id"]
+        self.vcn_id = self.door(
+            "vcn", **self.common, display_name="shop", cidr_blocks=["10.0.0.0/16"], dns_label="shop"
+        )["vcn"]["id"]
         self.subnets = {
-            name: self._in_vcn("subnet", name, cidr_block=cidr)
+            name: self._in_vcn("subnet", name, cidr_block=cidr, dns_label=name)
             for name, cidr in (("api", "10.0.0.0/28"), ("nodes", "10.0.1.0/24"), ("pods", "10.0.16.0/20"))
         }
         self.group = self._in_vcn("network_security_group", "api", security_rules=[])
@@ -171,6 +173,18 @@ def test_what_another_client_made_is_adopted_and_keeps_what_is_not_declared(site
     assert [call.operation for call in region.writes()] == ["container_engine.update_cluster_endpoint_config"]
     assert hidden["endpoints"]["public_endpoint"] is None and hidden["endpoint_config"]["nsg_ids"] == [site.group]
     site.door("oke_cluster", id=theirs, state="absent")
+
+
+def test_a_kubeconfig_is_for_an_endpoint_that_there_is(site: Site, shared: Options, tmp_path: Path) -> None:
+    options = {"cluster_id": shared["id"], "path": str(tmp_path / "config"), "context": "shop"}
+    told = site.door("kubeconfig", fails=True, **options, endpoint_kind="PUBLIC_ENDPOINT")["msg"]
+    assert "no endpoint of type PUBLIC_ENDPOINT" in told
+    for kind, field in (("PRIVATE_ENDPOINT", "private_endpoint"), ("VCN_HOSTNAME", "vcn_hostname_endpoint")):
+        if address := shared["endpoints"].get(field):
+            made = site.door("kubeconfig", **options, endpoint_kind=kind)
+            assert made["changed"] and made["server"] == f"https://{address}"
+            assert not site.door("kubeconfig", **options, endpoint_kind=kind)["changed"]
+    assert shared["endpoints"]["private_endpoint"]
 
 
 # --- pools -------------------------------------------------------------------------------------------------------
