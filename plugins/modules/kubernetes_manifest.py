@@ -215,6 +215,7 @@ EXAMPLES = r"""
   okestack.oci.kubernetes_manifest:
     cluster_id: "{{ cluster.id }}"
     namespace: external-secrets
+    create_namespaces: true
     chart:
       path: external-secrets
       repo: https://charts.external-secrets.io

@@ -51,6 +51,7 @@ EXAMPLES = r"""
   okestack.oci.url_wait:
     url: https://shop.example.com/healthz
     address: "{{ ingress.addresses[0] }}"
+    ca_certificate: "{{ tls.secret.certificate }}"
 """
 
 RETURN = r"""
