@@ -33,16 +33,18 @@ _KEY_VALUE = (Field("key", required=True), Field("value"))
 
 def _versions(session: Any, document: Document) -> list[str] | None:
     """The versions of Kubernetes: for a cluster that is there, those it can be upgraded to."""
+    cluster_id = None
     if document.get("id") and document.get("lifecycle_state") != "FAILED":
-        upgrades = document.get("available_kubernetes_upgrades")
-        return None if upgrades is None else list(upgrades)
+        if upgrades := document.get("available_kubernetes_upgrades"):
+            return list(upgrades)
+        cluster_id = document["id"]  # it shows none: its options tell whether there are
 
     def ask() -> list[str]:
         client = session.client(CLIENT)
-        answer = session.call(client, "get_cluster_options", "all", should_list_all_patch_versions=True)
+        answer = session.call(client, "get_cluster_options", cluster_id or "all", should_list_all_patch_versions=True)
         return list(answer.data.kubernetes_versions or [])
 
-    offered: list[str] = session.remembered("kubernetes versions", ask)
+    offered: list[str] = session.remembered(("kubernetes versions", cluster_id), ask)
     return offered
 
 

@@ -10,6 +10,7 @@ import oci
 import pytest
 from oci.container_engine import ContainerEngineClient, models
 
+from localregion.api.errors import ServiceError
 from localregion.testing import Region
 
 from .conftest import Door
@@ -116,7 +117,23 @@ def test_a_control_plane_goes_up_by_one_minor_version_and_never_down(site: Site)
         down = site.options("climber", kubernetes_version="v1.33.1", allow_replace=allow_replace)
         told = site.refused("oke_cluster", **down)
         assert "'v1.34.2' -> 'v1.33.1': a control plane goes to newer versions only" in told
+    site.door("oke_cluster", **site.options("climber"))
+    newest = site.refused("oke_cluster", **site.options("climber", kubernetes_version="v1.36.0"))
+    assert newest.endswith("this region has no 'v1.36.0', it has v1.35.4")
     site.door("oke_cluster", id=made["oke_cluster"]["id"], state="absent")
+
+
+def test_a_change_that_fails_is_told_though_the_cluster_is_active_again(
+    site: Site, region: Region, shared: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(vnic_id: str, *, public: bool) -> None:
+        raise ServiceError(500, "InternalServerError", "there is no address left")
+
+    monkeypatch.setattr(region.inner.services["network"], "set_vnic_public", fail)
+    endpoint = {"subnet_id": site.subnets["api"], "is_public_ip_enabled": True}
+    told = site.door("oke_cluster", fails=True, **site.options("shared", endpoint_config=endpoint))["msg"]
+    assert "there is no address left" in told and "FAILED" in told
+    assert site.client.get_cluster(shared["id"]).data.lifecycle_state == "ACTIVE"
 
 
 def test_versions_and_shapes_that_the_region_lacks_are_told_with_those_it_has(site: Site, shared: Options) -> None:
