@@ -23,6 +23,11 @@ from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connecti
 from ansible_collections.okestack.oci.plugins.module_utils.run import BadOptions, Context, run_task, validated
 
 PR_SET_PDEATHSIG = 1
+DOOR = "okestack.oci.door"
+MISPLACED_DEFAULTS = (
+    "module_defaults: options can be set for all modules of okestack.oci, under group/okestack.oci.all, and not for "
+    "one of them: they are one action to Ansible, which would give the options of one module to the others"
+)
 
 registry.preload()
 preload_place({})  # the environment of ansible-playbook itself
@@ -38,6 +43,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
+        if any(DOOR in defaults for defaults in self._task.module_defaults or []):
+            raise AnsibleActionFail(MISPLACED_DEFAULTS)
         found = module_loader.find_plugin_with_context(self._task.action, collection_list=self._task.collections)
         name = (found.resolved_fqcn or self._task.action).rpartition(".")[2]
         elsewhere = getattr(self._connection, "transport", "") != "local"

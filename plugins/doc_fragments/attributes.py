@@ -28,6 +28,12 @@ attributes:
     support: full
     membership:
       - okestack.oci.all
+notes:
+  - Where the connection is V(local) the module runs in Ansible's own process, which spares an interpreter's start and
+    lets it print a line at each change of state and every 30 seconds. With C(async) or another connection it runs as
+    a process of its own.
+  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all), but not for a
+    single module.
 """
 
     # Modules that only read.
@@ -54,4 +60,10 @@ attributes:
     support: full
     membership:
       - okestack.oci.all
+notes:
+  - Where the connection is V(local) the module runs in Ansible's own process, which spares an interpreter's start and
+    lets it print a line at each change of state and every 30 seconds. With C(async) or another connection it runs as
+    a process of its own.
+  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all), but not for a
+    single module.
 """

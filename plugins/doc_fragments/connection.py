@@ -81,9 +81,4 @@ options:
 requirements:
   - The Python package C(oci), for the Python that runs the task. That is Ansible's own where the connection is
     V(local).
-notes:
-  - Where the connection is V(local) the module runs in Ansible's own process, which spares an interpreter's start and
-    lets it print a line at each change of state and every 30 seconds. With C(async) or another connection it runs as
-    a process of its own.
-  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all).
 """

@@ -22,3 +22,10 @@ def test_a_module_as_a_process_of_its_own(region: Region, tmp_path: Path) -> Non
     task = {"okestack.oci.vcn": _vcn(region, "apart"), "async": 60, "poll": 1, "register": "made"}
     check = {"ansible.builtin.assert": {"that": ["made.vcn.id.startswith('ocid1.vcn.')", "made is changed"]}}
     play(region, tmp_path, [task, check])
+
+
+def test_defaults_of_one_module_are_refused_for_they_would_reach_the_others(region: Region, tmp_path: Path) -> None:
+    misplaced = {"module_defaults": {"okestack.oci.vcn": {"wait": False}}}
+    task = {"okestack.oci.vcn_info": {"compartment_id": region.compartment_id}, "register": "refused"}
+    check = {"ansible.builtin.assert": {"that": ["'group/okestack.oci.all' in refused.msg"]}}
+    play(region, tmp_path, [{"block": [{**task, "ignore_errors": True}], **misplaced}, check])
