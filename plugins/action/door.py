@@ -67,7 +67,6 @@ class ActionModule(ActionBase):
             params, unsafe = validated(task, self._task.args)
             context = Context(
                 check_mode=self._task.check_mode,
-                diff_mode=self._task.diff,
                 connection=Connection.from_options(params, self._environment()),
                 report=lambda line: display.display(f"  {line}", color="bright blue"),
                 warn=display.warning,

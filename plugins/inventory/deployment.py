@@ -71,7 +71,6 @@ from typing import Any
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 from ansible.template import trust_as_template
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
     CONNECTION_OPTIONS,
     CloudError,
@@ -85,6 +84,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.info import (
     matching,
     survey,
 )
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 
 DEPLOYMENT = "okestack-deployment"
 COMPONENT = "okestack-component"

@@ -548,7 +548,7 @@ class Engine:
         self._unheld()
         kwargs: dict[str, Any] = dict(call.arguments)
         if call.body is not None:
-            model = call.model or camel(call.operation) + "Details"
+            model = camel(call.operation) + "Details"
             kwargs[f"{call.operation}_details"] = to_model(self.type.package, model, call.body)
         if call.guarded and etag:
             kwargs["if_match"] = etag
@@ -698,7 +698,6 @@ class Engine:
         name = str(self.wish.fields.get(self.type.name_field) or self.wish.id or "")
         models = importlib.import_module(f"oci.{self.type.package}.models")
         made = _shape_of(models, self.type.read_model, lambda path: placeholder(self.type.name, name, path), "", 3)
-        made.update(self.type.computed)
         made[self.type.states.field] = self.type.states.ready[0]
         return made
 

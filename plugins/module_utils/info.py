@@ -250,7 +250,7 @@ def _holder(types: Mapping[str, ResourceType], type_: ResourceType) -> tuple[str
         return option, type_.field(option).reference or "", "id"
     if type_.endpoint_option:
         for other in types.values():
-            if type_.endpoint_option in other.computed or type_.endpoint_option in _model_fields(other):
+            if type_.endpoint_option in _model_fields(other):
                 return type_.endpoint_option, other.name, type_.endpoint_option
     return None
 

@@ -77,13 +77,12 @@ class Call:
     """One write: an operation of the type's client. The engine adds the resource's id.
 
     ``arguments`` are further keyword arguments; ``body`` becomes the operation's details model, whose name
-    follows from the operation's unless ``model`` says otherwise.
+    follows from the operation's.
     """
 
     operation: str
     body: Document | None = None
     arguments: Mapping[str, Any] = _field(default_factory=dict)
-    model: str | None = None
     guarded: bool = False  # takes if-match
     repeatable: bool = True  # sending it twice does no harm
 
@@ -218,13 +217,9 @@ class ResourceType:
     address: tuple[str, ...] = ("id",)
     scope: tuple[str, ...] = ("compartment_id",)
     noun: str | None = None  # the SDK's own noun, where it differs (`db_system` for mysql_db_system)
-    plural: str | None = None
     name_filter: str | None = "display_name"  # the list operation's argument that filters by name; None: it has none
     list_complete: bool = True  # a list shows whole resources, not summaries
-    model: str | None = None
     create: str | None = None  # the operation, where it is not create_<noun>
-    create_model: str | None = None
-    update_model: str | None = None
     states: States = States()
     deletion: Deletion = Deletion()
     actions: Mapping[str, Action] = _field(default_factory=dict)  # value of `state` -> what it does
@@ -239,7 +234,6 @@ class ResourceType:
     work_requests: str | None = None  # client with get_work_request, list_work_request_errors, list_work_request_logs
     endpoint_option: str | None = None  # option that holds the endpoint of the service (a vault's)
     unmanaged: Mapping[str, str] = _field(default_factory=dict)
-    computed: Mapping[str, Any] = _field(default_factory=dict)  # shapes of computed values that the SDK's model hides
     extra_options: Mapping[str, Mapping[str, Any]] = _field(default_factory=dict)  # options that are no fields
     checks: tuple[Callable[[Document], Iterable[str]], ...] = ()
     # Only where a service is odd. `session` is cloud.Session.
@@ -269,12 +263,12 @@ class ResourceType:
     @property
     def create_details(self) -> str:
         """The name of the create operation's details model."""
-        return self.create_model or camel(self.create_operation) + "Details"
+        return camel(self.create_operation) + "Details"
 
     @property
     def update_details(self) -> str:
         """The name of the update operation's details model."""
-        return self.update_model or camel(self.update_operation) + "Details"
+        return camel(self.update_operation) + "Details"
 
     @property
     def get_operation(self) -> str:
@@ -282,7 +276,7 @@ class ResourceType:
 
     @property
     def list_operation(self) -> str:
-        return f"list_{self.plural or plural(self.sdk_noun)}"
+        return f"list_{plural(self.sdk_noun)}"
 
     @property
     def update_operation(self) -> str:
@@ -308,7 +302,7 @@ class ResourceType:
 
     @property
     def read_model(self) -> str:
-        return self.model or camel(self.sdk_noun)
+        return camel(self.sdk_noun)
 
     @property
     def all_fields(self) -> tuple[Field, ...]:

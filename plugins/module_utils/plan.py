@@ -235,18 +235,11 @@ def _calls(type_: ResourceType, changed: Sequence[tuple[Field, Any, Any]], obser
                 raise PlanError(f"{type_.name}.{field.name} declares no steps")
             calls += field.steps(old, new, observed)
         elif field.alone:
-            calls.append(
-                Call(
-                    type_.update_operation,
-                    {field.name: _changeable(field, new)},
-                    model=type_.update_model,
-                    guarded=True,
-                )
-            )
+            calls.append(Call(type_.update_operation, {field.name: _changeable(field, new)}, guarded=True))
         else:
             update[field.name] = _changeable(field, new)
     if update:
-        calls.append(Call(type_.update_operation, update, model=type_.update_model, guarded=True))
+        calls.append(Call(type_.update_operation, update, guarded=True))
     return calls
 
 

@@ -40,7 +40,6 @@ class Context:
     """What a task may use: the mode it runs in, the session (made when first asked for), and ways to tell people."""
 
     check_mode: bool = False
-    diff_mode: bool = False
     connection: Connection = _field(default_factory=Connection)
     report: Callable[[str], None] = lambda line: None
     warn: Callable[[str], None] = lambda text: None
@@ -346,7 +345,6 @@ def run_module(thing: ResourceType | Task) -> None:
     module = AnsibleModule(argument_spec=full_spec(task), supports_check_mode=True, **task.constraints)
     context = Context(
         check_mode=module.check_mode,
-        diff_mode=module._diff,
         connection=Connection.from_options(module.params),
         warn=module.warn,
     )

@@ -247,21 +247,25 @@ def test_states(state: str | None, living: bool, settled: bool) -> None:
 
 def test_names_follow_from_the_type() -> None:
     plain = ResourceType("policy", "identity.IdentityClient", fields=())
-    odd = ResourceType(
-        "mysql_db_system", "mysql.DbSystemClient", fields=(), noun="db_system", plural="db_systems", model="Odd"
-    )
+    odd = ResourceType("mysql_db_system", "mysql.DbSystemClient", fields=(), noun="db_system")
     assert (plain.list_operation, plain.create_operation) == ("list_policies", "create_policy")
     assert (plain.move[0], plain.package, plain.read_model) == (
         "change_policy_compartment",
         "identity",
         "Policy",
     )
-    assert (odd.list_operation, odd.delete_operation, odd.read_model) == ("list_db_systems", "delete_db_system", "Odd")
+    assert (odd.list_operation, odd.delete_operation, odd.read_model) == (
+        "list_db_systems",
+        "delete_db_system",
+        "DbSystem",
+    )
 
 
 def test_identity_and_tags_are_fields_of_every_type() -> None:
     moved = ResourceType("a", "x.Y", fields=(Field("size"),))
-    fixed = ResourceType("a", "x.Y", fields=(Field("compartment_id", required=False),), lacks={"move": "-", "tags": "-"})
+    fixed = ResourceType(
+        "a", "x.Y", fields=(Field("compartment_id", required=False),), lacks={"move": "-", "tags": "-"}
+    )
     assert [f.name for f in moved.all_fields] == [
         "compartment_id",
         "display_name",

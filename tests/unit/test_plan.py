@@ -652,7 +652,10 @@ def test_rules_take_neither_a_token_nor_an_etag_so_they_are_not_sent_twice_blind
         ),
         (
             "mysql_db_system",
-            {"backup_policy": {"is_enabled": True, "retention_in_days": 1, "told_by_the_service": []}, "maintenance": None},
+            {
+                "backup_policy": {"is_enabled": True, "retention_in_days": 1, "told_by_the_service": []},
+                "maintenance": None,
+            },
             {
                 "backup_policy": {"retention_in_days": 7},
                 "maintenance": {"window_start_time": "sun 04:00"},

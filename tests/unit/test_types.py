@@ -23,17 +23,18 @@ every_type = pytest.mark.parametrize("type_", TYPES.values(), ids=TYPES)
 TRANSLATED = {("vault_secret", "content"), ("mysql_db_system", "admin_password_secret_id")}
 """Options of ours that become another field of the service's model when they are sent (``encode``)."""
 
+
 def models(type_: ResourceType) -> Any:
     return importlib.import_module(f"oci.{type_.package}.models")
 
 
 def create_model(type_: ResourceType) -> type:
-    made: type = getattr(models(type_), type_.create_model or camel(type_.create_operation) + "Details")
+    made: type = getattr(models(type_), type_.create_details)
     return made
 
 
 def update_model(type_: ResourceType) -> type:
-    made: type = getattr(models(type_), type_.update_model or camel(type_.update_operation) + "Details")
+    made: type = getattr(models(type_), type_.update_details)
     return made
 
 
@@ -243,7 +244,7 @@ def test_writes_take_what_the_engine_gives_them(type_: ResourceType) -> None:
         taken = keyword_arguments(type_, call.operation)
         assert f"{call.operation}_details" in taken
         assert not call.guarded or "if_match" in taken, f"{call.operation} takes no if-match"
-        to_model(type_.package, call.model or camel(call.operation) + "Details", call.body or {})
+        to_model(type_.package, camel(call.operation) + "Details", call.body or {})
 
 
 def test_every_field_with_steps_is_tried() -> None:

@@ -40,11 +40,6 @@ class ApiError(KubeError):
         return self.status == 404 and self.details.get("kind") == "namespaces"
 
     @property
-    def immutable(self) -> bool:
-        """A change of a field that can only be set when the object is made."""
-        return self.status == 422 and "immutable" in self.message
-
-    @property
     def webhook_unavailable(self) -> bool:
         """An admission webhook's own server did not answer; it may be starting."""
         return self.status == 500 and "failed calling webhook" in self.message

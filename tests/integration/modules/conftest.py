@@ -42,7 +42,7 @@ class Door:
         options.setdefault("endpoints", {"default": self.region.endpoint, "local-2": self.region.other_endpoint})
         options.setdefault("retry_timeout", 5)
         params, secrets = validated(task, options)
-        context = Context(check, True, Connection.from_options(params, environment), self.lines.append, secrets=secrets)
+        context = Context(check, Connection.from_options(params, environment), self.lines.append, secrets=secrets)
         result = run_task(task, params, context)
         assert bool(result.get("failed")) == fails, result
         return result
