@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import oci
@@ -14,6 +15,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import placehol
 from localregion.testing import Region
 
 from .conftest import Door
+from .playbook import play
 
 CANARY = "canary-two-of-the-vault"
 SHOP = {"okestack-deployment": "shop"}
@@ -173,6 +175,22 @@ def test_every_type_says_where_it_is_listed() -> None:
         for name in type_.place:
             if name != type_.name_field:
                 assert type_.field(name).reference in registry.types(), f"{type_.name}.{name}"
+
+
+def test_as_processes_of_their_own(ids: Ids, region: Region, tmp_path: Path) -> None:
+    """All types are sent along."""
+    apart = {"async": 60, "poll": 1, "register": "found"}
+    where = {"compartment_id": region.compartment_id, "freeform_tags": SHOP}
+    play(
+        region,
+        tmp_path,
+        [
+            {"okestack.oci.vcn_info": where, **apart},
+            {"ansible.builtin.assert": {"that": f"found.vcns | map(attribute='id') == ['{ids['vcn']}']"}},
+            {"okestack.oci.resource_info": where, **apart},
+            {"ansible.builtin.assert": {"that": f"'{ids['key']}' in found.resources | map(attribute='id')"}},
+        ],
+    )
 
 
 def _operations(region: Region) -> list[str]:
