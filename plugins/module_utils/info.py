@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -256,8 +257,6 @@ def _holder(types: Mapping[str, ResourceType], type_: ResourceType) -> tuple[str
 
 
 def _model_fields(type_: ResourceType) -> Iterable[str]:
-    import importlib
-
     models = importlib.import_module(f"oci.{type_.package}.models")
     fields: dict[str, str] = getattr(models, type_.read_model)().swagger_types
     return fields
