@@ -40,6 +40,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.capture_filter_info
   - module: okestack.oci.vtap
 """
 

@@ -38,6 +38,8 @@ extends_documentation_fragment:
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes
+seealso:
+  - module: okestack.oci.compartment_info
 """
 
 EXAMPLES = r"""

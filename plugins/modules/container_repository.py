@@ -54,6 +54,8 @@ extends_documentation_fragment:
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes
+seealso:
+  - module: okestack.oci.container_repository_info
 """
 
 EXAMPLES = r"""

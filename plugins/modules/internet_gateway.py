@@ -46,6 +46,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.internet_gateway_info
   - module: okestack.oci.route_table
   - module: okestack.oci.nat_gateway
 """

@@ -98,6 +98,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.log_info
   - module: okestack.oci.log_group
   - module: okestack.oci.capture_filter
 """

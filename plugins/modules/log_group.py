@@ -35,6 +35,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.log_group_info
   - module: okestack.oci.log
 """
 

@@ -413,6 +413,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.mysql_db_system_info
   - module: okestack.oci.mysql_heatwave_cluster
   - module: okestack.oci.vault_secret
 """

@@ -51,6 +51,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.nat_gateway_info
   - module: okestack.oci.public_ip
   - module: okestack.oci.route_table
   - module: okestack.oci.internet_gateway

@@ -233,6 +233,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.oke_cluster_info
   - module: okestack.oci.virtual_node_pool
   - module: okestack.oci.oke_addon
   - module: okestack.oci.policy

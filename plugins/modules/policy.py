@@ -42,6 +42,8 @@ extends_documentation_fragment:
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes
+seealso:
+  - module: okestack.oci.policy_info
 """
 
 EXAMPLES = r"""

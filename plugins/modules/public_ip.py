@@ -45,6 +45,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.public_ip_info
   - module: okestack.oci.nat_gateway
 """
 

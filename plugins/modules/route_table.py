@@ -64,6 +64,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.route_table_info
   - module: okestack.oci.subnet
   - module: okestack.oci.internet_gateway
   - module: okestack.oci.nat_gateway

@@ -40,6 +40,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.security_list_info
   - module: okestack.oci.network_security_group
   - module: okestack.oci.subnet
 """

@@ -60,6 +60,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.service_gateway_info
   - module: okestack.oci.network_services_info
   - module: okestack.oci.route_table
 """

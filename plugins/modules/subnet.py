@@ -82,6 +82,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.subnet_info
   - module: okestack.oci.vcn
   - module: okestack.oci.route_table
   - module: okestack.oci.security_list

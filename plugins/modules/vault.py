@@ -53,6 +53,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.vault_info
   - module: okestack.oci.vault_key
   - module: okestack.oci.vault_secret
 """

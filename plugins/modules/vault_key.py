@@ -121,6 +121,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.vault_key_info
   - module: okestack.oci.vault
   - module: okestack.oci.vault_secret
 """

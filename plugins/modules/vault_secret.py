@@ -174,6 +174,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.vault_secret_info
   - module: okestack.oci.vault
   - module: okestack.oci.vault_key
   - module: okestack.oci.mysql_db_system

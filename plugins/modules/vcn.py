@@ -55,6 +55,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.vcn_info
   - module: okestack.oci.subnet
   - module: okestack.oci.security_list
   - module: okestack.oci.route_table

@@ -170,6 +170,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.virtual_node_pool_info
   - module: okestack.oci.oke_cluster
 """
 

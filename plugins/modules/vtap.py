@@ -91,6 +91,7 @@ extends_documentation_fragment:
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:
+  - module: okestack.oci.vtap_info
   - module: okestack.oci.capture_filter
   - module: okestack.oci.virtual_network
 """

@@ -101,6 +101,13 @@ def test_what_is_referred_to_is_there(name: str) -> None:
     assert {m for m in mentioned if re.sub(r"\[\]", "", m) not in options} == set()
 
 
+@pytest.mark.parametrize("name", [n for n in NAMES if f"{n}_info" in NAMES])
+def test_what_keeps_and_what_looks_up_refer_to_each_other(name: str) -> None:
+    for one, other in ((name, f"{name}_info"), (f"{name}_info", name)):
+        document = shown("module")[one]["doc"]
+        assert f"okestack.oci.{other}" in [row.get("module") for row in document.get("seealso") or []]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_example_holds_a_secret(name: str) -> None:
     secret = {option for module, option in SECRET_OPTIONS if module == name}
