@@ -209,7 +209,6 @@ class ResourceType:
     name: str
     client: str
     fields: tuple[Field, ...]
-    title: str = ""
     name_field: str = "display_name"
     parent: str | None = None  # field that narrows the search (vcn_id)
     # Fields whose values, in this order, address the resource in get, update and delete. All but the id are given to
@@ -232,6 +231,8 @@ class ResourceType:
     list_constants: Mapping[str, Any] = _field(default_factory=dict)
     create_constants: Mapping[str, Any] = _field(default_factory=dict)
     work_requests: str | None = None  # client with get_work_request, list_work_request_errors, list_work_request_logs
+    # Its work requests are listed by resource, their errors and logs by compartment as well (Kubernetes Engine).
+    work_requests_by_compartment: bool = False
     endpoint_option: str | None = None  # option that holds the endpoint of the service (a vault's)
     unmanaged: Mapping[str, str] = _field(default_factory=dict)
     extra_options: Mapping[str, Mapping[str, Any]] = _field(default_factory=dict)  # options that are no fields

@@ -82,8 +82,8 @@ class WorkRequests:
         try:
             if self._last:
                 return self.get(self._last)
-            if not self._compartment_id or self._type.package != "container_engine":
-                return None  # only that service lists them by resource
+            if not self._compartment_id or not self._type.work_requests_by_compartment:
+                return None
             scope, resource = self._compartment_id, address[-1]
             rows = self._session.pages(self._client, "list_work_requests", scope, resource_id=resource)
         except CloudError:
@@ -94,7 +94,7 @@ class WorkRequests:
         shown = operation.rpartition("_")[2]  # errors, logs: identity shows them with the request
         if hasattr(request, shown):
             return list(getattr(request, shown) or [])
-        scope = [request.compartment_id] if self._type.package == "container_engine" else []
+        scope = [request.compartment_id] if self._type.work_requests_by_compartment else []
         try:
             return self._session.pages(self._client, operation, *scope, request.id)
         except CloudError:

@@ -38,8 +38,8 @@ def update_model(type_: ResourceType) -> type:
     return made
 
 
-def client(type_: ResourceType) -> type:
-    package, _, name = type_.client.partition(".")
+def client(type_: ResourceType, which: str | None = None) -> type:
+    package, _, name = (which or type_.client).partition(".")
     made: type = getattr(importlib.import_module(f"oci.{package}"), name)
     return made
 
@@ -205,6 +205,13 @@ def test_operations_are_the_sdks(type_: ResourceType) -> None:
         assert first.endswith("_id"), f"{operation}: the engine gives the id as its first argument"
     has_move = hasattr(client(type_), type_.move[0])
     assert has_move == ("move" not in type_.lacks), "whether it can be moved to another compartment"
+
+
+@every_type
+def test_work_requests_are_asked_for_as_the_service_wants(type_: ResourceType) -> None:
+    listing = getattr(client(type_, type_.work_requests), "list_work_request_errors", None)
+    by_compartment = listing is not None and "compartment_id" in inspect.signature(listing).parameters
+    assert type_.work_requests_by_compartment == by_compartment
 
 
 STEPS: list[tuple[str, str, Any, Any]] = [

@@ -14,7 +14,6 @@ _NEITHER = {
 
 COMPARTMENT = ResourceType(
     name="compartment",
-    title="Compartment",
     client="identity.IdentityClient",
     work_requests="identity.IdentityClient",
     name_field="name",
@@ -28,7 +27,6 @@ COMPARTMENT = ResourceType(
 
 POLICY = ResourceType(
     name="policy",
-    title="Policy",
     client="identity.IdentityClient",
     name_field="name",
     name_filter="name",

@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import to_document
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    TAGS,
     Call,
     Change,
     Deletion,
@@ -23,8 +25,10 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
 )
 
 CLIENT = "container_engine.ContainerEngineClient"
+_STATES = States(
+    ready=("ACTIVE",), failed=("FAILED",), gone=("DELETED",), going=("DELETING",), busy=("CREATING", "UPDATING")
+)
 _NOT_REVIVED = {"revive": "its deletion is not set for later"}
-_TAGS = (Field("freeform_tags", type="dict"), Field("defined_tags", type="dict"))
 _KEY_VALUE = (Field("key", required=True), Field("value"))
 
 
@@ -118,17 +122,15 @@ def _endpoint_steps(before: Any, after: Any, observed: Document) -> list[Call]:
 
 OKE_CLUSTER = ResourceType(
     name="oke_cluster",
-    title="OKE cluster",
     noun="cluster",
     client=CLIENT,
     work_requests=CLIENT,
+    work_requests_by_compartment=True,
     name_field="name",
     name_filter="name",
     list_complete=False,
     lacks={"move": "there is no ChangeClusterCompartment", **_NOT_REVIVED},
-    states=States(
-        ready=("ACTIVE",), failed=("FAILED",), gone=("DELETED",), going=("DELETING",), busy=("CREATING", "UPDATING")
-    ),
+    states=_STATES,
     wait_timeout=3600,
     fields=(
         Field("vcn_id", change=Change.REPLACE, required=True, reference="vcn"),
@@ -187,11 +189,11 @@ OKE_CLUSTER = ResourceType(
                     "service_lb_config",
                     type="dict",
                     fields=(
-                        *_TAGS,
+                        *TAGS,
                         Field("backend_nsg_ids", type="list", elements="str", reference="network_security_group"),
                     ),
                 ),
-                Field("persistent_volume_config", type="dict", fields=_TAGS),
+                Field("persistent_volume_config", type="dict", fields=TAGS),
                 Field(
                     "open_id_connect_discovery",
                     type="dict",
@@ -233,7 +235,7 @@ def _cluster_changes(session: Any, desired: Document) -> str | None:
     if not cluster_id or is_unknown(cluster_id):
         return None
     state = session.call(session.client(CLIENT), "get_cluster", cluster_id).data.lifecycle_state
-    return f"its cluster is {state}" if state in OKE_CLUSTER.states.busy else None
+    return f"its cluster is {state}" if state in _STATES.busy else None
 
 
 # --- virtual node pools ------------------------------------------------------------------------------------------
@@ -286,21 +288,14 @@ def _minutes(text: str) -> float | None:
 
 VIRTUAL_NODE_POOL = ResourceType(
     name="virtual_node_pool",
-    title="Virtual node pool",
     client=CLIENT,
     work_requests=CLIENT,
+    work_requests_by_compartment=True,
     parent="cluster_id",
     name_filter="name",
     list_complete=False,
     lacks={"move": "it stays with its cluster", **_NOT_REVIVED},
-    states=States(
-        ready=("ACTIVE",),
-        resting=("NEEDS_ATTENTION",),
-        failed=("FAILED",),
-        gone=("DELETED",),
-        going=("DELETING",),
-        busy=("CREATING", "UPDATING"),
-    ),
+    states=replace(_STATES, resting=("NEEDS_ATTENTION",)),
     held=_cluster_changes,
     usable=_nodes_active,
     wait_timeout=2400,
@@ -339,7 +334,7 @@ VIRTUAL_NODE_POOL = ResourceType(
         Field("nsg_ids", type="list", elements="str", reference="network_security_group"),
         Field("initial_virtual_node_labels", type="list", elements="dict", fields=_KEY_VALUE),
         Field("taints", type="list", elements="dict", fields=(*_KEY_VALUE, Field("effect", required=True))),
-        Field("virtual_node_tags", type="dict", fields=_TAGS),
+        Field("virtual_node_tags", type="dict", fields=TAGS),
         Field(
             "virtual_node_pool_cycling_details",
             type="dict",
@@ -378,10 +373,10 @@ def _addon_fault(session: Any, document: Document) -> str | None:
 
 OKE_ADDON = ResourceType(
     name="oke_addon",
-    title="OKE add-on",
     noun="addon",
     client=CLIENT,
     work_requests=CLIENT,
+    work_requests_by_compartment=True,
     address=("cluster_id", "addon_name"),
     scope=(),
     name_field="addon_name",
@@ -395,14 +390,7 @@ OKE_ADDON = ResourceType(
         "twins": "a cluster has an add-on once",
         **_NOT_REVIVED,
     },
-    states=States(
-        ready=("ACTIVE",),
-        resting=("NEEDS_ATTENTION",),
-        failed=("FAILED",),
-        gone=("DELETED",),
-        going=("DELETING",),
-        busy=("CREATING", "UPDATING"),
-    ),
+    states=replace(_STATES, resting=("NEEDS_ATTENTION",)),
     held=_cluster_changes,
     usable=_addon_fault,
     deletion=Deletion("disable_addon", options={"is_remove_existing_add_on": "is_remove_existing_add_on"}),

@@ -33,7 +33,6 @@ _RETENTION = tuple(range(30, 181, 30))
 
 LOG_GROUP = ResourceType(
     name="log_group",
-    title="Log group",
     client=_CLIENT,
     work_requests=_CLIENT,
     states=_STATES,
@@ -77,7 +76,6 @@ def _group_of(session: Session, options: Mapping[str, Any], id_: str) -> tuple[s
 
 LOG = ResourceType(
     name="log",
-    title="Log",
     client=_CLIENT,
     work_requests=_CLIENT,
     address=("log_group_id", "id"),

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, to_document
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    TAGS,
     Action,
     Change,
     Deletion,
@@ -198,13 +199,11 @@ def _with_password(session: Any, body: Document) -> Document:
 
 _IPV4 = "IPv4 only: pods on virtual nodes have no other addresses"
 _PORT_TYPE = Field("port", type="int")
-_TAGS = (Field("freeform_tags", type="dict"), Field("defined_tags", type="dict"))
 _ON_OFF = ("ENABLED", "DISABLED")
 _HOW = {"shutdown_type": "shutdown_type"}
 
 MYSQL_DB_SYSTEM = ResourceType(
     name="mysql_db_system",
-    title="MySQL DB System",
     noun="db_system",
     client=CLIENT,
     work_requests="mysql.WorkRequestsClient",
@@ -291,7 +290,7 @@ MYSQL_DB_SYSTEM = ResourceType(
                         Field("backup_copy_retention_in_days", type="int"),
                     ),
                 ),
-                *_TAGS,
+                *TAGS,
             ),
         ),
         Field(
@@ -391,7 +390,6 @@ def _system_is_back(session: Any, document: Document) -> str | None:
 
 MYSQL_HEATWAVE_CLUSTER = ResourceType(
     name="mysql_heatwave_cluster",
-    title="HeatWave cluster",
     noun="heat_wave_cluster",
     client=CLIENT,
     work_requests="mysql.WorkRequestsClient",

@@ -35,10 +35,6 @@ LACKS = {
 Check = Callable[[Document], Iterable[str]]
 
 
-def _text(value: Any) -> Any:
-    return value or None  # the service shows "" as nothing
-
-
 # --- VCN ---------------------------------------------------------------------------------------------------------
 
 
@@ -111,7 +107,6 @@ def _vcn_problems(desired: Document) -> Iterable[str]:
 
 VCN = ResourceType(
     name="vcn",
-    title="Virtual cloud network",
     client=CLIENT,
     states=CHANGING,
     lacks=LACKS,
@@ -149,7 +144,6 @@ def _subnet_problems(desired: Document) -> Iterable[str]:
 
 SUBNET = ResourceType(
     name="subnet",
-    title="Subnet",
     client=CLIENT,
     states=CHANGING,
     lacks=LACKS,
@@ -177,7 +171,6 @@ SUBNET = ResourceType(
 
 INTERNET_GATEWAY = ResourceType(
     name="internet_gateway",
-    title="Internet gateway",
     client=CLIENT,
     states=STATES,
     lacks=LACKS,
@@ -191,7 +184,6 @@ INTERNET_GATEWAY = ResourceType(
 
 NAT_GATEWAY = ResourceType(
     name="nat_gateway",
-    title="NAT gateway",
     client=CLIENT,
     states=STATES,
     lacks=LACKS,
@@ -206,7 +198,6 @@ NAT_GATEWAY = ResourceType(
 
 SERVICE_GATEWAY = ResourceType(
     name="service_gateway",
-    title="Service gateway",
     client=CLIENT,
     states=STATES,
     lacks=LACKS,
@@ -237,7 +228,6 @@ def _own_routes(session: Any, document: Document, desired: Document) -> Document
 
 ROUTE_TABLE = ResourceType(
     name="route_table",
-    title="Route table",
     client=CLIENT,
     states=STATES,
     lacks=LACKS,
@@ -258,7 +248,7 @@ ROUTE_TABLE = ResourceType(
                 ),
                 Field("destination_type", choices=("CIDR_BLOCK", "SERVICE_CIDR_BLOCK"), default="CIDR_BLOCK"),
                 Field("network_entity_id", required=True, reference="gateway"),
-                Field("description", canonical=_text),
+                Field("description"),
             ),
         ),
     ),
@@ -281,7 +271,7 @@ MATCH = (
     Field("tcp_options", type="dict", fields=PORTS),
     Field("udp_options", type="dict", fields=PORTS),
     Field("icmp_options", type="dict", fields=(Field("type", type="int", required=True), Field("code", type="int"))),
-    Field("description", canonical=_text),
+    Field("description"),
 )
 
 
@@ -319,7 +309,6 @@ def check_rules(*paths: str) -> Check:
 
 SECURITY_LIST = ResourceType(
     name="security_list",
-    title="Security list",
     client=CLIENT,
     states=STATES,
     lacks=LACKS,
@@ -482,7 +471,6 @@ def _nsg_problems(desired: Document) -> Iterable[str]:
 
 NETWORK_SECURITY_GROUP = ResourceType(
     name="network_security_group",
-    title="Network security group",
     client=CLIENT,
     states=STATES,
     lacks=LACKS,
@@ -496,7 +484,6 @@ NETWORK_SECURITY_GROUP = ResourceType(
 
 PUBLIC_IP = ResourceType(
     name="public_ip",
-    title="Reserved public IP",
     client=CLIENT,
     name_filter=None,
     list_constants={"scope": "REGION", "lifetime": "RESERVED"},
@@ -554,7 +541,6 @@ def _filter_problems(desired: Document) -> Iterable[str]:
 
 CAPTURE_FILTER = ResourceType(
     name="capture_filter",
-    title="Capture filter",
     client=CLIENT,
     states=CHANGING,
     lacks=LACKS,
@@ -604,7 +590,6 @@ def _vtap_problems(desired: Document) -> Iterable[str]:
 
 VTAP = ResourceType(
     name="vtap",
-    title="Virtual test access point",
     client=CLIENT,
     parent="vcn_id",
     states=CHANGING,

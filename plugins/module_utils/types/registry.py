@@ -8,7 +8,6 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import Change, 
 
 CONTAINER_REPOSITORY = ResourceType(
     name="container_repository",
-    title="Container repository",
     client="artifacts.ArtifactsClient",
     list_complete=False,
     lacks={

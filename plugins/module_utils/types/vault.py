@@ -90,7 +90,6 @@ _NEVER_FAILED = "the service knows no failed state of it: a creation that fails 
 
 VAULT = ResourceType(
     name="vault",
-    title="Vault",
     client="key_management.KmsVaultClient",
     name_filter=None,
     states=_states(ready=("ACTIVE",), busy=("BACKUP_IN_PROGRESS", "RESTORING")),
@@ -140,7 +139,6 @@ def _is_day(value: str) -> bool:
 
 VAULT_KEY = ResourceType(
     name="vault_key",
-    title="Vault key",
     noun="key",
     client="key_management.KmsManagementClient",
     endpoint_option="management_endpoint",
@@ -388,7 +386,6 @@ _GENERATION = Field(
 
 VAULT_SECRET = ResourceType(
     name="vault_secret",
-    title="Vault secret",
     noun="secret",
     client="vault.VaultsClient",
     parent="vault_id",
