@@ -34,6 +34,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     canonical,
     is_unknown,
     placeholder,
+    time_of,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.plan import (
     Plan,
@@ -370,7 +371,7 @@ class Engine:
         found = the_one(self.type, self.label, self.named(narrow, name), removing=wish.state == "absent")
         if found is None:
             return self.find() if self._go_home() else None
-        return self._completed(found) if self.type.list_complete else self.get(self._address(found))
+        return self.completed(found) if self.type.list_complete else self.get(self._address(found))
 
     def _place(self) -> Address:
         """What the resource lives in, from the options. Raises ResourceError where one is not given."""
@@ -415,9 +416,10 @@ class Engine:
         document["_etag"] = response.headers.get("etag")
         for name, value in zip(self.type.address, address, strict=True):
             document.setdefault(name, value)
-        return self._completed(document)
+        return self.completed(document)
 
-    def _completed(self, document: Document) -> Document:
+    def completed(self, document: Document) -> Document:
+        """A resource with what its type adds to it."""
         if self.type.complete is None:
             return document
         return self.type.complete(self.session, document, {**self.wish.extra, **self.wish.fields})
@@ -737,10 +739,9 @@ def time_of_deletion(
         raise ResourceError("deletion_days, time_of_deletion: give one of them")
     if date is not None:
         try:
-            when = datetime.fromisoformat(date.replace("Z", "+00:00"))
+            when = time_of(date)
         except ValueError:
             raise ResourceError(f"time_of_deletion: {date!r} is no date of ISO 8601, like 2027-01-31") from None
-        when = when if when.tzinfo else when.replace(tzinfo=UTC)
         earliest, latest = today + timedelta(days=first), today + timedelta(days=last)
         if not earliest <= when <= latest:
             raise ResourceError(
@@ -753,7 +754,7 @@ def time_of_deletion(
             raise ResourceError(f"deletion_days: {days} is outside of {first} to {last}")
         # The service counts from when it gets the request: a minute from either end allows for the way there.
         when = today + timedelta(days=days, minutes=-1 if days == last else 1)
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return when.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _secrets(type_: ResourceType) -> frozenset[str]:

@@ -15,11 +15,11 @@ from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudErr
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Document,
     ResourceType,
-    States,
     holds_unknown,
     plural,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task, looks_secret
+from ansible_collections.okestack.oci.plugins.module_utils.types.load_balancer import LOAD_BALANCER
 
 WORKERS = 10
 """Calls side by side."""
@@ -67,9 +67,8 @@ class Reader:
         }
         if name and self.type.name_filter:
             arguments[self.type.name_filter] = name
-        place = [self.known[n] for n in placed_in(self.type)]
-        rows = self.session.pages(self._engine.client, self.type.list_operation, *place, **arguments)
         at = {n: self.known[n] for n in placed_in(self.type)}
+        rows = self.session.pages(self._engine.client, self.type.list_operation, *at.values(), **arguments)
         shown_as = {f.name: f.read for f in self.type.all_fields if f.read and f.name == self.type.name_field}
         found: list[Document] = [{**at, **to_document(row)} for row in rows]
         return [{**d, **{n: d.get(r) for n, r in shown_as.items()}} for d in found]
@@ -78,10 +77,7 @@ class Reader:
         """The documents of a list with all that get and the type add, side by side; without what went meanwhile."""
         if not self.type.list_complete:
             return [d for d in side_by_side(self.get, documents) if d]
-        complete = self.type.complete
-        if complete is None:
-            return list(documents)
-        return side_by_side(lambda d: complete(self.session, d, self._engine.wish.fields), documents)
+        return side_by_side(self._engine.completed, documents) if self.type.complete else list(documents)
 
 
 def placed_in(type_: ResourceType) -> tuple[str, ...]:
@@ -155,7 +151,7 @@ class InfoTask:
         if not type_.list_complete:
             spec["details"] = {"type": "bool", "default": True}
         for name, option in spec.items():
-            if any(word in name for word in ("secret", "key")):
+            if looks_secret(name):
                 option["no_log"] = False
         return spec
 
@@ -179,14 +175,6 @@ class InfoTask:
 
 
 # --- resource_info -----------------------------------------------------------------------------------------------
-
-# Load balancers are made by Services of Kubernetes: they are looked up, not kept.
-LOAD_BALANCER = ResourceType(
-    name="load_balancer",
-    client="load_balancer.LoadBalancerClient",
-    fields=(),
-    states=States(ready=("ACTIVE",), failed=("FAILED",), gone=("DELETED",), going=("DELETING",)),
-)
 
 
 def known_types() -> dict[str, ResourceType]:
@@ -315,23 +303,7 @@ def line(type_: ResourceType, document: Mapping[str, Any]) -> Document:
 
 def addresses(type_: ResourceType, document: Mapping[str, Any]) -> list[Document]:
     """Where a resource answers: ``kind`` (public, private, hostname), ``host``, and ``port`` where it is of one."""
-    found: list[tuple[str, Any, Any]] = []
-    if type_.name == "mysql_db_system":
-        for row in document.get("endpoints") or []:
-            found += [
-                ("private", row.get("ip_address"), row.get("port")),
-                ("hostname", row.get("hostname"), row["port"]),
-            ]
-    elif type_.name == "oke_cluster":
-        named = {"public_endpoint": "public", "private_endpoint": "private", "vcn_hostname_endpoint": "hostname"}
-        for field, kind in named.items():
-            host, _colon, port = str((document.get("endpoints") or {}).get(field) or "").rpartition(":")
-            found.append((kind, host, int(port or 0)))
-    elif type_.name == "load_balancer":
-        for row in document.get("ip_addresses") or []:
-            found.append(("public" if row.get("is_public") else "private", row.get("ip_address"), None))
-    elif type_.name in ("nat_gateway", "public_ip"):
-        found.append(("public", document.get("nat_ip") or document.get("ip_address"), None))
+    found = type_.answers_at(document) if type_.answers_at else ()
     return [{"kind": k, "host": h, **({"port": p} if p else {})} for k, h, p in found if h]
 
 

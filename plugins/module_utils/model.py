@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as _field
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
@@ -249,6 +250,8 @@ class ResourceType:
     held: Callable[[Any, Document], str | None] | None = None
     # (session, desired, id): what the resource lives in now (see `place`), where it is not in what is declared: a move
     elsewhere: Callable[[Any, Document, str], tuple[str, ...] | None] | None = None
+    # (resource) -> (kind, host, port) of where it answers; kind: public, private or hostname
+    answers_at: Callable[[Mapping[str, Any]], Iterable[tuple[str, Any, Any]]] | None = None
     wait_timeout: int = 1200  # seconds
 
     # -- names that follow ----------------------------------------------------------------------------------------
@@ -410,6 +413,20 @@ def cidr(value: Any) -> Any:
     """A CIDR in the form the service stores (host bits cleared, IPv6 compressed); other text as it is."""
     try:
         return str(ipaddress.ip_network(str(value), strict=False))
+    except ValueError:
+        return value
+
+
+def time_of(value: Any) -> datetime:
+    """A time of ISO 8601, in UTC, which it is where it names no zone. Raises ValueError."""
+    when = datetime.fromisoformat(str(value).upper())
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def moment(value: Any) -> Any:
+    """A time to the second, since services cut off what is below; other text as it is."""
+    try:
+        return time_of(value).isoformat(timespec="seconds")
     except ValueError:
         return value
 

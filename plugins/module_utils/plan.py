@@ -246,31 +246,25 @@ def _calls(type_: ResourceType, changed: Sequence[tuple[Field, Any, Any]], obser
 def _fixed(field: Field, path: str, old: Any, new: Any) -> list[str]:
     """The changes, told as text, which the service can only make with a new resource."""
     if field.change is Change.REPLACE:
-        return [f"{path}: {shown(field, old, new)[0]!r} -> {shown(field, old, new)[1]!r}"]
-    if field.type == "dict" and isinstance(new, Mapping):
-        there = old if isinstance(old, Mapping) else {}
-        return [
-            row
-            for f in field.fields
-            if f.name in new and not same(f, there.get(f.name), new[f.name])
-            for row in _fixed(f, f"{path}.{f.name}", there.get(f.name), new[f.name])
-        ]
-    return []
+        before, after = shown(field, old, new)
+        return [f"{path}: {before!r} -> {after!r}"]
+    return [row for inner in _inside(field, path, old, new) for row in _fixed(*inner)]
 
 
 def _refused(field: Field, path: str, old: Any, new: Any) -> list[str]:
     """The changes, told as text, which the service never takes."""
     if field.refusal and (reason := field.refusal(old, new)):
         return [f"{path}: {old!r} -> {new!r}: {reason}"]
+    return [row for inner in _inside(field, path, old, new) for row in _refused(*inner)]
+
+
+def _inside(field: Field, path: str, old: Any, new: Any) -> Iterator[tuple[Field, str, Any, Any]]:
+    """What changes inside of a dict: (field, path, value before, value wanted)."""
     if field.type == "dict" and isinstance(new, Mapping):
         there = old if isinstance(old, Mapping) else {}
-        return [
-            row
-            for f in field.fields
-            if f.name in new and not same(f, there.get(f.name), new[f.name])
-            for row in _refused(f, f"{path}.{f.name}", there.get(f.name), new[f.name])
-        ]
-    return []
+        for f in field.fields:
+            if f.name in new and not same(f, there.get(f.name), new[f.name]):
+                yield f, f"{path}.{f.name}", there.get(f.name), new[f.name]
 
 
 def extensible(

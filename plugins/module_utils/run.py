@@ -98,12 +98,13 @@ def option_of(field: Field) -> dict[str, Any]:
         }
     if field.secret:
         option["no_log"] = True
-    elif _looks_secret(field.name):
+    elif looks_secret(field.name):
         option["no_log"] = False
     return option
 
 
-def _looks_secret(name: str) -> bool:
+def looks_secret(name: str) -> bool:
+    """Whether Ansible takes an option of this name for a secret unless told otherwise."""
     return any(word in name for word in ("secret", "pass", "token", "key"))
 
 

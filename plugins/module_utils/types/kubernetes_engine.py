@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -120,6 +120,15 @@ def _endpoint_steps(before: Any, after: Any, observed: Document) -> list[Call]:
     return [Call("update_cluster_endpoint_config", body, guarded=True)]
 
 
+_ENDPOINT_KINDS = {"public_endpoint": "public", "private_endpoint": "private", "vcn_hostname_endpoint": "hostname"}
+
+
+def _endpoints(cluster: Mapping[str, Any]) -> Iterable[tuple[str, Any, Any]]:
+    for field, kind in _ENDPOINT_KINDS.items():
+        host, _colon, port = str((cluster.get("endpoints") or {}).get(field) or "").rpartition(":")
+        yield kind, host, int(port or 0)
+
+
 OKE_CLUSTER = ResourceType(
     name="oke_cluster",
     noun="cluster",
@@ -131,6 +140,7 @@ OKE_CLUSTER = ResourceType(
     list_complete=False,
     lacks={"move": "there is no ChangeClusterCompartment", **_NOT_REVIVED},
     states=_STATES,
+    answers_at=_endpoints,
     wait_timeout=3600,
     fields=(
         Field("vcn_id", change=Change.REPLACE, required=True, reference="vcn"),

@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, to_document
@@ -21,6 +20,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     States,
     caseless,
     is_unknown,
+    moment,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.types.vault import read_secret
 
@@ -69,17 +69,6 @@ def day_and_time(value: Any) -> Any:
         return value
     shifted = (_DAYS.index(day.lower()[:3]) + minutes // 1440) % 7
     return f"{_DAYS[shifted]} {time_of_day(time)}"
-
-
-def moment(value: Any) -> Any:
-    """A date and time as one in UTC, however it is written; other text as it is."""
-    try:
-        made = datetime.fromisoformat(str(value).replace("Z", "+00:00").replace("z", "+00:00"))
-    except ValueError:
-        return value
-    if made.tzinfo is None:
-        made = made.replace(tzinfo=timezone(timedelta()))
-    return made.astimezone(timezone(timedelta())).isoformat()
 
 
 # --- what a region offers ----------------------------------------------------------------------------------------
@@ -189,6 +178,12 @@ def _problems(desired: Document) -> Iterable[str]:
 # --- the types ---------------------------------------------------------------------------------------------------
 
 
+def _endpoints(system: Mapping[str, Any]) -> Iterable[tuple[str, Any, Any]]:
+    for row in system.get("endpoints") or []:
+        yield "private", row.get("ip_address"), row.get("port")
+        yield "hostname", row.get("hostname"), row.get("port")
+
+
 def _with_password(session: Any, body: Document) -> Document:
     """The password, read at the moment it is sent; the service takes no reference to a secret."""
     secret_id = body.pop("admin_password_secret_id", None)
@@ -224,6 +219,7 @@ MYSQL_DB_SYSTEM = ResourceType(
     deletion=Deletion(protected=_protected),
     checks=(_problems,),
     encode=_with_password,
+    answers_at=_endpoints,
     wait_timeout=3600,
     fields=(
         Field("shape_name", required=True, among=_db_system_shapes),

@@ -184,6 +184,7 @@ INTERNET_GATEWAY = ResourceType(
 
 NAT_GATEWAY = ResourceType(
     name="nat_gateway",
+    answers_at=lambda gateway: [("public", gateway.get("nat_ip"), None)],
     client=CLIENT,
     states=STATES,
     lacks=LACKS,
@@ -484,6 +485,7 @@ NETWORK_SECURITY_GROUP = ResourceType(
 
 PUBLIC_IP = ResourceType(
     name="public_ip",
+    answers_at=lambda address: [("public", address.get("ip_address"), None)],
     client=CLIENT,
     name_filter=None,
     list_constants={"scope": "REGION", "lifetime": "RESERVED"},

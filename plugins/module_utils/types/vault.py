@@ -22,6 +22,8 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     ResourceType,
     States,
     holds_unknown,
+    moment,
+    time_of,
 )
 
 
@@ -36,30 +38,16 @@ def _states(*, busy: tuple[str, ...] = (), **own: tuple[str, ...]) -> States:
     )
 
 
-def _moment(value: Any) -> datetime:
-    """A time of ISO 8601; without a zone it is UTC. Raises ValueError."""
-    when = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def moment(value: Any) -> Any:
-    """A time as it is compared: to the second, since a service cuts off what is below; other text as it is."""
-    try:
-        return _moment(value).isoformat(timespec="seconds")
-    except ValueError:
-        return value
-
-
 def day(value: Any) -> Any:
     """A time of which the service keeps the day only."""
     try:
-        return _moment(value).date().isoformat()
+        return time_of(value).date().isoformat()
     except ValueError:
         return value
 
 
 def _is_older(time_created: Any, days: float) -> bool:
-    return datetime.now(UTC) - _moment(time_created) >= timedelta(days=days)
+    return datetime.now(UTC) - time_of(time_created) >= timedelta(days=days)
 
 
 ROTATE_AFTER_DAYS = {"rotate_after_days": {"type": "int"}}
@@ -247,9 +235,9 @@ def _current(session: Any, document: Document) -> str | None:
     """The current content; None where its expiry keeps the service from giving it, so that it is written anew."""
     rules = [r for r in document.get("secret_rules") or [] if r.get("is_secret_content_retrieval_blocked_on_expiry")]
     expiry = document.get("time_of_current_version_expiry")
-    if not rules or not expiry or _moment(expiry) > datetime.now(UTC):
+    if not rules or not expiry or time_of(expiry) > datetime.now(UTC):
         return read_secret(session, document["id"])
-    over = [t for r in rules if (t := r.get("time_of_absolute_expiry")) and _moment(t) <= datetime.now(UTC)]
+    over = [t for r in rules if (t := r.get("time_of_absolute_expiry")) and time_of(t) <= datetime.now(UTC)]
     if over:
         raise CloudError(
             f"vault_secret {document['secret_name']} ({document['id']}): it expired at {over[0]}, and its rule keeps "
@@ -367,7 +355,7 @@ def _expiry_problems(where: str, rule: Document) -> Iterable[str]:
             yield f"{where}.secret_version_expiry_interval: {interval!r} is not P1D to P90D"
     if absolute is not None:
         try:
-            _moment(absolute)
+            time_of(absolute)
         except ValueError:
             yield f"{where}.time_of_absolute_expiry: {absolute!r} is no time of ISO 8601, like 2027-01-31T00:00:00Z"
 
