@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write meta/runtime.yml from the modules there are: `python docs/make_runtime.py`. A test holds the file against it."""
+"""Write meta/runtime.yml from the modules there are: `python docs/make_runtime.py`. A test compares."""
 
 from __future__ import annotations
 

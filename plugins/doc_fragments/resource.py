@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Options of every module that keeps one resource (``run.COMMON_OPTIONS``).
 
-``resource.placed`` is for what has no OCID of its own but is found in what it belongs to.
+``resource.by_id`` is for what has an OCID of its own; other things are found in what they belong to.
 """
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    PLACED = r"""
+    DOCUMENTATION = r"""
 options:
   state:
     description:
@@ -44,9 +44,8 @@ options:
     default: 10.0
 """
 
-    DOCUMENTATION = (
-        PLACED
-        + r"""
+    BY_ID = r"""
+options:
   id:
     description:
       - OCID of the resource. It says by itself which resource is meant, and is needed to rename one, to move it to
@@ -55,4 +54,3 @@ options:
         terminated.
     type: str
 """
-    )

@@ -36,6 +36,7 @@ options:
 extends_documentation_fragment:
   - okestack.oci.rules.capture_filter
   - okestack.oci.resource
+  - okestack.oci.resource.by_id
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes

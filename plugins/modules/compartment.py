@@ -35,6 +35,7 @@ options:
     type: str
 extends_documentation_fragment:
   - okestack.oci.resource
+  - okestack.oci.resource.by_id
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes

@@ -51,6 +51,7 @@ options:
         required: true
 extends_documentation_fragment:
   - okestack.oci.resource
+  - okestack.oci.resource.by_id
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes

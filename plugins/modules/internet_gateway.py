@@ -42,6 +42,7 @@ options:
     type: str
 extends_documentation_fragment:
   - okestack.oci.resource
+  - okestack.oci.resource.by_id
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes

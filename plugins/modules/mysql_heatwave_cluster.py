@@ -49,7 +49,7 @@ options:
       - Whether it queries files of the object storage as well. The service's default is V(false). Changed in place.
     type: bool
 extends_documentation_fragment:
-  - okestack.oci.resource.placed
+  - okestack.oci.resource
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:

@@ -36,6 +36,7 @@ options:
 extends_documentation_fragment:
   - okestack.oci.rules.network_security_group
   - okestack.oci.resource
+  - okestack.oci.resource.by_id
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes

@@ -63,7 +63,7 @@ options:
     type: bool
     default: true
 extends_documentation_fragment:
-  - okestack.oci.resource.placed
+  - okestack.oci.resource
   - okestack.oci.connection
   - okestack.oci.attributes
 seealso:

@@ -39,6 +39,7 @@ options:
     elements: str
 extends_documentation_fragment:
   - okestack.oci.resource
+  - okestack.oci.resource.by_id
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes

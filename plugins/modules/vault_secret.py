@@ -170,6 +170,7 @@ attributes:
       - With O(state=rotated) each run makes a new version, unless O(rotate_after_days) says when.
 extends_documentation_fragment:
   - okestack.oci.resource
+  - okestack.oci.resource.by_id
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes

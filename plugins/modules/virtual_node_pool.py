@@ -166,6 +166,7 @@ options:
     type: bool
 extends_documentation_fragment:
   - okestack.oci.resource
+  - okestack.oci.resource.by_id
   - okestack.oci.tags
   - okestack.oci.connection
   - okestack.oci.attributes

@@ -110,11 +110,12 @@ def test_the_diff_is_the_servers_and_shown_before_anything_is_written(
     kube: dict[str, Any], client: Client, space: str
 ) -> None:
     """A quantity in another form is no change; a real one is shown as the server would store it."""
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"cpu": "1000m"}}}
+    spec = {"hard": {"cpu": "1000m"}}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": spec}
     options = {"namespace": space, **kube}
     succeeded(run("kubernetes_manifest", definition=quota, **options))
     assert not succeeded(run("kubernetes_manifest", definition=quota, **options))["changed"]
-    quota["spec"]["hard"]["cpu"] = "2000m"
+    spec["hard"]["cpu"] = "2000m"
     planned = succeeded(run("kubernetes_manifest", check=True, definition=quota, **options))
     assert planned["diff"]["before"] == {f"ResourceQuota {space}/q": {"spec": {"hard": {"cpu": "1"}}}}
     assert planned["diff"]["after"] == {f"ResourceQuota {space}/q": {"spec": {"hard": {"cpu": "2"}}}}

@@ -28,8 +28,8 @@ class Ground:
                 getattr(self, name)
 
     def _id(self, module: str, name: str = "ground", name_field: str = "display_name", **options: Any) -> str:
-        options.setdefault("compartment_id", self.compartment_id)
-        made = self.door(module, **{name_field: name}, **options)
+        options = {"compartment_id": self.compartment_id, name_field: name, **options}
+        made = self.door(module, **options)
         return str(made[module]["id"])
 
     # identity
@@ -133,7 +133,7 @@ class Ground:
     @cached_property
     def vnic_ids(self) -> list[str]:
         """VNICs of instances, which the region does not offer: as its own parts get theirs."""
-        network = self.region.inner.services["network"]
+        network: Any = self.region.inner.services["network"]
         subnet_id = self.subnets["nodes"]
         return [
             str(self.region.run(network.attach_vnic(subnet_id=subnet_id, display_name=name, owner_id="ground")).id)
@@ -201,7 +201,7 @@ class Ground:
     @cached_property
     def private_vault(self) -> dict[str, Any]:
         """A vault whose keys can be rotated by the service."""
-        options = {"display_name": "private", "vault_type": "VIRTUAL_PRIVATE"}
+        options: Options = {"display_name": "private", "vault_type": "VIRTUAL_PRIVATE"}
         return dict(self.door("vault", compartment_id=self.compartment_id, **options)["vault"])
 
     @cached_property

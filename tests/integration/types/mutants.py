@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.model import UNSET, Change, Field, ResourceType, caseless
 
@@ -149,7 +150,8 @@ def _states(walk: Walk) -> Iterator[Mutant]:
     for kind, steps in _STATE_STEPS.items():
         told = getattr(walk.declared.states, kind)
         for state in told:
-            states = replace(walk.declared.states, **{kind: tuple(s for s in told if s != state)})
+            kept: dict[str, Any] = {kind: tuple(s for s in told if s != state)}
+            states = replace(walk.declared.states, **kept)
             known = tuple(s for s in steps if s in walk.steps())
             yield Mutant(f"states: {state} is not {kind}", replace(walk.declared, states=states), known)
 

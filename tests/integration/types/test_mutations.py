@@ -5,6 +5,9 @@ This is the test of the tests: a mutant that survives shows something that nobod
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tests.unit import test_types as checks
@@ -40,7 +43,7 @@ def _killed(walk: Walk, mutant: Mutant) -> bool:
     )
 
 
-def _fails(test, *arguments) -> bool:  # type: ignore[no-untyped-def]
+def _fails(test: Callable[..., None], *arguments: Any) -> bool:
     """Whether a test fails, in whatever way the fault makes it."""
     try:
         test(*arguments)
