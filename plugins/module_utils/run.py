@@ -28,7 +28,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
     Connection,
     Session,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.model import Document, Field, ResourceType, holds_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.model import Document, Field, ResourceType, is_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, PlanError
 
 KNOWN_ERRORS: tuple[type[Exception], ...] = (ResourceError, CloudError, PlanError)
@@ -281,17 +281,14 @@ def validated(task: Task, args: Mapping[str, Any]) -> tuple[Document, set[str]]:
     spec = full_spec(task)
     plain = untagged(args)
     secrets = _secret_values(spec, plain)
-    kept, aside = set_aside(plain, spec)
-    open_spec = {k: {n: v for n, v in o.items() if n != "required"} if k in aside else o for k, o in spec.items()}
-    constraints = {} if aside else dict(task.constraints)
-    checked = ArgumentSpecValidator(open_spec, **constraints).validate(kept)
+    checked = ArgumentSpecValidator(spec, **task.constraints).validate(stood_in(plain, {"options": spec}))
     problems = [
         f"unsupported option: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
         for error in checked.errors.errors
     ]
     if problems:
         raise BadOptions(f"{task.name}: " + "; ".join(scrub(problems, secrets)))
-    return {**checked.validated_parameters, **aside}, secrets
+    return put_back(checked.validated_parameters, plain), secrets
 
 
 def untagged(value: Any) -> Any:
@@ -321,21 +318,36 @@ def _secret_values(spec: Mapping[str, Mapping[str, Any]], args: Mapping[str, Any
     return found
 
 
-def set_aside(params: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> tuple[Document, Document]:
-    """Arguments without those that hold placeholders where Ansible would coerce them, and those taken out.
+_SAMPLES: Mapping[str, Any] = {"int": 0, "float": 0.0, "bool": False, "list": [], "path": "", "dict": {}}
 
-    A placeholder is text; an ``int`` option would refuse it. Nested options are checked when the value is known.
+
+def stood_in(value: Any, option: Mapping[str, Any]) -> Any:
+    """A value with something that Ansible takes in place of each placeholder that it would coerce or refuse.
+
+    A placeholder is text; an ``int`` option would refuse it. What stands beside it is checked all the same.
     """
-    kept: Document = {}
-    aside: Document = {}
-    for name, value in params.items():
-        option = spec.get(name, {})
-        coerced = option.get("type", "str") not in ("str", "raw") or option.get("choices")
-        if coerced and holds_unknown(value):
-            aside[name] = value
-        else:
-            kept[name] = value
-    return kept, aside
+    choices, options, kind = option.get("choices"), option.get("options"), option.get("type", "str")
+    if is_unknown(value):
+        if options and kind == "dict":
+            return {n: stood_in(value, o) for n, o in options.items() if o.get("required")}
+        return choices[0] if choices and kind != "list" else _SAMPLES.get(kind, value)
+    if isinstance(value, Mapping) and options:
+        return {k: stood_in(v, options.get(k, {})) for k, v in value.items()}
+    if isinstance(value, list):
+        row = {"type": option.get("elements", "raw"), "options": options, "choices": choices}
+        return [stood_in(v, row) for v in value]
+    return value
+
+
+def put_back(checked: Any, plain: Any) -> Any:
+    """Checked options with the placeholders that they were given with."""
+    if is_unknown(plain):
+        return plain
+    if isinstance(checked, Mapping) and isinstance(plain, Mapping):
+        return {k: put_back(v, plain.get(k)) for k, v in checked.items()}
+    if isinstance(checked, list) and isinstance(plain, list):
+        return [put_back(c, p) for c, p in zip(checked, plain, strict=True)]
+    return checked
 
 
 def run_module(thing: ResourceType | Task) -> None:

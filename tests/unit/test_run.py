@@ -25,7 +25,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.run import (
     option_of,
     run_task,
     scrub,
-    set_aside,
+    stood_in,
     untagged,
     validated,
 )
@@ -107,34 +107,43 @@ def test_secrets_of_options_are_known_wherever_they_stand_and_not_told_in_errors
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "set_apart"),
+    ("name", "value", "stand_in"),
     [
-        ("id", UNKNOWN, False),
-        ("id", f"x {UNKNOWN}", False),
-        ("word", UNKNOWN, False),
-        ("size", UNKNOWN, True),
-        ("mode", UNKNOWN, True),
-        ("needed", [1, UNKNOWN], True),
-        ("nest", {"n": UNKNOWN}, True),
-        ("rows", [{"word": UNKNOWN}], True),
-        ("size", 3, False),
-        ("unheard_of", UNKNOWN, False),
+        ("id", UNKNOWN, UNKNOWN),
+        ("id", f"x {UNKNOWN}", f"x {UNKNOWN}"),
+        ("word", UNKNOWN, UNKNOWN),
+        ("size", UNKNOWN, 0),
+        ("mode", UNKNOWN, "A"),
+        ("needed", UNKNOWN, []),
+        ("needed", [1, UNKNOWN], [1, 0]),
+        ("nest", {"n": UNKNOWN}, {"n": 0}),
+        ("nest", UNKNOWN, {}),
+        ("rows", [{"word": UNKNOWN}], [{"word": UNKNOWN}]),
+        ("size", 3, 3),
+        ("unheard_of", UNKNOWN, UNKNOWN),
     ],
 )
-def test_placeholders_are_set_aside_where_ansible_would_coerce_them(name: str, value: Any, set_apart: bool) -> None:
-    kept, aside = set_aside({name: value}, full_spec(Sample()))
-    assert (kept, aside) == (({}, {name: value}) if set_apart else ({name: value}, {}))
+def test_something_stands_in_for_placeholders_that_ansible_would_coerce(name: str, value: Any, stand_in: Any) -> None:
+    assert stood_in({name: value}, {"options": full_spec(Sample())}) == {name: stand_in}
 
 
 def test_placeholders_pass_the_validation_and_come_back_as_they_are() -> None:
     args = {"size": UNKNOWN, "needed": [UNKNOWN], "mode": UNKNOWN, "id": UNKNOWN, "nest": {"n": UNKNOWN}}
     params, _secrets = validated(Sample(), args)
-    assert {k: params[k] for k in args} == args
+    assert {k: params[k] for k in args} == {**args, "nest": {"n": UNKNOWN, "word": None}}
 
 
 def test_what_is_known_is_checked_beside_placeholders() -> None:
     with pytest.raises(BadOptions, match="size"):
         validated(Sample(), {"size": "x", "needed": [UNKNOWN]})
+    with pytest.raises(BadOptions, match=r"unsupported option: nest\.m\b"):
+        validated(Sample(), {"size": 1, "needed": [1], "nest": {"n": UNKNOWN, "m": 1}})
+    with pytest.raises(BadOptions, match="rows"):
+        validated(Sample(), {"size": 1, "needed": [1], "rows": [{"word": UNKNOWN, "wrod": "x"}]})
+    with pytest.raises(BadOptions, match="one of the following is required: id, size"):
+        validated(Sample(), {"needed": [UNKNOWN]})
+    params, _secrets = validated(Sample(), {"size": "3", "needed": ["2", UNKNOWN], "rows": [{"word": UNKNOWN}]})
+    assert params["size"] == 3 and params["needed"] == [2, UNKNOWN] and params["rows"] == [{"word": UNKNOWN}]
 
 
 class Tagged(str):
