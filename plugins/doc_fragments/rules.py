@@ -229,10 +229,12 @@ def _part(*description: str, options: Options) -> Options:
 class ModuleDocFragment:
     """A variant for each module that has rules."""
 
-    SECURITY_LIST = _text(_list_rules())
-    NETWORK_SECURITY_GROUP = _text(_group_rules())
-    CAPTURE_FILTER = _text(_capture_rules())
-    VIRTUAL_NETWORK = _text(
+    # With annotations: ansible-test reads the plain assignments of this class, and takes them for text.
+
+    SECURITY_LIST: str = _text(_list_rules())
+    NETWORK_SECURITY_GROUP: str = _text(_group_rules())
+    CAPTURE_FILTER: str = _text(_capture_rules())
+    VIRTUAL_NETWORK: str = _text(
         {
             "security_lists": _part(
                 "Security lists. Their rules are the rules that stand.", options=_list_rules("security_lists[].")

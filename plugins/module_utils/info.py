@@ -196,11 +196,11 @@ def survey(
     types = known_types()
     wanted = list(dict.fromkeys(names))
     holders = {n: _holder(types, types[n]) for n in types}
-    needed = list(wanted)
-    for name in needed:  # grows while it is walked
-        holder = holders[name]
-        if holder and holder[1] not in needed:
-            needed.append(holder[1])
+    needed: list[str] = []
+    for name in wanted:
+        while name not in needed:
+            needed.append(name)
+            name = (holders[name] or ("", name))[1]
     found: dict[str, list[Document]] = {}
 
     def look(job: tuple[str, Document]) -> list[Document]:

@@ -94,7 +94,7 @@ Steps = Callable[[Any, Any, Document], list[Call]]
 Refusal = Callable[[Any, Any], "str | None"]
 """(value before, value wanted) -> why the service never takes that change; None: it does."""
 
-Among = Callable[[Any, Document], "Collection[str] | None"]
+Among = Callable[[Any, Document], Collection[str] | None]
 """(session, what is declared over what is there) -> the values the region has; None: they cannot be told yet."""
 
 
