@@ -10,10 +10,12 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
 
+from ansible import constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
@@ -49,6 +51,8 @@ class ActionModule(ActionBase):
         name = (found.resolved_fqcn or self._task.action).rpartition(".")[2]
         elsewhere = getattr(self._connection, "transport", "") != "local"
         if self._task.async_val or elsewhere:
+            if not elsewhere:
+                task_vars = _by_this_python(task_vars or {})
             return {
                 **result,
                 **self._execute_module(
@@ -87,6 +91,15 @@ class ActionModule(ActionBase):
                 templated = self._templar.template(dict(entry))
                 variables.update({str(k): str(v) for k, v in templated.items()})
         return variables
+
+
+def _by_this_python(task_vars: dict[str, Any]) -> dict[str, Any]:
+    """A task's variables, so that a process on this machine is run by the Python that runs Ansible and has the SDK.
+
+    The one that Ansible would discover need not have it. One that is named in so many words counts.
+    """
+    named = str(C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars) or "auto")
+    return {**task_vars, "ansible_python_interpreter": sys.executable} if named.startswith("auto") else task_vars
 
 
 def _die_with_parent() -> None:

@@ -24,6 +24,15 @@ def test_a_module_as_a_process_of_its_own(region: Region, tmp_path: Path) -> Non
     play(region, tmp_path, [task, check])
 
 
+def test_a_process_on_this_machine_has_the_python_that_runs_ansible(region: Region, tmp_path: Path) -> None:
+    discovered = {
+        "ansible_python_interpreter": "auto_silent",
+        "ansible_interpreter_python_fallback": ["/usr/bin/python3"],
+    }
+    task = {"okestack.oci.vcn": _vcn(region, "discovered"), "async": 60, "poll": 1, "vars": discovered}
+    play(region, tmp_path, [task])  # Debian's own Python has no SDK
+
+
 def test_defaults_of_one_module_are_refused_for_they_would_reach_the_others(region: Region, tmp_path: Path) -> None:
     misplaced = {"module_defaults": {"okestack.oci.vcn": {"wait": False}}}
     task = {"okestack.oci.vcn_info": {"compartment_id": region.compartment_id}, "register": "refused"}
