@@ -22,7 +22,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     same,
 )
 
-SECRET_SHOWN = "(secret, changed)"
+SECRET_BEFORE, SECRET_SHOWN = "(secret)", "(secret, changed)"  # unlike, or the diff would be empty
 UNKNOWN_SHOWN = "(known after apply)"
 SERVICE_TAGS = "Oracle-Tags"  # the namespace of defined tags that the service sets by itself
 
@@ -302,7 +302,7 @@ def _changeable(field: Field, value: Any) -> Any:
 def shown(field: Field, old: Any, new: Any) -> tuple[Any, Any]:
     """A field's before and after for a diff: only what changes of a list or a dict, never a secret."""
     if field.secret:
-        return (None if old is None else SECRET_SHOWN), SECRET_SHOWN
+        return (None if old is None else SECRET_BEFORE), SECRET_SHOWN
     if field.type == "list" and isinstance(old, list) and isinstance(new, list) and not field.ordered:
         keep_old = [v for v in old if not any(same(field, [v], [w]) for w in new)]
         keep_new = [v for v in new if not any(same(field, [v], [w]) for w in old)]

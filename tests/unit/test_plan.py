@@ -20,6 +20,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     placeholder,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.plan import (
+    SECRET_BEFORE,
     SECRET_SHOWN,
     Plan,
     PlanError,
@@ -851,7 +852,7 @@ NEST = THING.field("nest")
     ("field", "old", "new", "expected"),
     [
         (THING.field("size"), 1, 2, (1, 2)),
-        (THING.field("word"), "old", "new", (SECRET_SHOWN, SECRET_SHOWN)),
+        (THING.field("word"), "old", "new", (SECRET_BEFORE, SECRET_SHOWN)),
         (THING.field("word"), None, "new", (None, SECRET_SHOWN)),
         (THING.field("stepped"), ["a", "b"], ["b", "c"], (["a"], ["c"])),
         (

@@ -251,6 +251,7 @@ def test_content_waits_and_is_promoted(door: Door, region: Region, secret: Optio
     id_ = door("vault_secret", **now)["vault_secret"]["id"]
     planned = door("vault_secret", **next_, check=True)
     assert planned["changed"] and planned["diff"]["after"] == {"content": "(secret, changed)"}
+    assert planned["diff"]["before"] == {"content": "(secret)"}
     staged = door("vault_secret", **next_)
     assert staged["diff"] == planned["diff"] and staged["vault_secret"]["current_version_number"] == 1
     assert versions(region, id_) == {2: ["PENDING", "LATEST"], 1: ["CURRENT"]}
