@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as _field
 from datetime import UTC, datetime
@@ -94,8 +94,8 @@ Steps = Callable[[Any, Any, Document], list[Call]]
 Refusal = Callable[[Any, Any], "str | None"]
 """(value before, value wanted) -> why the service never takes that change; None: it does."""
 
-Among = Callable[[Any, Document], Collection[str] | None]
-"""(session, what is declared over what is there) -> the values the region has; None: they cannot be told yet."""
+Among = Callable[[Any, Document], Any]
+"""(session, what is declared over what is there) -> the values the region has, as texts; None: they cannot be told yet."""
 
 
 @dataclass(frozen=True)
