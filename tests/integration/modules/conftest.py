@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import oci
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection
@@ -57,3 +59,25 @@ def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
 @pytest.fixture
 def door(region: Region) -> Door:
     return Door(region)
+
+
+@pytest.fixture
+def no_faults_after(region: Region) -> Iterator[None]:
+    yield
+    region.faults.clear()
+
+
+@pytest.fixture
+def bodies(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """(operation, details) of each write, as the SDK puts them on the wire."""
+    sent: list[tuple[str, Any]] = []
+    plain = oci.base_client.BaseClient.call_api
+
+    def call_api(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("body") is not None:
+            body = self.sanitize_for_serialization(kwargs["body"])
+            sent.append((kwargs["operation_name"], json.loads(body) if isinstance(body, str) else body))
+        return plain(self, *args, **kwargs)
+
+    monkeypatch.setattr(oci.base_client.BaseClient, "call_api", call_api)
+    return sent

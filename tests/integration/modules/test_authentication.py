@@ -31,8 +31,8 @@ from localregion.settings import COMPARTMENT_NAME, INSTANCE_ID, OPERATOR_ID
 from localregion.testing import Region
 
 from .conftest import Door
+from .playbook import play
 
-ROOT = Path(__file__).parents[3]
 FUNCTION = "ocid1.fnfunc.oc1..deployer"
 CLUSTER = "ocid1.cluster.oc1..runner"
 POD = f"{CLUSTER}/automation/ansible"
@@ -482,26 +482,8 @@ async def _warm(region: Region) -> None:
 
 
 def _play(region: Region, folder: Path, environment: Mapping[str, str], tasks: list[dict[str, Any]]) -> str:
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
-    (folder / "play.yml").write_text(json.dumps([play]))
-    own = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "OCI_ENDPOINT": region.endpoint}
-    command = [
-        str(Path(sys.executable).parent / "ansible-playbook"),
-        "-vvv",
-        "-i",
-        "localhost,",
-        str(folder / "play.yml"),
-    ]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, **own, **environment},
-        text=True,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    return done.stdout
+    own = {"OCI_ENDPOINT": region.endpoint, **environment}
+    return play(region, folder, tasks, "-vvv", environment=own, signed=False)
 
 
 def test_a_play_signs_in_once_as_its_place_and_never_for_another(region: Region, tmp_path: Path) -> None:

@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import oci
 import pytest
 
 from localregion.testing import Region, Snapshot
@@ -55,22 +53,6 @@ def _options(ground: Ground) -> Options:
         "backup_policy": {"is_enabled": True, "retention_in_days": 7},
         "maintenance": {"window_start_time": "sun 02:00"},
     }
-
-
-@pytest.fixture
-def bodies(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    """(operation, details) of each write, as the SDK puts them on the wire."""
-    sent: list[tuple[str, Any]] = []
-    plain = oci.base_client.BaseClient.call_api
-
-    def call_api(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if kwargs.get("body") is not None:
-            body = self.sanitize_for_serialization(kwargs["body"])
-            sent.append((kwargs["operation_name"], json.loads(body) if isinstance(body, str) else body))
-        return plain(self, *args, **kwargs)
-
-    monkeypatch.setattr(oci.base_client.BaseClient, "call_api", call_api)
-    return sent
 
 
 def _written(region: Region) -> list[str]:

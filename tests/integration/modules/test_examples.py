@@ -7,9 +7,7 @@ What a user would have set or registered before is made by `ground`. Modules of 
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,9 +19,10 @@ from ansible_collections.okestack.oci.plugins.module_utils import registry
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 from localregion.testing import Region
-from tests.unit.test_documentation import NAMES, ROOT, parts
+from tests.unit.test_documentation import NAMES, parts
 
 from .ground import ONE_OF, Ground
+from .playbook import ansible
 
 TYPES = registry.types()
 APART = re.compile(r"(okestack\.oci\.)?(kubernetes_\w+|url_wait)$")
@@ -136,12 +135,8 @@ class Stage:
             if name not in self.problems
         ]
         (self.folder / "play.yml").write_text(json.dumps(plays))
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.json", "play.yml"]
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-        environment["HOME"] = str(self.folder)
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, text=True, capture_output=True, stdin=subprocess.DEVNULL
-        )
+        arguments = ("-i", "hosts.json", "play.yml")
+        done = ansible("ansible-playbook", *arguments, folder=self.folder, environment={"HOME": str(self.folder)})
         return Played(done.stdout + done.stderr)
 
 

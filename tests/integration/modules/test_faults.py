@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import oci
@@ -12,11 +11,7 @@ from localregion.testing import Region
 
 from .conftest import Door
 
-
-@pytest.fixture(autouse=True)
-def _no_faults_after(region: Region) -> Iterator[None]:
-    yield
-    region.faults.clear()
+pytestmark = pytest.mark.usefixtures("no_faults_after")
 
 
 def _vcn(region: Region, name: str, **more: Any) -> dict[str, Any]:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +15,8 @@ from localregion.testing import Region
 
 from ..types.ground import Ground
 from .conftest import Door
+from .playbook import ROOT, ansible
 
-ROOT = Path(__file__).parents[3]
 PLUGIN = ROOT / "plugins" / "inventory" / "deployment.py"
 
 
@@ -76,11 +73,9 @@ def _inventory(region: Region, folder: Path, fails: bool = False, **options: Any
     }
     path = folder / "shop.okestack.yml"
     path.write_text(json.dumps(source))
-    command = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(path), "--list", "--export"]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "NAME": "shop"}
-    environment["COMPARTMENT_ID"] = region.compartment_id
+    environment = {"NAME": "shop", "COMPARTMENT_ID": region.compartment_id}
     environment["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"] = "true"
-    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True)
+    done = ansible("ansible-inventory", "-i", str(path), "--list", "--export", environment=environment)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     return done.stderr if fails else json.loads(done.stdout, object_hook=_plain)
 
@@ -153,7 +148,5 @@ def test_a_module_runs_on_a_part(region: Region, ground: Ground, tmp_path: Path)
         "tasks": [{"okestack.oci.vcn": {**options, "endpoints": {"default": region.endpoint}}}],
     }
     (tmp_path / "play.yml").write_text(json.dumps([play]))
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "shop.okestack.yml", "play.yml"]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True)
+    done = ansible("ansible-playbook", "-i", "shop.okestack.yml", "play.yml", folder=tmp_path)
     assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout + done.stderr

@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import http.client
 import http.server
-import json
-import os
 import socket
 import socketserver
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -32,14 +28,9 @@ from localregion.settings import COMPARTMENT_NAME
 from localregion.testing import Region
 
 from .conftest import Door
+from .playbook import play
 
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(autouse=True)
-def _no_faults_after(region: Region) -> Iterator[None]:
-    yield
-    region.faults.clear()
+pytestmark = pytest.mark.usefixtures("no_faults_after")
 
 
 def _vcn(region: Region, name: str, **more: Any) -> dict[str, Any]:
@@ -246,54 +237,36 @@ sys.addaudithook(_hook)
 
 
 @pytest.fixture(scope="module")
-def play(region: Region, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Counter[str]]:
+def played(region: Region, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Counter[str]]:
     """A play of five tasks, at -vvvvv: what it shows, and what all of its processes did."""
     folder = tmp_path_factory.mktemp("play")
     (folder / "sitecustomize.py").write_text(_WATCH)
     task = {"okestack.oci.vcn": _vcn(region, "watched")}
-    defaults = {"config_file": str(region.config_file), "endpoints": {"default": region.endpoint}}
-    plays = [
-        {
-            "hosts": "localhost",
-            "connection": "local",
-            "gather_facts": False,
-            "module_defaults": {"group/okestack.oci.all": defaults},
-            "tasks": [task] * 5,
-        }
-    ]
-    (folder / "play.yml").write_text(json.dumps(plays))
-    own = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PYTHONPATH": str(folder), "WATCHED": str(folder / "watched")}
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "ansible-playbook"), "-vvvvv", "-i", "localhost,", str(folder / "play.yml")],
-        cwd=ROOT,
-        env={**os.environ, **own},
-        text=True,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    assert "ok=5 " in done.stdout
-    return done.stdout + done.stderr, Counter((folder / "watched").read_text().splitlines())
+    watched = folder / "watched"
+    environment = {"PYTHONPATH": str(folder), "WATCHED": str(watched)}
+    shown = play(region, folder, [task] * 5, "-vvvvv", environment=environment)
+    assert "ok=5 " in shown
+    return shown, Counter(watched.read_text().splitlines())
 
 
-def test_no_call_leaves_for_the_internet(region: Region, play: tuple[str, Counter[str]]) -> None:
+def test_no_call_leaves_for_the_internet(region: Region, played: tuple[str, Counter[str]]) -> None:
     """Nobody but the region's endpoint is connected to, and no other name is looked up. (Peer: a release page.)"""
     endpoint = urlsplit(region.endpoint)
-    connected = {line for line in play[1] if line.startswith("connect ")}
+    connected = {line for line in played[1] if line.startswith("connect ")}
     assert connected == {f"connect {(endpoint.hostname, endpoint.port)!r}"}
-    assert {line for line in play[1] if line.startswith("resolve ")} <= {f"resolve {endpoint.hostname!r}"}
+    assert {line for line in played[1] if line.startswith("resolve ")} <= {f"resolve {endpoint.hostname!r}"}
 
 
-def test_the_sdk_is_loaded_once_a_run_and_not_once_a_task(play: tuple[str, Counter[str]]) -> None:
+def test_the_sdk_is_loaded_once_a_run_and_not_once_a_task(played: tuple[str, Counter[str]]) -> None:
     """(Peer: 1.6 s a task.) What each task has to load costs a process and a second; here nothing is left to load."""
-    assert play[1]["load oci.core"] == 1
-    assert not [line for line in play[1] if line.startswith("run ") and "AnsiballZ" in line]
+    assert played[1]["load oci.core"] == 1
+    assert not [line for line in played[1] if line.startswith("run ") and "AnsiballZ" in line]
 
 
-def test_no_authorization_header_is_shown_at_vvvvv(play: tuple[str, Counter[str]]) -> None:
+def test_no_authorization_header_is_shown_at_vvvvv(played: tuple[str, Counter[str]]) -> None:
     """(Peer: `-vvv` shows it.)"""
     for part in ("Signature version", "keyId=", "PRIVATE KEY", "authorization:"):
-        assert part.lower() not in play[0].lower()
+        assert part.lower() not in played[0].lower()
 
 
 # --- the way to the service --------------------------------------------------------------------------------------
