@@ -95,7 +95,7 @@ Refusal = Callable[[Any, Any], "str | None"]
 """(value before, value wanted) -> why the service never takes that change; None: it does."""
 
 Among = Callable[[Any, Document], Any]
-"""(session, what is declared over what is there) -> the values the region has, as texts; None: they cannot be told yet."""
+"""(session, what is declared over what is there) -> the values the region has, texts; None: they cannot be told yet."""
 
 
 @dataclass(frozen=True)
