@@ -23,7 +23,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.types import (
 _UTILS = "ansible_collections.okestack.oci.plugins.module_utils"
 TYPE_ROOMS: tuple[ModuleType, ...] = (network, vault, mysql, kubernetes_engine, identity, registry, logging)
 """Imported by name, so that they come along where Ansible sends a module as a process of its own."""
-TASK_ROOMS = ("info", "types.virtual_network", "kube.tasks")
+TASK_ROOMS = ("info", "virtual_network", "kube.tasks")
 """Rooms whose module-level ``TASKS`` lists tasks that keep no single resource."""
 
 # What most runs use; importing it once in Ansible's parent process spares every task the time.

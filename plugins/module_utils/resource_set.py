@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A set of resources that refer to each other by name, kept as one: one look, one plan, one diff.
 
-What is independent is done side by side. Knows no type by name; ``types/virtual_network.py`` declares a set.
+What is independent is done side by side. Knows no type by name; ``virtual_network.py`` declares one.
 """
 
 from __future__ import annotations

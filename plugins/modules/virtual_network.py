@@ -545,7 +545,7 @@ changes:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
-from ansible_collections.okestack.oci.plugins.module_utils.types.virtual_network import VirtualNetwork
+from ansible_collections.okestack.oci.plugins.module_utils.virtual_network import VirtualNetwork
 
 
 def main() -> None:
