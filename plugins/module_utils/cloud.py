@@ -11,6 +11,7 @@ import email.utils
 import importlib
 import os
 import random
+import re
 import ssl
 import threading
 import time
@@ -128,8 +129,8 @@ class Connection:
             endpoints=endpoints,
             ca_file=options.get("ca_file") or env.get("OCI_CA_FILE") or env.get("REQUESTS_CA_BUNDLE"),
             proxy_url=options.get("proxy_url") or env.get("OCI_PROXY_URL"),
-            retry_timeout=float(options.get("retry_timeout") or cls.retry_timeout),
-            request_timeout=float(options.get("request_timeout") or cls.request_timeout),
+            retry_timeout=_seconds(options.get("retry_timeout"), cls.retry_timeout),
+            request_timeout=_seconds(options.get("request_timeout"), cls.request_timeout),
             environment=relevant(env),
         )
 
@@ -153,6 +154,11 @@ class Connection:
     def endpoint(self, package: str, region: str) -> str | None:
         """The URL set for a service in a region, most exact first; None: the SDK's own."""
         return endpoint(self.endpoints, package, region)
+
+
+def _seconds(value: Any, default: float) -> float:
+    """An option in seconds, zero too, or what counts where it is not given."""
+    return default if value is None else float(value)
 
 
 def preload_place(environment: Mapping[str, str]) -> None:
@@ -300,6 +306,10 @@ class Session:
         }
         url = endpoint or self.connection.endpoint(package, region)
         if url:
+            if not re.match(r"https?://[^/]", url):
+                raise CloudError(
+                    f"{name}: {url!r} is no URL like https://host (endpoints, OCI_ENDPOINT, or the endpoint of a vault)"
+                )
             kwargs["service_endpoint"] = url
         try:
             client = made({"region": region}, **kwargs)
@@ -448,7 +458,7 @@ def _retry_after(headers: Mapping[str, str] | None) -> float | None:
 
 
 def _endpoint_of(client: Any) -> str:
-    return str(client.base_client.endpoint)
+    return re.sub(r"\{[^}]*\}", "", str(client.base_client.endpoint))  # without what the SDK fills in later
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -191,7 +191,8 @@ def survey(
     """The resources of some types in a compartment, as their lists show them; lists are read side by side.
 
     What is listed by what it lives in (logs, keys) is looked for in those that are in the compartment. ``refused`` is
-    told of types that cannot be listed here; without it the error is raised.
+    told of types that cannot be listed here; without it, or where none can, the error is raised: it is the compartment
+    that is wrong then.
     """
     types = known_types()
     wanted = list(dict.fromkeys(names))
@@ -202,6 +203,7 @@ def survey(
             needed.append(name)
             name = (holders[name] or ("", name))[1]
     found: dict[str, list[Document]] = {}
+    unlisted: dict[str, CloudError] = {}
 
     def look(job: tuple[str, Document]) -> list[Document]:
         name, known = job
@@ -210,7 +212,7 @@ def survey(
         except CloudError as error:
             if refused is None or error.status not in (401, 403, 404, 501):
                 raise
-            refused(name, error)
+            unlisted[name] = error
             return []
 
     while left := [n for n in needed if n not in found]:
@@ -230,6 +232,11 @@ def survey(
             found[name] = []
         for (name, _known), rows in zip(jobs, side_by_side(look, jobs), strict=True):
             found[name] += rows
+    if unlisted and unlisted.keys() >= {n for n in needed if holders[n] is None}:
+        raise next(iter(unlisted.values()))
+    for name, error in sorted(unlisted.items()):
+        if refused is not None:
+            refused(name, error)
     return [(types[n], d) for n in wanted for d in found[n]]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as _field
 from typing import Any, Protocol
@@ -220,6 +220,8 @@ def run_task(task: Task, params: Document, context: Context) -> Document:
     Never raises: a failure is a result with ``failed`` and ``msg``.
     """
     try:
+        if problems := list(ill_formed(params)):
+            raise ResourceError("\n".join(problems))
         result = task.execute(params, context)
     except KNOWN_ERRORS as error:
         result = {"failed": True, "changed": False, "msg": str(error)}
@@ -238,6 +240,42 @@ def run_task(task: Task, params: Document, context: Context) -> Document:
         }
     plain = json.loads(json.dumps(result, default=str))
     return scrub(plain, context.secrets | context.connection.secrets)
+
+
+_SECONDS = {"request_timeout": 0.1, "retry_timeout": 0.0, "wait_timeout": 0.0, "wait_interval": 0.0}
+"""Options in seconds -> the least that makes sense."""
+_LEVELS = {"freeform_tags": 1, "defined_tags": 2, "security_attributes": 3}
+"""Options without suboptions -> how deep their values lie. An argument spec cannot say so, and the SDK answers with a
+TypeError."""
+
+
+def ill_formed(values: Any, path: str = "") -> Iterator[str]:
+    """What is wrong with options beyond what Ansible checks of them, each with its path."""
+    if isinstance(values, (list, tuple)):
+        for index, value in enumerate(values):
+            yield from ill_formed(value, f"{path}[{index}]")
+    elif isinstance(values, Mapping):
+        for name, value in values.items():
+            where = f"{path}.{name}" if path else str(name)
+            least = None if path else _SECONDS.get(name)
+            if name in _LEVELS and isinstance(value, Mapping):
+                yield from _uneven(value, where, _LEVELS[name])
+            elif least is not None and isinstance(value, (int, float)) and value < least:
+                yield f"{where}: {value} seconds are less than {least:g}"
+            else:
+                yield from ill_formed(value, where)
+
+
+def _uneven(values: Mapping[str, Any], path: str, levels: int) -> Iterator[str]:
+    for name, value in values.items():
+        if value is None or is_unknown(value):
+            continue
+        if isinstance(value, Mapping) and levels > 1:
+            yield from _uneven(value, f"{path}.{name}", levels - 1)
+        elif levels > 1:
+            yield f"{path}.{name}: {value!r} is no dictionary"
+        elif isinstance(value, (Mapping, list)):
+            yield f"{path}.{name}: {value!r} is no text"
 
 
 def scrub(value: Any, secrets: Iterable[str]) -> Any:

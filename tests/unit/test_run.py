@@ -238,6 +238,28 @@ def test_a_date_that_the_service_refuses_is_refused_before(name: str, days: int)
         wish_of(name, id="x", deletion_days=days)
 
 
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"freeform_tags": {"a": 1, "b": True, "c": None, "d": UNKNOWN}, "wait_timeout": 0, "retry_timeout": 0}, []),
+        ({"freeform_tags": {"a": {"b": "c"}, "d": [1]}}, ["freeform_tags.a: {'b': 'c'} is no text", "freeform_tags.d"]),
+        ({"defined_tags": {"ns": {"key": "value", "gone": None}, "n2": UNKNOWN}}, []),
+        ({"defined_tags": {"ns": "value"}}, ["defined_tags.ns: 'value' is no dictionary"]),
+        ({"defined_tags": {"ns": {"key": {"a": "b"}}}}, ["defined_tags.ns.key"]),
+        ({"security_attributes": {"ns": {"role": {"value": "web", "mode": "enforce"}}}}, []),
+        ({"security_attributes": {"ns": {"role": "web"}}}, ["security_attributes.ns.role: 'web' is no dictionary"]),
+        ({"subnets": [{}, {"freeform_tags": {"a": ["b"]}}]}, ["subnets[1].freeform_tags.a"]),
+        ({"wait_timeout": -1}, ["wait_timeout: -1 seconds are less than 0"]),
+        ({"request_timeout": 0.0}, ["request_timeout: 0.0 seconds are less than 0.1"]),
+        ({"metadata": {"wait_timeout": -1}}, []),
+    ],
+)
+def test_options_that_the_sdk_or_the_service_would_choke_on_are_told(params: Document, told: list[str]) -> None:
+    result = run_task(Sample({"changed": False}), params, Context())
+    rows = result.get("msg", "").splitlines()
+    assert len(rows) == len(told) and all(row.startswith(t) for row, t in zip(rows, told, strict=True)), rows
+
+
 # --- results -----------------------------------------------------------------------------------------------------
 
 

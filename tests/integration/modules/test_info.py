@@ -161,6 +161,11 @@ def test_a_type_that_may_not_be_listed(door: Door, ids: Ids, region: Region) -> 
         region.faults.clear()
 
 
+def test_a_compartment_in_which_nothing_may_be_listed_is_an_error(door: Door) -> None:
+    refused = door("resource_info", compartment_id="ocid1.compartment.oc1..nowhere", fails=True)
+    assert "404 NotAuthorizedOrNotFound" in refused["msg"]
+
+
 def test_lists_are_read_once_each(door: Door, ids: Ids, region: Region) -> None:
     region.forget_calls()
     door("resource_info", compartment_id=region.compartment_id)
