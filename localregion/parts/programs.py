@@ -125,7 +125,6 @@ class Programs:
         self._found: dict[str, Path] = {}
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
-        self._error: ProgramError | None = None
 
     # Finding
 

@@ -61,7 +61,6 @@ class _Running:
     workload: Any = None
     controller: Any = None
     pools: dict[str, Any] = field(default_factory=dict)
-    dns_vnic: str | None = None
 
 
 class ContainerEngine(Addons):

@@ -634,11 +634,6 @@ class Network(Capture):
             ],
         )
 
-    def group_rules(self, group_id: str) -> list[Document]:
-        """The rules of a group, for who filters packets by them."""
-        record = self.store.find(group_id)
-        return record.private.get("rules", []) if record else []
-
 
 def _holds(value: Any, record_id: str) -> bool:
     """Whether a field holds an id: itself, in a list, or as the target of a route rule."""

@@ -121,18 +121,15 @@ class Field:
     # Of a dict of several kinds: the nested field that tells which. What one kind had is not kept for another.
     discriminator: str | None = None
     reference: str | None = None  # the type whose id this is; in a declared set a name may stand for the id
-    reference_by: tuple[str, Mapping[str, str]] | None = (
-        None  # (field beside it, its value -> the type) where that decides
-    )
+    # (field beside it, its value -> the type) where that decides
+    reference_by: tuple[str, Mapping[str, str]] | None = None
     steps: Steps | None = None
     on_create: bool = True  # part of the create model; else applied right after
     on_update: bool = True  # a nested field: part of the update model
     create_default: Any = UNSET  # sent with a create where the option is not given, since the service wants it
     alone: bool = False  # the service refuses it together with other fields in one update
     read: str | None = None  # the name under which get shows it, where that differs
-    instead_of: str | None = (
-        None  # a field beside it that excludes it: where that is declared, this is not carried over
-    )
+    instead_of: str | None = None  # a field beside it that excludes it: where that is given, this is not carried over
     refusal: Refusal | None = None  # a change that the service never takes
     among: Among | None = None  # an enum the service extends: asked only where a write is planned that sets the field
 
@@ -239,12 +236,10 @@ class ResourceType:
     extra_options: Mapping[str, Mapping[str, Any]] = _field(default_factory=dict)  # options that are no fields
     checks: tuple[Callable[[Document], Iterable[str]], ...] = ()
     # Only where a service is odd. `session` is cloud.Session.
-    complete: Callable[[Any, Document, Document], Document] | None = (
-        None  # (session, document, desired): adds fields that get does not show
-    )
-    encode: Callable[[Any, Document], Document] | None = (
-        None  # (session, body): the body of a create as the service takes it
-    )
+    # (session, document, desired): adds fields that get does not show
+    complete: Callable[[Any, Document, Document], Document] | None = None
+    # (session, body): the body of a create as the service takes it
+    encode: Callable[[Any, Document], Document] | None = None
     usable: Callable[[Any, Document], str | None] | None = None  # why a resource in a ready state cannot be used yet
     # (session, desired) -> why what it lives in takes no write yet; raises CloudError where that does not pass
     held: Callable[[Any, Document], str | None] | None = None
