@@ -758,6 +758,11 @@ def test_what_types_cannot_change_in_place(name: str, observed: Document, desire
         ("network_security_group", {"security_rules": [rule(80)]}, []),
         (
             "network_security_group",
+            {"security_rules": [{"direction": "EGRESS", "destination": "0.0.0.0/0", "destination_type": "CIDR_BLOCK"}]},
+            ["security_rules[0].protocol: is needed, all or a number"],
+        ),
+        (
+            "network_security_group",
             {"security_rules": [rule(80, protocol="17"), rule(80, protocol="TCP"), rule(0)]},
             [
                 "security_rules[0].tcp_options: needs protocol 6, not 17",

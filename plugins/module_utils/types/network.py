@@ -281,7 +281,9 @@ def _rule_problems(rule: Document) -> Iterable[str]:
     protocol = str(rule.get("protocol", "")).lower()
     if is_unknown(protocol):
         return
-    if protocol != "all" and not (protocol.isdigit() and int(protocol) <= 255):
+    if rule.get("protocol") is None:
+        yield "protocol: is needed, all or a number (ICMP 1, TCP 6, UDP 17, ICMPv6 58)"
+    elif protocol != "all" and not (protocol.isdigit() and int(protocol) <= 255):
         yield f"protocol: {rule.get('protocol')!r} is neither all nor a number (ICMP 1, TCP 6, UDP 17, ICMPv6 58)"
     for option, numbers in (("tcp_options", ("6",)), ("udp_options", ("17",)), ("icmp_options", ("1", "58"))):
         if rule.get(option) is not None and protocol not in numbers:
