@@ -8,7 +8,7 @@ import gc
 import importlib
 from types import ModuleType
 
-from ansible_collections.okestack.oci.plugins.module_utils import signers
+from ansible_collections.okestack.oci.plugins.module_utils import cloud
 from ansible_collections.okestack.oci.plugins.module_utils.model import ResourceType
 from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTask, Task
 from ansible_collections.okestack.oci.plugins.module_utils.types import (
@@ -72,6 +72,6 @@ def preload() -> None:
             importlib.import_module(name)
         except ImportError:
             continue
-    signers.warm_up()
+    cloud.warm_up({t.client for t in types().values() if f"oci.{t.package}" in _SDK})
     gc.collect()
     gc.freeze()  # so that a worker's collector does not copy the parent's pages
