@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as _field
 from datetime import UTC, datetime
@@ -349,6 +349,41 @@ def plural(noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return noun[:-1] + "ies"
     return noun + "s"
+
+
+# --- references --------------------------------------------------------------------------------------------------
+
+
+def references(fields: Sequence[Field], value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
+    """(path, kind, name) of each name in a resource's fields that stands for another resource."""
+    for field in fields:
+        inner = value.get(field.name)
+        where = f"{path}.{field.name}" if path else field.name
+        if inner is None:
+            continue
+        if isinstance(inner, list):
+            for index, item in enumerate(inner):
+                if isinstance(item, Mapping):
+                    yield from references(field.fields, item, f"{where}[{index}]")
+                elif (kind := reference_of(field, value)) and is_name(item):
+                    yield f"{where}[{index}]", kind, item
+        elif isinstance(inner, Mapping):
+            yield from references(field.fields, inner, where)
+        elif (kind := reference_of(field, value)) and is_name(inner):
+            yield where, kind, inner
+
+
+def reference_of(field: Field, beside: Mapping[str, Any]) -> str | None:
+    """The type that a field's value is the id of, as what stands beside it decides; None for other values."""
+    if field.reference_by:
+        name, kinds = field.reference_by
+        return kinds.get(beside.get(name) or "")
+    return field.reference
+
+
+def is_name(value: Any) -> bool:
+    """Whether a value stands for a resource by name: it is no OCID, and known."""
+    return isinstance(value, str) and value != "" and not value.startswith("ocid") and not is_unknown(value)
 
 
 # --- comparison ---------------------------------------------------------------------------------------------------

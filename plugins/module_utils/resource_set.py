@@ -15,7 +15,15 @@ from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Outcome, ResourceError, Wish, the_one
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Session
-from ansible_collections.okestack.oci.plugins.module_utils.model import Document, Field, ResourceType, is_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    Document,
+    Field,
+    ResourceType,
+    is_name,
+    is_unknown,
+    reference_of,
+    references,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.plan import PlanError
 
 WORKERS = 10
@@ -60,25 +68,6 @@ Lookup = Callable[[str, str], str]
 """(kind of reference, name) -> the node's key; raises KeyError."""
 
 
-def references(fields: Sequence[Field], value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
-    """(path, kind, name) of each name in a resource's fields that stands for another resource."""
-    for field in fields:
-        inner = value.get(field.name)
-        where = f"{path}.{field.name}" if path else field.name
-        if inner is None:
-            continue
-        if isinstance(inner, list):
-            for index, item in enumerate(inner):
-                if isinstance(item, Mapping):
-                    yield from references(field.fields, item, f"{where}[{index}]")
-                elif (kind := _kind(field, value)) and is_name(item):
-                    yield f"{where}[{index}]", kind, item
-        elif isinstance(inner, Mapping):
-            yield from references(field.fields, inner, where)
-        elif (kind := _kind(field, value)) and is_name(inner):
-            yield where, kind, inner
-
-
 def resolved(fields: Sequence[Field], value: Mapping[str, Any], find: Callable[[str, str], str]) -> Document:
     """A copy in which each name that stands for a resource is its id (``find``: (kind, name) -> id)."""
     made: Document = dict(value)
@@ -86,7 +75,7 @@ def resolved(fields: Sequence[Field], value: Mapping[str, Any], find: Callable[[
         inner = value.get(field.name)
         if inner is None:
             continue
-        kind = _kind(field, value)
+        kind = reference_of(field, value)
         if isinstance(inner, list):
             made[field.name] = [
                 resolved(field.fields, item, find)
@@ -101,18 +90,6 @@ def resolved(fields: Sequence[Field], value: Mapping[str, Any], find: Callable[[
         elif kind and is_name(inner):
             made[field.name] = find(kind, inner)
     return made
-
-
-def _kind(field: Field, beside: Mapping[str, Any]) -> str | None:
-    if field.reference_by:
-        name, kinds = field.reference_by
-        return kinds.get(beside.get(name) or "")
-    return field.reference
-
-
-def is_name(value: Any) -> bool:
-    """Whether a value stands for a resource by name: it is no OCID, and known."""
-    return isinstance(value, str) and value != "" and not value.startswith("ocid1.") and not is_unknown(value)
 
 
 class ResourceSet:

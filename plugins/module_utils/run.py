@@ -28,7 +28,14 @@ from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
     Connection,
     Session,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.model import Document, Field, ResourceType, is_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    Document,
+    Field,
+    ResourceType,
+    is_name,
+    is_unknown,
+    references,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, PlanError
 
 KNOWN_ERRORS: tuple[type[Exception], ...] = (ResourceError, CloudError, PlanError)
@@ -135,6 +142,9 @@ class ResourceTask:
 
     def execute(self, params: Document, context: Context) -> Document:
         wish = self.wish(params)
+        problems = [*self._misplaced(wish), *(p for check in self.type.checks for p in check(wish.fields | wish.extra))]
+        if problems:
+            raise ResourceError("\n".join(problems))
         outcome = Engine(context.session, self.type, wish).run(check=context.check_mode)
         result: Document = {"changed": outcome.plan.changes, self.name: public(outcome.resource)}
         if outcome.plan.changes:
@@ -143,6 +153,14 @@ class ResourceTask:
             result["diff"] = diff_of(label, outcome.plan)
             result["changes"] = [{"name": label, "change": verb_of(outcome.plan)}]
         return result
+
+    def _misplaced(self, wish: Wish) -> Iterable[str]:
+        """Names where OCIDs belong, each with its option: the service would say no more than 404."""
+        if is_name(wish.id):
+            yield f"id: {wish.id!r} is no OCID"
+        for path, kind, name in references(self.type.all_fields, wish.fields, ""):
+            if kind != "service_cidr":  # the services of a region have labels
+                yield f"{path}: {name!r} is no OCID of a {kind.replace('_', ' ')}"
 
     def wish(self, params: Document) -> Wish:
         """The options of a task as what it asks for; an option not given is not managed."""

@@ -68,7 +68,7 @@ class WorkRequests:
         """A request's state and errors."""
         request = self.get(id_)
         errors = "; ".join(f"{r.code}: {r.message}" for r in self._rows(request, "list_work_request_errors"))
-        return f"Work request {id_} is {request.status}{': ' + errors if errors else ''}."
+        return f"Work request {id_} is {request.status}{': ' + errors.rstrip('.') if errors else ''}."
 
     @property
     def _client(self) -> Any:

@@ -215,7 +215,7 @@ OKE_CLUSTER = ResourceType(
                     fields=(
                         Field("is_open_id_connect_auth_enabled", type="bool", required=True),
                         Field("issuer_url"),
-                        Field("client_id", reference="open_id_connect_client"),
+                        Field("client_id"),
                         Field("username_claim"),
                         Field("username_prefix"),
                         Field("groups_claim"),

@@ -242,7 +242,7 @@ def test_cycling_reaches_the_nodes_along_with_another_change_only(site: Site, sh
             {"virtual_node_pool_cycling_details": {"is_virtual_node_cycling_enabled": True, "maximum_surge": "0"}},
             "no node can be replaced",
         ),
-        ({"nsg_ids": list("abcdef")}, "nsg_ids: the service takes at most 5"),
+        ({"nsg_ids": [f"ocid1.nsg.oc1..{n}" for n in range(6)]}, "nsg_ids: the service takes at most 5"),
     ],
 )
 def test_a_pool_that_cannot_be_is_refused_before_anything_is_asked(

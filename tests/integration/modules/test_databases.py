@@ -211,7 +211,7 @@ def test_a_protected_one_is_told_with_what_to_do(door: Door, region: Region, sys
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        ({"nsg_ids": list("abcdef")}, ["nsg_ids: the service takes at most 5"]),
+        ({"nsg_ids": [f"ocid1.nsg.oc1..{n}" for n in range(6)]}, ["nsg_ids: the service takes at most 5"]),
         (
             {"customer_contacts": [{"email": f"{n}@example.org"} for n in range(11)]},
             ["customer_contacts: the service takes at most 10"],

@@ -87,3 +87,16 @@ def test_an_error_says_what_where_why_and_the_request(door: Door, region: Region
     told = door("vcn", fails=True, **_vcn(region, "refused"))["msg"]
     for part in ("create_vcn", "400", "LimitExceeded", "No more VCNs", "request "):
         assert part in told
+
+
+def test_names_where_ocids_belong_are_told_with_their_options(door: Door, region: Region) -> None:
+    """All of them at once and before any call: the service would say no more than 404."""
+    region.forget_calls()
+    rule = {"destination": "0.0.0.0/0", "network_entity_id": "internet"}
+    told = door(
+        "route_table", fails=True, compartment_id="shop", vcn_id="main", display_name="public", route_rules=[rule]
+    )["msg"]
+    for path in ("compartment_id: 'shop'", "vcn_id: 'main'", "route_rules[0].network_entity_id: 'internet'"):
+        assert path in told
+    assert "id: 'main' is no OCID" in door("vcn", fails=True, id="main", freeform_tags={"a": "b"})["msg"]
+    assert region.calls == []
