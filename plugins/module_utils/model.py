@@ -330,7 +330,8 @@ class ResourceType:
 
     def label(self, options: Mapping[str, Any]) -> str:
         """How people call one resource: ``subnet pods``."""
-        return f"{self.name} {options.get(self.name_field) or options.get('id') or '(unnamed)'}"
+        name = options.get(self.name_field) or options.get("id") or "(unnamed)"
+        return f"{self.name} {'(known after apply)' if is_unknown(name) else name}"
 
 
 TAGS: tuple[Field, ...] = (

@@ -111,7 +111,7 @@ class VirtualNetwork:
         listings = _listings(session, declared["compartment_id"], declared["vcn"]["display_name"], kinds)
         outcome = whole.present(listings, context.check_mode)
         called = {"vcn": f"vcn {declared['vcn']['display_name']}"}
-        return {"changed": outcome.changed, "virtual_network": _facts(nodes, outcome), **_diff(outcome, called)}
+        return {"changed": outcome.changed, "virtual_network": _facts(nodes, outcome), **_diff(outcome, called, declared)}
 
     def _absent(self, declared: Document, context: Context) -> Document:
         """Removes the VCN of that name with all parts in it that carry the tags given, those that use others first.
@@ -136,7 +136,7 @@ class VirtualNetwork:
             for type_ in (*reversed(PARTS.values()), VCN)
         ]
         outcome = removed(context.session, _template(declared), stages, context.check_mode)
-        return {"changed": outcome.changed, "virtual_network": None, **_diff(outcome, {})}
+        return {"changed": outcome.changed, "virtual_network": None, **_diff(outcome, {}, declared)}
 
 
 def _template(declared: Document) -> Wish:
@@ -336,7 +336,7 @@ def _facts(nodes: Iterable[Node], outcome: SetOutcome) -> Document:
     return facts
 
 
-def _diff(outcome: SetOutcome, names: Mapping[str, str]) -> Document:
+def _diff(outcome: SetOutcome, names: Mapping[str, str], declared: Document) -> Document:
     """Diff and changes; ``names``: what people call a node, where its key does not say it."""
     changed = {k: o.plan for k, o in outcome.outcomes.items() if o.plan.changes}
     if not changed:
@@ -346,5 +346,6 @@ def _diff(outcome: SetOutcome, names: Mapping[str, str]) -> Document:
     changes = [{"name": names.get(key, key), "change": verb_of(plan)} for key, plan in changed.items()]
     counts = Counter(row["change"] for row in changes)
     told = ", ".join(f"{n} {v}" for v, n in counts.items())
-    headers = {"before_header": "virtual_network", "after_header": f"virtual_network ({told})"}
+    network = f"virtual_network {declared['vcn']['display_name']}"
+    headers = {"before_header": network, "after_header": f"{network} ({told})"}
     return {"changes": changes, "diff": {**headers, "before": before, "after": after}}
