@@ -111,7 +111,11 @@ class VirtualNetwork:
         listings = _listings(session, declared["compartment_id"], declared["vcn"]["display_name"], kinds)
         outcome = whole.present(listings, context.check_mode)
         called = {"vcn": f"vcn {declared['vcn']['display_name']}"}
-        return {"changed": outcome.changed, "virtual_network": _facts(nodes, outcome), **_diff(outcome, called, declared)}
+        return {
+            "changed": outcome.changed,
+            "virtual_network": _facts(nodes, outcome),
+            **_diff(outcome, called, declared),
+        }
 
     def _absent(self, declared: Document, context: Context) -> Document:
         """Removes the VCN of that name with all parts in it that carry the tags given, those that use others first.
