@@ -161,7 +161,7 @@ class Region:
             request = Request(method, raw_target(raw_path, query), headers, content)
             reply = await self._answer(request, raw_path.decode("latin-1"), query, region, request_id, trace)
             status, doc, extra = reply.status, reply.doc, reply.headers
-            if reply.record is not None and not reply.record.dead:
+            if reply.record is not None and reply.etag and not reply.record.dead:
                 extra = {"etag": reply.record.etag} | extra
         except ServiceError as error:
             status, doc, extra = error.status, {"code": error.code, "message": error.message}, trace.headers
@@ -221,8 +221,10 @@ class Region:
                 self._remember(call, reply)
         if operation.response and reply.doc is not None:
             reply.doc = validate.reply(
-                self.schema, operation.package, operation.response, reply.doc, strict=self.settings.strict_replies
-            )
+                self.schema, operation.package, operation.response, reply.doc, strict=self.settings.strict_replies,
+                form=service.form,
+            )  # fmt: skip
+        reply.headers = {**service.headers(call), **reply.headers}
         if fault and fault.drop == "after":
             raise Drop
         return reply

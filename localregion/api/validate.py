@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from localregion.api.schema import Model, Operation, Parameter, Schema
 
 _LIST = re.compile(r"list\[(.+)\]$")
 _DICT = re.compile(r"dict\(str, (.+)\)$")
+_FRACTION = re.compile(r"\.\d+(?=Z|[+-])")
 MAX_NAME = 255
 _TRUTH = {"true": True, "false": False}
 
@@ -75,34 +77,71 @@ def body(schema: Schema, package: str, type_name: str, value: Any) -> Any:
     return checked
 
 
-def reply(schema: Schema, package: str, type_name: str, value: Any, *, strict: bool) -> Any:
-    """An answer cut to what its model shows. With `strict`, raises a 500 when it breaks the model."""
-    shown = _project(schema, package, type_name, value)
+@dataclass(frozen=True)
+class Form:
+    """How a service writes its documents.
+
+    With ``nulls`` every field of a model is in the document, also one that has no value: it is null, or what
+    ``empty`` says by the field's name (`{"freeformTags": {}}`), or by model and field (`{"Cluster.endpoints": {}}`).
+    ``left_out``: model to the fields that are not there while they have no value, because the service is seen to leave
+    them out. ``nullable``: what the SDK calls required and is null for a while all the same (`"DbSystem.port"`).
+    Without ``milliseconds`` times are in whole seconds.
+    """
+
+    nulls: bool = False
+    empty: Mapping[str, Any] = field(default_factory=dict)
+    left_out: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    nullable: frozenset[str] = frozenset()
+    milliseconds: bool = True
+
+
+PLAIN = Form()
+
+
+def reply(schema: Schema, package: str, type_name: str, value: Any, *, strict: bool, form: Form = PLAIN) -> Any:
+    """An answer cut to what its model shows, in a service's form. With `strict`, raises a 500 when it breaks the
+    model."""
+    shown = _Projection(schema, package, form).value(type_name, value)
     if strict:
         try:
-            _Checker(schema, package).value(type_name, shown, "")
+            _Checker(schema, package, form.nullable).value(type_name, shown, "")
         except ServiceError as error:
             message = f"The answer breaks {package}.{type_name}: {error.message}"
             raise ServiceError(500, "InternalError", message) from error
     return shown
 
 
-def _project(schema: Schema, package: str, type_name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if match := _LIST.match(type_name):
-        return [_project(schema, package, match[1], item) for item in value]
-    if match := _DICT.match(type_name):
-        return value
-    model = schema.model(package, type_name)
-    if model is None or not isinstance(value, dict):
-        return value
-    model = subtype(schema, package, model, value) or model
-    return {
-        wire: _project(schema, package, field.type, value[wire])
-        for wire, field in model.fields.items()
-        if value.get(wire) is not None
-    }
+class _Projection:
+    def __init__(self, schema: Schema, package: str, form: Form) -> None:
+        self._schema = schema
+        self._package = package
+        self._form = form
+
+    def value(self, type_name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        if match := _LIST.match(type_name):
+            return [self.value(match[1], item) for item in value]
+        if _DICT.match(type_name):
+            return value
+        if type_name == "datetime" and not self._form.milliseconds:
+            return _FRACTION.sub("", value)
+        model = self._schema.model(self._package, type_name)
+        if model is None or not isinstance(value, dict):
+            return value
+        return self._model(subtype(self._schema, self._package, model, value) or model, value)
+
+    def _model(self, model: Model, value: dict[str, Any]) -> dict[str, Any]:
+        shown = {}
+        left_out = self._form.left_out.get(model.name, frozenset())
+        for wire, declared in model.fields.items():
+            item = value.get(wire)
+            if item is not None:
+                shown[wire] = self.value(declared.type, item)
+            elif self._form.nulls and wire not in left_out:
+                empty = self._form.empty
+                shown[wire] = empty.get(f"{model.name}.{wire}", empty.get(wire))
+        return shown
 
 
 def subtype(schema: Schema, package: str, model: Model, value: Mapping[str, Any]) -> Model | None:
@@ -117,9 +156,10 @@ def subtype(schema: Schema, package: str, model: Model, value: Mapping[str, Any]
 
 
 class _Checker:
-    def __init__(self, schema: Schema, package: str) -> None:
+    def __init__(self, schema: Schema, package: str, nullable: frozenset[str] = frozenset()) -> None:
         self._schema = schema
         self._package = package
+        self._nullable = nullable
 
     def value(self, type_name: str, value: Any, where: str) -> Any:
         if match := _LIST.match(type_name):
@@ -148,16 +188,16 @@ class _Checker:
         if unknown:
             raise invalid(f"Unknown field: {_join(where, min(unknown))}")
         checked = {}
-        for wire, field in actual.fields.items():
+        for wire, declared in actual.fields.items():
             item = value.get(wire)
             if item is None:
-                if field.required:
+                if declared.required and f"{actual.name}.{wire}" not in self._nullable:
                     raise missing(_join(where, wire))
                 continue
             place = _join(where, wire)
-            checked[wire] = self.value(field.type, item, place)
+            checked[wire] = self.value(declared.type, item, place)
             for one in item if isinstance(item, list) else [item]:
-                _check_enum(place, one, field.enum and (*field.enum, *_UNLISTED.get((actual.name, wire), ())))
+                _check_enum(place, one, declared.enum and (*declared.enum, *_UNLISTED.get((actual.name, wire), ())))
         return checked
 
     def _plain(self, type_name: str, value: Any, where: str) -> Any:

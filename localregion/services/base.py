@@ -46,6 +46,7 @@ from localregion.api.errors import (
     related_not_found,
 )
 from localregion.api.schema import Model, Operation
+from localregion.api.validate import PLAIN, Form
 from localregion.store import Document, PendingTransition, Record
 
 if TYPE_CHECKING:
@@ -125,12 +126,14 @@ class Call:
 
 @dataclass
 class Reply:
-    """An answer: status, wire document (or list, str, bytes), extra headers. ``record`` is what it shows (its etag)."""
+    """An answer: status, wire document (or list, str, bytes), extra headers. ``record`` is what it shows or is about;
+    its etag is told unless ``etag`` is False."""
 
     status: int = 200
     doc: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     record: Record | None = None
+    etag: bool = True
 
 
 @dataclass
@@ -206,6 +209,10 @@ class Service:
     """Operation to (verb, resource type) of the policy statement it needs, where it differs from what its name says
     (list: inspect, get: read, else manage). None: the method asks `authorize` itself."""
     work_request_entity: ClassVar[str] = "workrequest"
+    form: ClassVar[Form] = PLAIN
+    """How it writes its documents: whether what has no value is null or not there, the form of its times."""
+    etag_without_document: ClassVar[bool] = True
+    """Whether an answer without a document tells an etag."""
 
     def __init__(self, region: Region) -> None:
         self.region = region
@@ -267,6 +274,10 @@ class Service:
         if fitting:
             return max(fitting, key=lambda kind: len(kind.name)).resource
         return self.kinds[0].resource if self.kinds else "all-resources"
+
+    def headers(self, call: Call) -> dict[str, str]:
+        """What the service adds to the headers of each of its answers."""
+        return {}
 
     async def resume(self) -> None:
         """At the region's start: take up every change of state to come. Extend it to start parts again; idempotent."""
@@ -500,7 +511,8 @@ class Service:
 
     def accepted(self, request: WorkRequest | None = None, status: int = 204, record: Record | None = None) -> Reply:
         """An answer without a document (as most deletions have)."""
-        return Reply(status, None, {"opc-work-request-id": request.record.id} if request else {}, record)
+        headers = {"opc-work-request-id": request.record.id} if request else {}
+        return Reply(status, None, headers, record, self.etag_without_document)
 
     def list(
         self,
