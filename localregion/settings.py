@@ -7,23 +7,25 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-REGION = "local-1"
+from localregion import ocids
+
+REGION = ocids.REGION
 REGION_KEY = "LCL"
 OTHER_REGION = "local-2"
 OTHER_REGION_KEY = "LC2"
-REALM = "oc1"
+REALM = ocids.REALM
 REALM_DOMAIN = "okestack.test"
 AVAILABILITY_DOMAIN = "Lcl1:LOCAL-1-AD-1"
 FAULT_DOMAINS = ("FAULT-DOMAIN-1", "FAULT-DOMAIN-2", "FAULT-DOMAIN-3")
-TENANCY_ID = "ocid1.tenancy.oc1..local"
+TENANCY_ID = ocids.fixed("tenancy", "okestack")
 TENANCY_NAME = "okestack"
-COMPARTMENT_ID = "ocid1.compartment.oc1..okestack"
+COMPARTMENT_ID = ocids.fixed("compartment", "okestack")
 COMPARTMENT_NAME = "okestack"
-OPERATOR_ID = "ocid1.user.oc1..operator"
+OPERATOR_ID = ocids.fixed("user", "operator")
 OPERATOR_NAME = "operator"
-ADMINISTRATORS_ID = "ocid1.group.oc1..administrators"
+ADMINISTRATORS_ID = ocids.fixed("group", "administrators")
 NAMESPACE = "okestacklocal"
-INSTANCE_ID = "ocid1.instance.oc1..machine"
+INSTANCE_ID = ocids.fixed("instance", "machine", start=ocids.PLACED, region=REGION)
 """The machine that the region runs on, to its own metadata service."""
 SERVICE_ADDRESS = "198.18.0.10"
 """Where the region's services answer over TLS inside the VCNs."""

@@ -173,6 +173,7 @@ class Artifacts(Service):
                 "container_image",
                 None,
                 {
+                    "id": self.kind("container_image").ocid("0", names.NAMESPACE),
                     "compartmentId": repository.compartment,
                     "createdBy": names.OPERATOR_ID,
                     "digest": digest,
@@ -222,6 +223,7 @@ class Artifacts(Service):
             "container_repository",
             call,
             {
+                "id": self.kind("container_repository").ocid("0", names.NAMESPACE),
                 "compartmentId": compartment,
                 "displayName": name,
                 "createdBy": call.principal.id if call else names.OPERATOR_ID,

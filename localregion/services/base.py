@@ -27,11 +27,11 @@ import builtins
 import hashlib
 import json
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from localregion import ocids
 from localregion import settings as names
 from localregion.api.errors import (
     ServiceError,
@@ -73,8 +73,9 @@ class Kind:
     ``resource`` its resource type in policies; ``entity`` the word in its OCIDs (the name without underscores if
     empty); ``label`` the beginning of a default display name; ``dead_state`` the state of one that is deleted, readable
     for ``remember`` cloud minutes more (None: gone at once); ``everywhere`` says that it belongs to no region
-    (identity); ``name_field`` is where the wire document has its name; ``operations`` which of get,
-    list and change_compartment the framework answers by itself; ``plural`` the word in list operations.
+    (identity); ``start`` is how the unique part of its OCIDs begins; ``name_field`` is where the wire document has its
+    name; ``operations`` which of get, list and change_compartment the framework answers by itself; ``plural`` the word
+    in list operations.
     """
 
     name: str
@@ -86,15 +87,15 @@ class Kind:
     dead_state: str = "DELETED"
     remember: float | None = 60.0
     everywhere: bool = False
+    start: str = ocids.PLAIN
     name_field: str = "displayName"
     state_field: str = "lifecycleState"
     operations: tuple[str, ...] = ("get", "list", "change_compartment")
 
-    def ocid(self) -> str:
-        """A new identifier."""
+    def ocid(self, *inner: str) -> str:
+        """A new identifier; `inner` are the parts that a few types have before the unique one."""
         region = "" if self.everywhere else names.REGION
-        unique = base64.b32encode(secrets.token_bytes(35)).decode().lower()
-        return f"ocid1.{self.entity or self.name.replace('_', '')}.{names.REALM}.{region}.aaaa{unique}"
+        return ocids.new(self.entity or self.name.replace("_", ""), *inner, start=self.start, region=region)
 
     @property
     def plural_name(self) -> str:
@@ -632,7 +633,7 @@ class Service:
             "percentComplete": 0.0, "timeAccepted": now, "timeUpdated": now,
         }  # fmt: skip
         kind = self._kinds[_WORK_REQUEST]
-        identifier = kind.ocid()
+        identifier = self.work_request_ocid()
         record = self.store.insert(
             Record(
                 id=identifier, service=self.name, kind=kind.name, compartment=compartment,
@@ -641,6 +642,10 @@ class Service:
             )
         )  # fmt: skip
         return WorkRequest(self, record)
+
+    def work_request_ocid(self) -> str:
+        """The identifier of a work request to come."""
+        return self._kinds[_WORK_REQUEST].ocid()
 
     def entity_uri(self, record_id: str) -> str:
         """Where a resource of a work request can be read."""

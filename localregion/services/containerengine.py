@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from localregion import ocids
 from localregion import settings as names
 from localregion.api import validate
 from localregion.api.errors import ServiceError, conflict, incorrect_state, invalid, limit_exceeded, not_found
@@ -69,7 +70,12 @@ class ContainerEngine(Addons):
     package = "container_engine"
     kinds = (
         Kind("cluster", model="Cluster", resource="clusters", name_field="name"),
-        Kind("virtual_node_pool", model="VirtualNodePool", resource="cluster-virtualnode-pools"),
+        Kind(
+            "virtual_node_pool",
+            model="VirtualNodePool",
+            resource="cluster-virtualnode-pools",
+            start=ocids.TENANCY,
+        ),
         Kind("virtual_node", model="VirtualNode", resource="cluster-virtualnode-pools", operations=()),
         Kind("addon", model="Addon", resource="clusters", name_field="name", operations=(), remember=None),
     )

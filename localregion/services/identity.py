@@ -15,6 +15,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from localregion import ocids
 from localregion import settings as names
 from localregion.api.auth import fingerprint, load_public_key
 from localregion.iam import Condition, Grant, Principal, Statement, parse, parse_rule
@@ -192,8 +193,8 @@ class Identity(Tags):
     async def list_availability_domains(self, call: Call) -> Reply:
         """The one availability domain."""
         self._known_compartment(call)
-        domain = {"name": names.AVAILABILITY_DOMAIN, "id": "ocid1.availabilitydomain.oc1..local1ad1"}
-        return Reply(doc=[domain | {"compartmentId": call.query["compartment_id"]}])
+        domain = {"name": names.AVAILABILITY_DOMAIN, "id": ocids.fixed("availabilitydomain", names.AVAILABILITY_DOMAIN)}
+        return Reply(doc=[domain | {"compartmentId": names.TENANCY_ID}])
 
     async def list_fault_domains(self, call: Call) -> Reply:
         """The three fault domains of the availability domain."""
@@ -203,10 +204,10 @@ class Identity(Tags):
         return Reply(
             doc=[
                 {
-                    "name": name, "id": f"ocid1.faultdomain.oc1..local1ad1fd{number}",
+                    "name": name, "id": ocids.fixed("faultdomain", name),
                     "compartmentId": call.query["compartment_id"], "availabilityDomain": names.AVAILABILITY_DOMAIN,
                 }
-                for number, name in enumerate(names.FAULT_DOMAINS, 1)
+                for name in names.FAULT_DOMAINS
             ]
         )  # fmt: skip
 

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from localregion import ocids
 from localregion.api.schema import Parameter
 from localregion.services.base import (
     SECOND,
@@ -67,9 +68,9 @@ class Kms(DeletesLater):
 
     package = "key_management"
     kinds = (
-        Kind("vault", model="Vault", resource="vaults"),
-        Kind("key", model="Key", resource="keys"),
-        Kind("key_version", model="KeyVersion", resource="keys", entity="keyversion", operations=()),
+        Kind("vault", model="Vault", resource="vaults", start=ocids.VAULT),
+        Kind("key", model="Key", resource="keys", start=ocids.VAULT),
+        Kind("key_version", model="KeyVersion", resource="keys", operations=(), start=ocids.VAULT),
     )
     access = {
         # The body names the key: the methods ask themselves.
@@ -124,13 +125,14 @@ class Kms(DeletesLater):
         """Create a vault; about a minute."""
         if call.body["vaultType"] == "EXTERNAL":
             raise not_implemented("vaults of type EXTERNAL")
-        vault_id = self.kind("vault").ocid()
+        prefix = ocids.prefix()
+        vault_id = self.kind("vault").ocid(prefix)
         vault = self.create(
             "vault",
             call,
             {
                 "id": vault_id,
-                "wrappingkeyId": self.kind("key").ocid(),
+                "wrappingkeyId": self.kind("key").ocid(prefix),
                 "isPrimary": True,
                 "isVaultReplicable": call.body["vaultType"] == "VIRTUAL_PRIVATE",
                 **self._endpoints(vault_id),
@@ -242,10 +244,12 @@ class Kms(DeletesLater):
             raise not_implemented("external keys")
         shape = _shape(body["keyShape"])
         details = self._rotation(vault, body, {})
+        prefix = ocids.vault_prefix(vault.id)
         key = self.create(
             "key",
             call,
             {
+                "id": self.kind("key").ocid(prefix),
                 "vaultId": vault.id,
                 "keyShape": shape,
                 "protectionMode": body.get("protectionMode") or "HSM",
@@ -265,6 +269,7 @@ class Kms(DeletesLater):
             "key_version",
             None,
             {
+                "id": self.kind("key_version").ocid(ocids.vault_prefix(key.id), ocids.prefix()),
                 "keyId": key.id,
                 "vaultId": key.doc["vaultId"],
                 "compartmentId": key.doc["compartmentId"],

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from localregion import ocids
 from localregion.services.base import (
     SECOND,
     Call,
@@ -41,8 +42,15 @@ class Logging(Service):
 
     package = "logging"
     kinds = (
-        Kind("log_group", model="LogGroup", resource="log-groups", remember=None, operations=("get",)),
-        Kind("log", model="Log", resource="log-groups", remember=None, operations=()),
+        Kind(
+            "log_group",
+            model="LogGroup",
+            resource="log-groups",
+            remember=None,
+            operations=("get",),
+            start=ocids.TENANCY,
+        ),
+        Kind("log", model="Log", resource="log-groups", remember=None, operations=(), start=ocids.TENANCY),
     )
     work_request_entity = "logworkrequest"
     access = {

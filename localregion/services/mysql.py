@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -153,6 +154,10 @@ class Mysql(HeatWave):
             if system.state in ("ACTIVE", "UPDATING") and system.doc.get("endpoints") and not stopping:
                 self.region.tasks.spawn(self._ensure(system.id), f"mysql {system.id}")
         await super().resume()
+
+    def work_request_ocid(self) -> str:
+        """As in the base; this service's have a UUID in them."""
+        return self.kind("work_request").ocid(str(uuid.uuid4()))
 
     def _begun(self, call: Call, kind: str, resources: Sequence[tuple[str, str, Record | str]]) -> WorkRequest:
         """A work request that is under way from the start."""

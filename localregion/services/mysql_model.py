@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .. import ocids
 from ..api.errors import ServiceError, incorrect_state, invalid, missing, not_implemented
 from ..settings import AVAILABILITY_DOMAIN, FAULT_DOMAINS
 
@@ -281,7 +282,7 @@ def contacts(given: list[Doc] | None) -> list[Doc]:
 def configuration_id(shape_name: str, highly_available: bool) -> str:
     """The OCID of a shape's default configuration."""
     kind = "ha" if highly_available else "standalone"
-    return f"ocid1.mysqlconfiguration.oc1..default{shape_name.lower().replace('.', '')}{kind}"
+    return ocids.fixed("mysqlconfiguration", f"{shape_name} {kind}")
 
 
 def configurations() -> dict[str, Doc]:

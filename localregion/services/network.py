@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from localregion import ocids
 from localregion import settings as names
 from localregion.services import network_rules as rules
 from localregion.services.base import (
@@ -87,7 +88,7 @@ class Network(Capture):
     package = "core"
     work_request_entity = "coreservicesworkrequest"
     kinds = (
-        _kind("vcn", "Vcn", "vcns"),
+        _kind("vcn", "Vcn", "vcns", start=ocids.TENANCY),
         _kind("subnet", "Subnet", "subnets"),
         _kind("internet_gateway", "InternetGateway", "internet-gateways"),
         _kind("nat_gateway", "NatGateway", "nat-gateways"),
@@ -99,8 +100,8 @@ class Network(Capture):
         _kind("capture_filter", "CaptureFilter", "capture-filters"),
         _kind("vtap", "Vtap", "vtaps"),
         _kind("public_ip", "PublicIp", "public-ips"),
-        _kind("private_ip", "PrivateIp", "private-ips", operations=("get",)),
-        _kind("vnic", "Vnic", "vnics", operations=("get",)),
+        _kind("private_ip", "PrivateIp", "private-ips", operations=("get",), start=ocids.PLACED),
+        _kind("vnic", "Vnic", "vnics", operations=("get",), start=ocids.PLACED),
     )
     access = {
         "list_services": ("inspect", "service-gateways"),

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from localregion import ocids
 from localregion import settings as names
 from localregion.services.base import Document, invalid, missing
 
@@ -19,13 +20,13 @@ _TCP, _UDP, _ICMP, _ICMPV6 = "6", "17", "1", "58"
 
 SERVICES = (
     {
-        "id": "ocid1.service.oc1.local-1.aaaaaaaaalllclservices",
+        "id": ocids.fixed("service", "all", region=names.REGION),
         "name": f"All {names.REGION_KEY} Services In Oracle Services Network",
         "description": f"All {names.REGION_KEY} Services In Oracle Services Network",
         "cidrBlock": f"all-{names.REGION_KEY.lower()}-services-in-oracle-services-network",
     },
     {
-        "id": "ocid1.service.oc1.local-1.aaaaaaaalclobjectstorage",
+        "id": ocids.fixed("service", "object storage", region=names.REGION),
         "name": f"OCI {names.REGION_KEY} Object Storage",
         "description": f"OCI {names.REGION_KEY} Object Storage",
         "cidrBlock": f"oci-{names.REGION_KEY.lower()}-objectstorage",

@@ -18,6 +18,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, cast
 
+from localregion import ocids
 from localregion.services import generation
 from localregion.services.base import (
     SECOND,
@@ -53,7 +54,14 @@ class Vault(DeletesLater):
 
     package = "vault"
     kinds = (
-        Kind("secret", model="Secret", resource="secrets", entity="vaultsecret", name_field="secretName"),
+        Kind(
+            "secret",
+            model="Secret",
+            resource="secrets",
+            entity="vaultsecret",
+            name_field="secretName",
+            start=ocids.TENANCY,
+        ),
         Kind("secret_version", model="SecretVersion", resource="secret-versions", name_field="name", operations=()),
     )
     access = {

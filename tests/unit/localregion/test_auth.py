@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from localregion import iam
 from localregion.api.auth import Refused, Tokens
 from localregion.pki import key_pem, new_key, public_key_pem
-from localregion.settings import TENANCY_ID
+from localregion.settings import OPERATOR_ID, TENANCY_ID
 
 PATH = "/20160918/policies"
 BODY = b'{"compartmentId":"x","name":"n","description":"d","statements":[]}'
@@ -93,7 +93,7 @@ def test_good_signatures_pass(region: Any) -> None:
         {"signed": [name for name in WITH_BODY if name != "x-content-sha256"]},
         {"drop": ("authorization",)},
         {"sent_path": "/20160918/users"},
-        {"key_id": f"{TENANCY_ID}/ocid1.user.oc1..operator/00:11"},
+        {"key_id": f"{TENANCY_ID}/{OPERATOR_ID}/00:11"},
         {"key_id": "someone"},
         {"key_id": "ST$abc.def.ghi"},
         {"template": 'Signature version="1",algorithm="hmac-sha256",headers="{h}",keyId="{k}",signature="{s}"'},

@@ -35,7 +35,7 @@ def test_metadata_tells_what_the_instance_is(region: Any) -> None:
     assert metadata(region, "instance/id").text == INSTANCE_ID
     assert metadata(region, "instance/region").text == "local-1"
     assert metadata(region, "instance/regionInfo/regionKey").text == "LCL"
-    assert metadata(region, "instance/regionInfo").json()["realmKey"] == "oc1"
+    assert metadata(region, "instance/regionInfo").json()["realmKey"] == "oc99"
     for nowhere in ("instance/none", "instance/id/more", "identity/none.pem", "vnics/"):
         assert metadata(region, nowhere).status_code == 404
     old = httpx.get(region.metadata_url.replace("/v2", "/v1") + "/instance/", headers=BEARER)

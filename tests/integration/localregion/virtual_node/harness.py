@@ -362,7 +362,7 @@ class Lab:
             "cluster_id": "ocid1.cluster.oc1.lcl.test",
             "pool_id": "ocid1.virtualnodepool.oc1.lcl.test",
             "pool_name": "pool",
-            "compartment_id": "ocid1.compartment.oc1..okestack",
+            "compartment_id": "ocid1.compartment.oc99..aaaaaaaa7pza377joqhckec5cqkvubvs5cesbfdcku6abded3m74a3yutlwp",
             "region": "local-1",
             "region_key": "LCL",
             "kubernetes_version": "v1.35.4",
