@@ -25,6 +25,9 @@ class Fault:
     the next `times` (None: all) suffer. ``delay`` seconds go by first. ``drop`` is "before" (the call does nothing) or
     "after" (it takes effect and its answer is lost); else an error answer of `status`, `code`, `message`, if `status`
     is given.
+
+    With ``step`` it is not a call that suffers but a step which the region takes by itself, named by package and what
+    the service calls it: `container_engine.pool_deleted` with a status lets a pool's deletion end in NEEDS_ATTENTION.
     """
 
     operation: str = "*"
@@ -36,6 +39,7 @@ class Fault:
     times: int | None = 1
     skip: int = 0
     headers: dict[str, str] = field(default_factory=dict)
+    step: bool = False
     id: int = field(default_factory=lambda: next(_IDS))
     seen: int = 0
     hit: int = 0
@@ -74,10 +78,10 @@ class Faults:
         """The faults in force, with how many calls they saw and hit."""
         return [asdict(fault) for fault in self._faults]
 
-    def hit(self, operation: str) -> Fault | None:
-        """The fault that this call suffers."""
+    def hit(self, operation: str, *, step: bool = False) -> Fault | None:
+        """The fault that this call, or this step, suffers."""
         for fault in self._faults:
-            if not fnmatch.fnmatchcase(operation, fault.operation):
+            if fault.step != step or not fnmatch.fnmatchcase(operation, fault.operation):
                 continue
             fault.seen += 1
             if fault.seen <= fault.skip or (fault.times is not None and fault.hit >= fault.times):

@@ -466,6 +466,7 @@ class Service:
         state, error = pending.target, None
         try:
             if pending.also:
+                await self._stumble(pending.also)
                 changes = await getattr(self, pending.also)(record, request)
         except asyncio.CancelledError:
             raise
@@ -485,6 +486,13 @@ class Service:
                 request.error(error.code, error.message)
             request.finish(ok=error is None)
         self.store.remove_transition(pending.record)
+
+    async def _stumble(self, also: str) -> None:
+        """Suffer the fault of a step, if there is one. Raises ServiceError."""
+        if fault := self.region.faults.hit(f"{self.package}.{also.strip('_')}", step=True):
+            await asyncio.sleep(fault.delay)
+            if fault.status:
+                raise ServiceError(fault.status, fault.code, fault.message)
 
     def _details(self, record: Record, error: ServiceError) -> Document:
         shown = "lifecycleDetails" in self._model(self.kind_of(record)).fields

@@ -31,6 +31,7 @@ from localregion import ocids
 from localregion import settings as names
 from localregion.api import validate
 from localregion.api.errors import ServiceError, conflict, incorrect_state, invalid, limit_exceeded, not_found
+from localregion.api.validate import Form
 from localregion.iam import Principal, resource_principal
 from localregion.services import containerengine_model as model
 from localregion.services.base import Call, Kind, Record, Reply, WorkRequest, not_implemented, related_not_found
@@ -51,6 +52,26 @@ NODE_DELETE_MINUTES = 1.0
 MAX_CLUSTERS = 15
 NODE_READY_SECONDS = 180.0
 _OKE = Principal("service", "oke")
+
+
+FORM = Form(
+    nulls=True,
+    milliseconds=False,
+    empty={
+        "freeformTags": {}, "definedTags": {}, "systemTags": {}, "lifecycleDetails": "", "nsgIds": [],
+        "backendNsgIds": [], "faultDomain": [], "serviceLbSubnetIds": [], "availableKubernetesUpgrades": [],
+        "initialVirtualNodeLabels": [], "taints": [], "configurations": [], "Cluster.endpoints": {},
+        "ClusterSummary.endpoints": {}, "keyDetails": [],
+    },
+    left_out={
+        # recorded of a cluster that was never updated
+        "ClusterMetadata": frozenset({
+            "timeDeleted", "deletedByUserId", "deletedByWorkRequestId", "timeUpdated", "updatedByUserId",
+            "updatedByWorkRequestId", "timeCredentialExpiration",
+        }),
+    },
+)  # fmt: skip
+"""How OKE writes: recorded of clusters and work requests; of the rest a guess by what they do."""
 
 
 @dataclass
@@ -95,6 +116,8 @@ class ContainerEngine(Addons):
         "list_work_request_logs": ("read", "cluster-work-requests"),
     }
     work_request_entity = "clustersworkrequest"
+    form = FORM
+    etag_without_document = False
 
     def __init__(self, region: Any) -> None:
         super().__init__(region)
@@ -119,6 +142,21 @@ class ContainerEngine(Addons):
                     task = self.region.tasks.spawn(self._come_back(cluster.id), f"cluster {cluster.id}")
                     self._returning.append(task)
         await super().resume()
+
+    def headers(self, call: Call) -> dict[str, str]:
+        """The rate that OKE tells a caller."""
+        return {"x-rate-limit-limit": "16.70"}
+
+    async def get_work_request(self, call: Call) -> Reply:
+        """A work request; while it is under way the answer says when to ask again."""
+        reply = await super().get_work_request(call)
+        if reply.record is not None and reply.record.state in ("ACCEPTED", "IN_PROGRESS"):
+            reply.headers["retry-after"] = "30"
+        return reply
+
+    def entity_uri(self, record_id: str) -> str:
+        """Where a resource can be read, below the API's version."""
+        return super().entity_uri(record_id).removeprefix("/20180222")
 
     @property
     def _internal_socket(self) -> Path:
@@ -236,13 +274,13 @@ class ContainerEngine(Addons):
                 "options": options,
                 "clusterPodNetworkOptions": pod_network,
                 "imagePolicyConfig": policy,
-                "endpoints": {},
                 "availableKubernetesUpgrades": model.upgrades(version, self.offered_versions()),
                 "systemTags": {},
             },
             state="CREATING",
             parent=vcn.id,
             private={"due": self.clock.due(CLUSTER_MINUTES)},
+            record_id=self._cluster_ocid(),
         )
         request = self.work_request(call, "CLUSTER_CREATE", [("CREATED", "cluster", cluster)])
         metadata = {
@@ -253,6 +291,11 @@ class ContainerEngine(Addons):
         cluster = self.update(cluster, {"metadata": metadata})
         self.transition(cluster, 0, "ACTIVE", also=self._cluster_created, request=request)
         return self.accepted(request, 202, cluster)
+
+    def _cluster_ocid(self) -> str:
+        """The OCID of a new cluster: the 11 letters that name it begin with a c, since a host name needs a letter."""
+        ocid = self.kind("cluster").ocid()
+        return f"{ocid[:-11]}c{ocid[-10:]}"
 
     def offered_versions(self) -> tuple[str, ...]:
         """The versions of Kubernetes that clusters can have."""
@@ -334,10 +377,11 @@ class ContainerEngine(Addons):
         return resource_principal("cluster", cluster.id, cluster.compartment or "")
 
     def _hostname(self, cluster: Record) -> str:
-        return f"c{cluster.id[-10:]}"
+        return model.short_name(cluster.id)
 
     def _endpoints(self, cluster: Record, private_ip: str, public_ip: str | None, fqdn: str | None) -> Doc:
-        endpoints = {"privateEndpoint": f"{private_ip}:6443"}
+        # The name outside of the VCN is told and leads nowhere: the region's clusters answer at their addresses.
+        endpoints = {"kubernetes": f"{model.endpoint_name(cluster.id)}:6443", "privateEndpoint": f"{private_ip}:6443"}
         if public_ip:
             endpoints["publicEndpoint"] = f"{public_ip}:6443"
         if fqdn:
@@ -675,7 +719,7 @@ class ContainerEngine(Addons):
         await self._drop_dns(cluster)
         await self._tear_down(cluster)
         await self.clock.sleep_until(cluster.private.get("due", 0))
-        return {"metadata": cluster.doc["metadata"] | {"timeDeleted": self.clock.timestamp()}, "endpoints": {}}
+        return {"metadata": cluster.doc["metadata"] | {"timeDeleted": self.clock.timestamp()}, "endpoints": None}
 
     async def get_cluster_options(self, call: Call) -> Reply:
         """Versions and pod networks that there are, or those for a cluster."""
@@ -796,7 +840,9 @@ class ContainerEngine(Addons):
         if cycling and set(differing) <= {"virtualNodePoolCyclingDetails"}:
             raise invalid("virtualNodePoolCyclingDetails: cycling needs a change of another property of the pool")
         operation = "VIRTUALNODEPOOL_CYCLING" if cycling else "VIRTUALNODEPOOL_UPDATE"
-        request = self.work_request(call, operation, [("UPDATED", "virtualnodepool", pool)])
+        request = self.work_request(
+            call, operation, [("UPDATED", "virtualnodepool", pool), ("RELATED", "cluster", cluster)]
+        )
         stale = [node.id for node in self._nodes(pool)] if cycling else []
         pool = self.update(pool, changes, private={"due": self.clock.due(CLUSTER_UPDATE_MINUTES), "stale": stale})
         self.transition(
@@ -864,7 +910,7 @@ class ContainerEngine(Addons):
         return self.create(
             "virtual_node", None,
             {
-                "displayName": f"{pool.name}-{node_id[-6:]}", "kubernetesVersion": pool.doc["kubernetesVersion"],
+                "displayName": address.private_ip, "kubernetesVersion": pool.doc["kubernetesVersion"],
                 "virtualNodePoolId": pool.id, "availabilityDomain": domain, "faultDomain": fault_domain,
                 "subnetId": subnet_id, "nsgIds": pool.doc["nsgIds"], "privateIp": address.private_ip,
                 "freeformTags": tags.get("freeformTags") or {}, "definedTags": tags.get("definedTags") or {},
@@ -1017,7 +1063,7 @@ class ContainerEngine(Addons):
             for node in waiting:
                 if self.region.settings.pure or await self._is_ready(pool, node):
                     self.update(node, {}, state="ACTIVE")
-                    say(f"Virtual node {node.name} ({node.doc['privateIp']}, {node.doc['faultDomain']}) is ready")
+                    say(f"Virtual node {node.name} ({node.doc['faultDomain']}) is ready")
             if not [node for node in self._nodes(pool) if node.state == "CREATING"]:
                 return
             if asyncio.get_running_loop().time() > deadline:
@@ -1083,7 +1129,10 @@ class ContainerEngine(Addons):
             raise incorrect_state(f"virtual node pool {pool.id} is {pool.state}")
         minutes = model.duration_minutes(call.query.get("override_eviction_grace_duration_vnp") or "PT60M")
         force = call.query.get("is_force_deletion_after_override_grace_duration_vnp")
-        request = self.work_request(call, "VIRTUALNODEPOOL_DELETE", [("DELETED", "virtualnodepool", pool)])
+        request = self.work_request(
+            call, "VIRTUALNODEPOOL_DELETE",
+            [("DELETED", "virtualnodepool", pool), ("RELATED", "cluster", pool.parent or "")],
+        )  # fmt: skip
         private = {"grace": self.clock.seconds(minutes), "force": True if force is None else bool(force)}
         pool = self.update(pool, {}, private=private | {"due": self.clock.due(NODE_DELETE_MINUTES)})
         self.transition(

@@ -22,8 +22,8 @@ from localregion.parts.programs import KUBERNETES_VERSION
 
 Doc = dict[str, Any]
 
-KUBERNETES_VERSIONS = ("v1.33.1", "v1.34.2", KUBERNETES_VERSION)
-"""What OKE would offer: three minor releases. A region with real parts offers `offered_versions`."""
+KUBERNETES_VERSIONS = ("v1.35.2", "v1.36.0", "v1.36.1")
+"""What OKE offered in August 2026. A region with real parts offers `offered_versions`."""
 PODS_CIDR = "10.244.0.0/16"
 SERVICES_CIDR = "10.96.0.0/16"
 MAX_NSGS = 5
@@ -68,9 +68,9 @@ def offered_versions(*, pure: bool) -> tuple[str, ...]:
 
 
 def kubernetes_version(version: str, offered: Sequence[str] = KUBERNETES_VERSIONS) -> str:
-    """The version if OKE offers it. Raises 400."""
+    """The version if OKE offers it. Raises 400, in the service's own words."""
     if version not in offered:
-        raise invalid(f"Invalid kubernetesVersion: {version}. Supported versions: {', '.join(offered)}")
+        raise invalid("Invalid kubernetesVersion")
     return version
 
 
@@ -392,12 +392,22 @@ def duration_minutes(text: str, most: float = 60.0) -> float:
     return total
 
 
-# Kubeconfig
+# Names and addresses
+
+
+def short_name(cluster_id: str) -> str:
+    """What OKE calls a cluster in host names and kubeconfigs: the last 11 letters of its OCID."""
+    return cluster_id[-11:]
+
+
+def endpoint_name(cluster_id: str) -> str:
+    """The host name of a cluster's endpoint that is outside of its VCN."""
+    return f"{short_name(cluster_id)}.{names.REGION}.clusters.oci.{names.REALM_DOMAIN}"
 
 
 def kubeconfig(cluster_id: str, server: str, ca: bytes) -> str:
     """What CreateKubeconfig answers for token version 2.0.0."""
-    short = f"c{cluster_id[-10:]}"
+    short = short_name(cluster_id)
     document = {
         "apiVersion": "v1",
         "kind": "",

@@ -242,7 +242,7 @@ class Ground:
             "oke_cluster",
             name="shop",
             type="ENHANCED_CLUSTER",
-            kubernetes_version="v1.35.4",
+            kubernetes_version="v1.36.1",
             vcn_id=self.network["vcn"]["id"],
             endpoint_config={"subnet_id": self.api_subnet["subnet"]["id"], "is_public_ip_enabled": True},
             cluster_pod_network_options=[{"cni_type": "OCI_VCN_IP_NATIVE"}],

@@ -46,7 +46,7 @@ class Site:
             **self.common,
             "name": name,
             "vcn_id": self.vcn_id,
-            "kubernetes_version": "v1.35.4",
+            "kubernetes_version": "v1.36.1",
             "type": "ENHANCED_CLUSTER",
             "endpoint_config": {"subnet_id": self.subnets["api"]},
             "cluster_pod_network_options": [{"cni_type": "OCI_VCN_IP_NATIVE"}],
@@ -106,20 +106,18 @@ def shared(site: Site) -> Options:
 
 
 def test_a_control_plane_goes_up_by_one_minor_version_and_never_down(site: Site) -> None:
-    site.cluster("climber", kubernetes_version="v1.33.1")
-    skipped = site.refused("oke_cluster", **site.options("climber", kubernetes_version="v1.35.4"))
-    assert "kubernetes_version" in skipped and "'v1.35.4'" in skipped and "v1.34.2" in skipped
-    up = site.options("climber", kubernetes_version="v1.34.2")
-    assert site.door("oke_cluster", check=True, **up)["diff"]["after"] == {"kubernetes_version": "v1.34.2"}
+    site.cluster("climber", kubernetes_version="v1.35.2")
+    up = site.options("climber", kubernetes_version="v1.36.0")
+    assert site.door("oke_cluster", check=True, **up)["diff"]["after"] == {"kubernetes_version": "v1.36.0"}
     made = site.door("oke_cluster", **up)
-    assert made["changed"] and made["oke_cluster"]["available_kubernetes_upgrades"] == ["v1.35.4"]
+    assert made["changed"] and made["oke_cluster"]["available_kubernetes_upgrades"] == ["v1.36.1"]
     for allow_replace in (False, True):
-        down = site.options("climber", kubernetes_version="v1.33.1", allow_replace=allow_replace)
+        down = site.options("climber", kubernetes_version="v1.35.2", allow_replace=allow_replace)
         told = site.refused("oke_cluster", **down)
-        assert "'v1.34.2' -> 'v1.33.1': a control plane goes to newer versions only" in told
+        assert "'v1.36.0' -> 'v1.35.2': a control plane goes to newer versions only" in told
     site.door("oke_cluster", **site.options("climber"))
-    newest = site.refused("oke_cluster", **site.options("climber", kubernetes_version="v1.36.0"))
-    assert newest.endswith("this region has no 'v1.36.0', it has v1.35.4")
+    newest = site.refused("oke_cluster", **site.options("climber", kubernetes_version="v1.37.0"))
+    assert newest.endswith("this region has no 'v1.37.0', it has v1.36.1")
     site.door("oke_cluster", id=made["oke_cluster"]["id"], state="absent")
 
 
@@ -138,7 +136,7 @@ def test_a_change_that_fails_is_told_though_the_cluster_is_active_again(
 
 def test_versions_and_shapes_that_the_region_lacks_are_told_with_those_it_has(site: Site, shared: Options) -> None:
     told = site.refused("oke_cluster", **site.options("new", kubernetes_version="v1.20.1"))
-    assert told.endswith("this region has no 'v1.20.1', it has v1.33.1, v1.34.2, v1.35.4")
+    assert told.endswith("this region has no 'v1.20.1', it has v1.35.2, v1.36.0, v1.36.1")
     shape = {"subnet_id": site.subnets["pods"], "shape": "Pod.Standard.E9.Flex"}
     told = site.refused("virtual_node_pool", **site.pool_options(shared["id"], pod_configuration=shape))
     assert "pod_configuration.shape" in told and "Pod.Standard.E4.Flex" in told
@@ -157,7 +155,7 @@ def test_what_another_client_made_is_adopted_and_keeps_what_is_not_declared(site
         name="theirs",
         compartment_id=region.compartment_id,
         vcn_id=site.vcn_id,
-        kubernetes_version="v1.34.2",
+        kubernetes_version="v1.36.0",
         type="ENHANCED_CLUSTER",
         freeform_tags={"team": "them"},
         endpoint_config=models.CreateClusterEndpointConfigDetails(
@@ -172,7 +170,7 @@ def test_what_another_client_made_is_adopted_and_keeps_what_is_not_declared(site
     site.client.create_cluster(details)
     region.settle()
     theirs = site.client.list_clusters(region.compartment_id, name="theirs").data[0].id
-    declared = site.options("theirs", kubernetes_version="v1.34.2")
+    declared = site.options("theirs", kubernetes_version="v1.36.0")
     by_id = {k: v for k, v in declared.items() if k not in ("compartment_id", "name")}
     for options in (declared, {**by_id, "id": theirs}):
         found = site.door("oke_cluster", **options)
@@ -334,7 +332,7 @@ def test_the_role_keeps_cluster_pool_and_add_ons_and_finds_them_kept(
     variables = {
         "oke_virtual_pool_compartment_id": region.compartment_id,
         "oke_virtual_pool_deployment": "rolled",
-        "oke_virtual_pool_kubernetes_version": "v1.34.2",
+        "oke_virtual_pool_kubernetes_version": "v1.36.0",
         "oke_virtual_pool_vcn_id": site.vcn_id,
         "oke_virtual_pool_endpoint_subnet_id": site.subnets["api"],
         "oke_virtual_pool_endpoint_nsg_ids": [site.group],
@@ -368,9 +366,9 @@ def test_the_role_keeps_cluster_pool_and_add_ons_and_finds_them_kept(
     first = site.nodes(pool.id)
     assert "changed=0" in run()
     run(
-        oke_virtual_pool_kubernetes_version="v1.35.4",
+        oke_virtual_pool_kubernetes_version="v1.36.1",
         oke_virtual_pool_cycling_details=cycling,
         oke_virtual_pool_labels={"tier": "app"},
     )
-    assert site.client.get_cluster(made.id).data.kubernetes_version == "v1.35.4"
+    assert site.client.get_cluster(made.id).data.kubernetes_version == "v1.36.1"
     assert not first & site.nodes(pool.id)

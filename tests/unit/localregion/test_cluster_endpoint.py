@@ -94,7 +94,7 @@ def test_what_is_behind_the_endpoint_follows(region: Region, monkeypatch: pytest
     monkeypatch.setattr(region.inner.fabric, "unexpose", unexpose)
     client, net = region.client(ContainerEngineClient), Net(region)
     details = models.CreateClusterDetails(
-        name="one", compartment_id=region.compartment_id, vcn_id=net.vcn.id, kubernetes_version="v1.35.4",
+        name="one", compartment_id=region.compartment_id, vcn_id=net.vcn.id, kubernetes_version="v1.36.1",
         endpoint_config=models.CreateClusterEndpointConfigDetails(subnet_id=net.subnet("10.0.0.0/28", "api").id),
     )  # fmt: skip
     client.create_cluster(details)

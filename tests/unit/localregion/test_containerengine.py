@@ -55,7 +55,7 @@ class Engine:
                 "name": "cluster",
                 "compartment_id": self.region.compartment_id,
                 "vcn_id": self.net.vcn.id,
-                "kubernetes_version": "v1.35.4",
+                "kubernetes_version": "v1.36.1",
                 "type": "ENHANCED_CLUSTER",
                 "endpoint_config": models.CreateClusterEndpointConfigDetails(
                     subnet_id=self.api, is_public_ip_enabled=True
@@ -274,30 +274,71 @@ def test_an_endpoint_in_a_private_subnet_stays_private(engine: Engine) -> None:
 
 
 def test_a_control_plane_goes_up_one_minor_release_at_a_time(engine: Engine) -> None:
-    made = engine.cluster(kubernetes_version="v1.33.1")
+    made = engine.cluster(kubernetes_version="v1.35.2")
     pool = engine.pool(made.id, size=1)
-    assert made.available_kubernetes_upgrades == ["v1.34.2"]
-    assert engine.client.get_cluster_options(made.id).data.kubernetes_versions == ["v1.33.1", "v1.34.2"]
+    assert made.available_kubernetes_upgrades == ["v1.36.0", "v1.36.1"]
+    assert engine.client.get_cluster_options(made.id).data.kubernetes_versions == ["v1.35.2", "v1.36.0", "v1.36.1"]
 
     def upgrade(version: str) -> Any:
         return engine.client.update_cluster(made.id, models.UpdateClusterDetails(kubernetes_version=version))
 
-    with refused(400, "InvalidParameter", "cannot be skipped. Available upgrades of v1.33.1: v1.34.2"):
-        upgrade("v1.35.4")
-    with refused(400, "InvalidParameter", "Supported versions"):
-        upgrade("v1.34.9")
-    assert engine.finish(upgrade("v1.34.2")).status == "SUCCEEDED"
+    with refused(400, "InvalidParameter", "Invalid kubernetesVersion"):
+        upgrade("v1.36.9")
+    assert engine.finish(upgrade("v1.36.0")).status == "SUCCEEDED"
     now = engine.client.get_cluster(made.id).data
-    assert (now.kubernetes_version, now.available_kubernetes_upgrades) == ("v1.34.2", ["v1.35.4"])
+    assert (now.kubernetes_version, now.available_kubernetes_upgrades) == ("v1.36.0", ["v1.36.1"])
     with refused(400, "InvalidParameter", "cannot be downgraded"):
-        upgrade("v1.33.1")
+        upgrade("v1.35.2")
     # Virtual nodes and the add-ons whose version is the service's follow.
-    assert engine.client.get_virtual_node_pool(pool.id).data.kubernetes_version == "v1.34.2"
-    assert [node.kubernetes_version for node in engine.virtual_nodes(pool.id)] == ["v1.34.2"]
-    assert engine.client.get_addon(made.id, "KubeProxy").data.current_installed_version == "v1.34.2"
-    assert engine.finish(upgrade("v1.35.4")).status == "SUCCEEDED"
+    assert engine.client.get_virtual_node_pool(pool.id).data.kubernetes_version == "v1.36.0"
+    assert [node.kubernetes_version for node in engine.virtual_nodes(pool.id)] == ["v1.36.0"]
+    assert engine.client.get_addon(made.id, "KubeProxy").data.current_installed_version == "v1.36.0"
+    assert engine.finish(upgrade("v1.36.1")).status == "SUCCEEDED"
     assert engine.client.get_cluster(made.id).data.available_kubernetes_upgrades == []
     engine.delete(made.id)
+
+
+def test_a_version_that_oke_does_not_offer_is_refused_at_once(engine: Engine) -> None:
+    with refused(400, "InvalidParameter", "Invalid kubernetesVersion"):
+        engine.client.create_cluster(engine.details(kubernetes_version="v1.35.4"))
+
+
+def test_a_work_request_names_its_resources_from_the_start(tmp_path: Path) -> None:
+    """As recorded of the service: evidence oke-01, oke-02, oke-04."""
+    with Region.started(tmp_path / "region") as slow:
+        engine = Engine(slow, Net(slow))
+        made = engine.cluster()
+        slow.inner.clock.minute = 3600
+        response = engine.client.create_virtual_node_pool(engine.pool_details(made.id))
+        assert (response.status, response.headers["x-rate-limit-limit"]) == (202, "16.70")
+        assert "etag" not in response.headers and "content-type" not in response.headers
+        answer = engine.client.get_work_request(response.headers["opc-work-request-id"])
+        assert answer.headers["retry-after"] == "30"
+        doc = answer.data
+        assert doc.status in ("ACCEPTED", "IN_PROGRESS") and doc.time_finished is None
+        pool, cluster = doc.resources
+        assert (pool.entity_type, pool.action_type) == ("virtualnodepool", "IN_PROGRESS")
+        assert pool.entity_uri == f"/virtualNodePools/{pool.identifier}"
+        assert (cluster.entity_type, cluster.action_type) == ("cluster", "RELATED")
+        assert (cluster.identifier, cluster.entity_uri) == (made.id, f"/clusters/{made.id}")
+        assert doc.time_accepted.microsecond == made.metadata.time_created.microsecond == 0
+
+
+def test_a_cluster_as_it_is_shown(engine: Engine, cluster: Any) -> None:
+    assert cluster.lifecycle_details == ""
+    name = f"{cluster.id[-11:]}.{names.REGION}.clusters.oci.{names.REALM_DOMAIN}:6443"
+    assert cluster.endpoints.kubernetes == name
+    assert cluster.endpoints.vcn_hostname_endpoint.startswith(f"{cluster.id[-11:]}.api.")
+    assert engine.client.list_clusters(engine.region.compartment_id, name="shared").data[0].system_tags == {}
+
+
+def test_a_pools_deletion_can_end_in_needs_attention(engine: Engine, cluster: Any) -> None:
+    pool = engine.pool(cluster.id, size=1)
+    engine.region.faults.add("container_engine.pool_deleted", step=True, status=500, message="")
+    assert engine.finish(engine.client.delete_virtual_node_pool(pool.id)).status == "FAILED"
+    stuck = engine.client.get_virtual_node_pool(pool.id).data
+    assert (stuck.lifecycle_state, stuck.lifecycle_details) == ("NEEDS_ATTENTION", "")
+    assert engine.finish(engine.client.delete_virtual_node_pool(pool.id)).status == "SUCCEEDED"
 
 
 def test_an_open_id_connect_file_is_shown_to_who_asks_for_it(engine: Engine) -> None:
@@ -322,7 +363,7 @@ def test_lists_are_sorted_as_they_are_asked_for(engine: Engine, cluster: Any) ->
 
     assert names() == sorted(names())
     assert names(sort_order="DESC") == sorted(names(), reverse=True)
-    offered = engine.client.list_addon_options("v1.35.4", sort_by="NAME", sort_order="DESC").data
+    offered = engine.client.list_addon_options("v1.36.1", sort_by="NAME", sort_order="DESC").data
     assert [option.name for option in offered] == sorted((option.name for option in offered), reverse=True)
     shapes = engine.client.list_pod_shapes(engine.region.compartment_id, sort_order="DESC").data
     assert shapes[0].name == "Pod.Standard.E4.Flex"
@@ -400,8 +441,9 @@ def test_a_pool_has_a_node_in_each_fault_domain(engine: Engine, cluster: Any) ->
         taints=[models.Taint(key="only", value="us", effect="NoSchedule")],
         virtual_node_tags=models.VirtualNodeTags(freeform_tags={"node": "tag"}),
     )
-    assert (pool.lifecycle_state, pool.size, pool.kubernetes_version) == ("ACTIVE", 3, "v1.35.4")
+    assert (pool.lifecycle_state, pool.size, pool.kubernetes_version) == ("ACTIVE", 3, "v1.36.1")
     nodes = engine.virtual_nodes(pool.id)
+    assert {node.display_name for node in nodes} == {node.private_ip for node in nodes}
     assert sorted(node.fault_domain for node in nodes) == list(names.FAULT_DOMAINS)
     assert {node.lifecycle_state for node in nodes} == {"ACTIVE"}
     assert len({node.private_ip for node in nodes}) == 3
@@ -478,16 +520,16 @@ def test_a_cluster_takes_its_pools_along(engine: Engine) -> None:
 def test_pod_shapes_and_versions(engine: Engine) -> None:
     shapes = engine.client.list_pod_shapes(engine.region.compartment_id).data
     assert {shape.name for shape in shapes} == {f"Pod.Standard.{series}.Flex" for series in ("A1", "E3", "E4")}
-    assert engine.client.get_cluster_options("all").data.kubernetes_versions == ["v1.33.1", "v1.34.2", "v1.35.4"]
+    assert engine.client.get_cluster_options("all").data.kubernetes_versions == ["v1.35.2", "v1.36.0", "v1.36.1"]
 
 
 def test_add_ons_come_change_and_go(engine: Engine, cluster: Any) -> None:
     client = engine.client
     assert {addon.name for addon in client.list_addons(cluster.id).data} == {"CoreDNS", "KubeProxy", "OciVcnIpNative"}
-    offered = {option.name: option for option in client.list_addon_options("v1.35.4").data}
+    offered = {option.name: option for option in client.list_addon_options("v1.36.1").data}
     assert offered["CoreDNS"].is_essential and not offered["CertManager"].is_essential
     assert [version.version_number for version in offered["CertManager"].versions] == ["v1.17.4", "v1.18.2"]
-    assert [option.name for option in client.list_addon_options("v1.35.4", addon_name="Istio").data] == ["Istio"]
+    assert [option.name for option in client.list_addon_options("v1.36.1", addon_name="Istio").data] == ["Istio"]
     with refused(400, "InvalidParameter", "kubernetesVersion"):
         client.list_addon_options("v1.20.1")
     request = engine.finish(client.install_addon(cluster.id, models.InstallAddonDetails(addon_name="CertManager")))

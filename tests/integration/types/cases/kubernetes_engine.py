@@ -27,7 +27,7 @@ CASES = {
             "vcn_id": Leaf(
                 lambda g: g.vcn_id, lambda g: g.spare_vcn_id, irreplaceable="its subnets are those of its VCN"
             ),
-            "kubernetes_version": Leaf("v1.34.2", "v1.35.4", kept=UP),
+            "kubernetes_version": Leaf("v1.36.0", "v1.36.1", kept=UP),
             "type": Leaf("BASIC_CLUSTER", "ENHANCED_CLUSTER", kept=UP),
             "kms_key_id": Leaf(lambda g: g.cluster_key_id, lambda g: g.key_id),
             "endpoint_config.subnet_id": Leaf(lambda g: g.subnets["api"], lambda g: g.subnets["db"]),
