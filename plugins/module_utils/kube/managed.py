@@ -9,8 +9,14 @@ What is not plainly so is left to the server's dry run, so a wrong "no" costs a 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+CLIENT_SIDE = "kubectl-client-side-apply"
+"""Field manager of `kubectl apply` without `--server-side`."""
+
+Fields = Mapping[str, Any]
+"""A set of fields, in the format FieldsV1."""
 
 _IDENTITY = ("apiVersion", "kind")
 _NAMES = ("name", "namespace")
@@ -64,3 +70,105 @@ def _member(key: str, fields: Mapping[str, Any], declared: list[Any], live: list
     wanted = [row for row in declared if isinstance(row, Mapping) and {**value, **row} == {**row, **value}]
     there = [row for row in live if isinstance(row, Mapping) and {**row, **value} == row]
     return len(wanted) == len(there) == 1 and _same(fields, wanted[0], there[0])
+
+
+# Taking fields over from other managers: what an apply does not do by itself, since it only ever drops its own.
+
+
+def client_side(row: Mapping[str, Any]) -> Fields | None:
+    """The fields that a record holds for kubectl's client-side apply."""
+    if row.get("manager") != CLIENT_SIDE or row.get("operation") != "Update" or row.get("subresource"):
+        return None
+    found: Fields = row.get("fieldsV1") or {}
+    return found
+
+
+def below(path: str) -> Callable[[Mapping[str, Any]], Fields | None]:
+    """Of a record the fields of a list, by its path as in an API server's message (`spec.ports[1].name`)."""
+    keys = [f"f:{name}" for name in path.partition("[")[0].split(".") if name]
+
+    def pick(row: Mapping[str, Any]) -> Fields | None:
+        fields = row.get("fieldsV1") or {}
+        for key in keys:
+            if row.get("subresource") or key not in fields:
+                return None
+            fields = fields[key]
+        for key in reversed(keys):
+            fields = {key: fields}
+        return fields
+
+    return pick
+
+
+def taken_over(
+    live: Mapping[str, Any], manager: str, api_version: str, pick: Callable[[Mapping[str, Any]], Fields | None]
+) -> list[dict[str, Any]] | None:
+    """An object's managedFields where the picked fields of others are the manager's own, as if it had applied them: an
+    apply that does not declare them then removes them. None where there are none."""
+    own = applied(live, manager)
+    record = dict(
+        own or {"manager": manager, "operation": "Apply", "apiVersion": api_version, "fieldsType": "FieldsV1"}
+    )
+    rows, found = [], False
+    for row in (live.get("metadata") or {}).get("managedFields") or ():
+        if row is own:
+            continue
+        fields = pick(row)
+        if fields is None:
+            rows.append(row)
+            continue
+        found = True
+        record["fieldsV1"] = union(record["fieldsV1"], fields) if record.get("fieldsV1") else fields
+        left = minus(row.get("fieldsV1") or {}, fields)
+        if left:
+            rows.append({**row, "fieldsV1": left})
+    return [record, *rows] if found else None
+
+
+def union(one: Fields, other: Fields) -> dict[str, Any]:
+    """Fields of either."""
+    if not one or not other:  # a leaf stands for itself
+        return {**one, **other, ".": {}} if one or other else {}
+    return {**one, **other, **{key: union(one[key], other[key]) for key in one if key in other and key != "."}}
+
+
+def minus(one: Fields, other: Fields) -> dict[str, Any]:
+    """Fields of the first that are not in the second; {} where nothing is left."""
+    left: dict[str, Any] = {}
+    for key, inner in one.items():
+        if key not in other:
+            left[key] = inner
+        elif key != ".":
+            mine, yours = inner or {".": {}}, other[key] or {".": {}}
+            rest = minus(mine, yours)
+            if rest:
+                left[key] = {} if rest == {".": {}} else rest
+    return left
+
+
+def without(value: Any, fields: Fields) -> Any:
+    """A value without the given fields: what is left when their only manager gives them up."""
+    if not fields or set(fields) == {"."}:
+        return None
+    if isinstance(value, Mapping):
+        made = dict(value)
+        for key, inner in fields.items():
+            name = key[2:]
+            if key.startswith("f:") and name in made:
+                made[name] = without(made[name], inner)
+                if made[name] is None or (made[name] in ({}, []) and "." in inner):
+                    del made[name]
+        return made
+    if isinstance(value, list):
+        rows = []
+        for row in value:
+            for key, inner in fields.items():
+                kind, _colon, text = key.partition(":")
+                if kind == "v" and json.loads(text) == row:
+                    row = None
+                elif kind == "k" and isinstance(row, Mapping) and {**row, **json.loads(text)} == row:
+                    row = None if "." in inner or not inner else without(row, inner)
+            if row is not None:
+                rows.append(row)
+        return rows
+    return value

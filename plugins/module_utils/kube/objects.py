@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,81 @@ def refuse_duplicates(items: Sequence[Item]) -> None:
         raise KubeError("; ".join(problems))
 
 
+# Secrets
+
+_SECTIONS = ("data", "stringData")
+_TYPES = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
+
+
+def _secrets(items: Iterable[Item]) -> Iterator[tuple[Item, str, Any]]:
+    for item in items:
+        if item.key.kind == "Secret" and item.key.api_version == "v1":
+            for section in _SECTIONS:
+                if section in item.manifest:
+                    yield item, section, item.manifest[section]
+
+
+def refuse_odd_secrets(items: Sequence[Item], unknown: Callable[[Any], bool]) -> None:
+    """What the server would refuse of a Secret's values, whose message would repeat them.
+
+    :param unknown: whether a value holds a placeholder.
+    :raises KubeError: values that are no text, or no base64 in `data`; none of them is in the text.
+    """
+    problems = []
+    for item, section, values in _secrets(items):
+        here = f"{item.key} ({item.source}): {section}"
+        if not isinstance(values, Mapping):
+            if not unknown(values):
+                problems.append(
+                    f"{here} is {_TYPES.get(type(values), 'a text')}: it must be a mapping of names to texts"
+                )
+            continue
+        for name, value in values.items():
+            if isinstance(value, (list, dict)):
+                problems.append(f"{here}.{name} is {_TYPES[type(value)]}: write it as text, to_json makes one")
+            elif not isinstance(value, str):
+                problems.append(f"{here}.{name} is {_TYPES.get(type(value), 'no text')}: quote it")
+            elif section == "data" and not unknown(value) and _decoded(value) is None:
+                problems.append(f"{here}.{name} is not base64: give text as stringData, or encode it (b64encode)")
+    if problems:
+        raise KubeError("\n".join(problems))
+
+
+def secret_texts(items: Sequence[Item]) -> set[str]:
+    """What nobody may see of the Secrets' values, in all the forms in which a message may hold it.
+
+    Not what names an object of the set: that stands in the open.
+    """
+    found: set[str] = set()
+    for _item, section, values in _secrets(items):
+        for value in _leaves(values):
+            plain = (_decoded(value) if section == "data" else None) or value.encode(errors="surrogatepass")
+            text = plain.decode(errors="replace")
+            found |= {value, value.strip(), text, text.strip(), json.dumps(text)[1:-1]}
+            found.add(base64.b64encode(plain).decode())
+    open_names = {part for item in items for part in (item.key.kind, item.key.namespace, item.key.name)}
+    return {text for text in found if text and text not in open_names}
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+def _decoded(text: str) -> bytes | None:
+    """The bytes of base64 text, as strictly as the API server reads it; None where it is none."""
+    try:
+        return base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
+    except ValueError:
+        return None
+
+
 # What has to be there before the rest, and what is to come last.
 _RANK = {
     "Namespace": 0,
@@ -234,7 +310,7 @@ def veiled(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[st
         return _folded(one), _folded(other)
     if "Secret" not in (one.get("kind"), other.get("kind")):
         return one, other
-    for section in ("data", "stringData"):
+    for section in _SECTIONS:
         old, new = one.get(section), other.get(section)
         if isinstance(old, Mapping):
             one[section] = dict.fromkeys(old, SECRET)

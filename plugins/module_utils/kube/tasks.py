@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown, is_unknown, placeholder
-from ansible_collections.okestack.oci.plugins.module_utils.run import Context
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, scrub
 from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 
 from . import contents
@@ -20,7 +20,17 @@ from .client import Client
 from .errors import KubeError
 from .kubeconfig_task import KubeconfigTask
 from .lint import lint
-from .objects import SECRET, Item, items_of, parse_documents, read_files, refuse_duplicates, settled
+from .objects import (
+    SECRET,
+    Item,
+    items_of,
+    parse_documents,
+    read_files,
+    refuse_duplicates,
+    refuse_odd_secrets,
+    secret_texts,
+    settled,
+)
 from .patch import parse_path, patch
 from .reach import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
 from .secret_task import SecretTask
@@ -97,8 +107,11 @@ class ManifestTask:
     def _execute(self, params: Document, context: Context) -> Document:
         began = time.monotonic()
         items = self._items(params)
+        context.secrets |= secret_texts(items)
         refuse_duplicates(items)
         absent = params.get("state") == "absent"
+        if not absent:
+            refuse_odd_secrets(items, holds_unknown)
         if params.get("virtual_nodes") and not absent:
             problems = lint([item.manifest for item in items])
             if problems:
@@ -107,9 +120,8 @@ class ManifestTask:
         client = client_for(params, context)
         if params.get("restart_on_change") and not absent:
             _mark_contents(items, client, params.get("namespace"))
-        applier = Applier(
-            client, _options(params, context), context.report, context.warn, holds_unknown, context.stop.wait
-        )
+        report, warn = (_scrubbed(tell, context) for tell in (context.report, context.warn))
+        applier = Applier(client, _options(params, context), report, warn, holds_unknown, context.stop.wait)
         changes = applier.absent(items) if absent else applier.present(items)
         result = _result(changes, began)
         if not absent:
@@ -147,6 +159,11 @@ class ManifestTask:
                 parse_path(path)
         patch(items, patches)
         return items
+
+
+def _scrubbed(tell: Callable[[str], None], context: Context) -> Callable[[str], None]:
+    """Lines and warnings without what the task learnt that must not be shown."""
+    return lambda text: tell(scrub(text, context.secrets))
 
 
 def _documents(definition: Any) -> list[Any]:
