@@ -3,6 +3,10 @@
 Source: https://docs.oracle.com/en-us/iaas/Content/Identity/policysyntax/policy-syntax.htm and conditions.htm. What no
 statement allows is forbidden. A condition on a variable that the request does not have does not hold. Comparisons of
 text ignore case.
+
+What a service of Oracle's does in the tenancy for itself needs statements too, also where the user may do everything:
+virtual nodes, which run in a tenancy of the service, `endorse` (`Iam.allows_virtual_nodes`); a DB system that is to
+join a network security group, permissions for its own principal (`Iam.missing_for_db_system`).
 """
 
 from __future__ import annotations
@@ -15,6 +19,39 @@ from types import MappingProxyType
 from localregion.api.errors import ServiceError, invalid
 
 VERBS = ("inspect", "read", "use", "manage")
+ASSOCIATE = "associate"
+"""The verb of statements across tenancies that join a resource of one with a resource of the other."""
+
+PERMISSIONS: Mapping[str, tuple[str, str]] = {
+    "NETWORK_SECURITY_GROUP_UPDATE_MEMBERS": ("use", "network-security-groups"),
+    **dict.fromkeys(
+        (
+            "VNIC_CREATE",
+            "VNIC_UPDATE",
+            "VNIC_DELETE",
+            "VNIC_ATTACH",
+            "VNIC_DETACH",
+            "VNIC_ASSOCIATE_NETWORK_SECURITY_GROUP",
+            "VNIC_DISASSOCIATE_NETWORK_SECURITY_GROUP",
+        ),
+        ("use", "vnics"),
+    ),
+}
+"""The permissions that can be granted by name, and the verb that holds each. Others answer 501: the region asks for no
+other by name."""
+
+DB_SYSTEM_PERMISSIONS = {
+    "group": ("NETWORK_SECURITY_GROUP_UPDATE_MEMBERS",),
+    "subnet": (
+        "VNIC_CREATE", "VNIC_UPDATE", "VNIC_ASSOCIATE_NETWORK_SECURITY_GROUP",
+        "VNIC_DISASSOCIATE_NETWORK_SECURITY_GROUP",
+    ),
+}  # fmt: skip
+"""What a DB system needs where its groups are, and where its subnet is."""
+
+SKE_TENANCY = "ocid1.tenancy.oc1..aaaaaaaacrvwsphodcje6wfbc3xsixhzcan5zihki6bvc7xkwqds4tqhzbaq"
+SKE_COMPARTMENT = "ocid1.compartment.oc1..aaaaaaaa2bou6r766wmrh5zt3vhu2rwdya7ahn4dfdtwzowb662cmtdc5fea"
+"""Tenancy and compartment of the service in which virtual nodes run; public constants, of Oracle's documentation."""
 
 FAMILIES: Mapping[str, frozenset[str]] = {
     name: frozenset(members.split())
@@ -123,9 +160,12 @@ Condition = Callable[[Mapping[str, str]], bool]
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement, parsed. Statements of other kinds than `allow` (define, endorse, admit) allow nothing here.
+    """A statement, parsed.
 
-    ``location`` is ("tenancy", ""), ("compartment", "a:b") or ("id", an OCID).
+    ``location`` is ("tenancy", ""), ("compartment", "a:b") or ("id", an OCID). ``permissions``: those that it names in
+    place of verb and resource type. ``defines``: (kind, name, OCID) of a `define`. ``abroad`` and ``joined``, of
+    statements across tenancies: (names or OCIDs of) the compartment, "" for all, and the tenancy in which the resource
+    is, and the type of the resource that it is associated with.
     """
 
     text: str
@@ -136,6 +176,10 @@ class Statement:
     resource: str = ""
     location: tuple[str, str] = ("tenancy", "")
     condition: Condition | None = None
+    permissions: frozenset[str] = frozenset()
+    defines: tuple[str, str, str] | None = None
+    abroad: tuple[str, str] = ("", "")
+    joined: str = ""
 
     def fits(
         self,
@@ -149,10 +193,42 @@ class Statement:
 
         ``dynamic_groups``: names and OCIDs, in lower case, of those that the principal is in.
         """
-        if self.effect != "allow" or VERBS.index(verb) > VERBS.index(self.verb):
+        if self.effect != "allow" or self.permissions or VERBS.index(verb) > VERBS.index(self.verb):
             return False
         if self.resource not in ("all-resources", resource) and resource not in FAMILIES.get(self.resource, ()):
             return False
+        return self._concerns(principal, variables, dynamic_groups)
+
+    def permits(
+        self,
+        principal: Principal,
+        permission: str,
+        variables: Mapping[str, str],
+        dynamic_groups: frozenset[str] = frozenset(),
+    ) -> bool:
+        """Whether it gives the principal a permission: by its name, or by a verb that holds it; the place aside."""
+        if self.permissions:
+            return (
+                self.effect == "allow"
+                and permission in self.permissions
+                and self._concerns(principal, variables, dynamic_groups)
+            )
+        return self.fits(principal, *PERMISSIONS[permission], variables, dynamic_groups)
+
+    def endorses(
+        self, principal: Principal, resource: str, joined: str, abroad: tuple[str, str], variables: Mapping[str, str]
+    ) -> bool:
+        """Whether it lets a principal of another tenancy associate its resource with one of this tenancy. ``abroad``:
+        OCIDs of compartment and tenancy of the former."""
+        return (
+            (self.effect, self.verb, self.resource, self.joined) == ("endorse", ASSOCIATE, resource, joined)
+            and self.abroad[1] == abroad[1]
+            and self.abroad[0] in ("", abroad[0])
+            and self.subject == "any-user"
+            and (self.condition is None or self.condition(variables))
+        )
+
+    def _concerns(self, principal: Principal, variables: Mapping[str, str], dynamic_groups: frozenset[str]) -> bool:
         named = {name.lower() for name in self.names}
         if self.subject == "group":
             if not named & principal.groups:
@@ -233,12 +309,12 @@ def parse(text: str) -> Statement:
     reader = _Reader(text)
     effect = reader.word("allow", "define", "endorse", "admit")
     if effect == "define":
-        reader.word("tenancy", "compartment", "group", "dynamic-group")
-        reader.name()
+        kind, name = reader.word("tenancy", "compartment", "group", "dynamic-group"), reader.name()
         reader.word("as")
-        if not reader.word().lower().startswith("ocid1."):
-            raise reader.error("expected an OCID")
-        statement = Statement(text, effect)
+        ocid = reader.word()
+        if not ocid.lower().startswith(f"ocid1.{kind.replace('-', '')}."):
+            raise reader.error(f"expected the OCID of a {kind}")
+        statement = Statement(text, effect, defines=(kind, name, ocid))
     elif effect in ("endorse", "admit"):
         statement = _parse_foreign(reader, text, effect)
     else:
@@ -251,30 +327,82 @@ def parse(text: str) -> Statement:
 def _parse_allow(reader: _Reader, text: str) -> Statement:
     subject, names = _subject(reader)
     reader.word("to")
-    verb = reader.word(*VERBS)
-    resource = reader.word().lower()
-    if resource not in RESOURCE_TYPES:
-        raise reader.error(f"unknown resource type '{resource}'")
+    verb, resource, permissions = "", "", frozenset[str]()
+    if reader.peek() == "{":
+        permissions = _permissions(reader)
+    else:
+        verb, resource = reader.word(*VERBS), _resource(reader)
     reader.word("in")
     location = _location(reader)
     condition = None
     if not reader.done:
         reader.word("where")
         condition = _condition(reader)
-    return Statement(text, "allow", subject, names, verb, resource, location, condition)
+    return Statement(text, "allow", subject, names, verb, resource, location, condition, permissions)
+
+
+def _resource(reader: _Reader) -> str:
+    resource = reader.word().lower()
+    if resource not in RESOURCE_TYPES:
+        raise reader.error(f"unknown resource type '{resource}'")
+    return resource
+
+
+def _permissions(reader: _Reader) -> frozenset[str]:
+    reader.mark("{")
+    found = {reader.word().upper()}
+    while reader.peek() == ",":
+        reader.mark(",")
+        found.add(reader.word().upper())
+    reader.mark("}")
+    if unknown := sorted(found - set(PERMISSIONS)):
+        raise ServiceError(501, "NotImplemented", f"The local region knows no permission {unknown[0]}.")
+    return frozenset(found)
 
 
 def _parse_foreign(reader: _Reader, text: str, effect: str) -> Statement:
-    """Cross-tenancy statements: known in form, without effect in a region of one tenancy."""
-    _subject(reader)
+    """Statements across tenancies. Of those, only what virtual nodes need has an effect in a region of one tenancy."""
+    subject, names = _subject(reader)
+    if effect == "admit":
+        reader.word("of")
+        reader.word("tenancy")
+        reader.name()
     reader.word("to")
-    while not reader.done and reader.peek() != "where":
-        reader.take()
+    verb, resource, joined = reader.word(*VERBS, ASSOCIATE), _resource(reader), ""
+    reader.word("in")
+    abroad, location = _abroad(reader)
+    if verb == ASSOCIATE:
+        reader.word("with")
+        joined = _resource(reader)
+        reader.word("in")
+        there, location = _abroad(reader)
+        abroad = abroad if abroad[1] else there
     condition = None
     if not reader.done:
         reader.word("where")
         condition = _condition(reader)
-    return Statement(text, effect, condition=condition)
+    return Statement(text, effect, subject, names, verb, resource, location, condition, abroad=abroad, joined=joined)
+
+
+def _abroad(reader: _Reader) -> tuple[tuple[str, str], tuple[str, str]]:
+    """A place of a statement across tenancies: compartment and tenancy of another (empty if it is in this one), and
+    the place in this one."""
+    place = reader.word("tenancy", "compartment", "any-tenancy")
+    if place == "any-tenancy":
+        return ("", place), ("tenancy", "")
+    if place == "tenancy":
+        if reader.done or reader.peek() in ("with", "where"):
+            return ("", ""), ("tenancy", "")
+        return ("", reader.name()), ("tenancy", "")
+    own = reader.peek() == "id"
+    if own:
+        reader.word("id")
+    name = reader.name()
+    if not reader.done and reader.peek() == "of":
+        reader.word("of")
+        reader.word("tenancy")
+        return (name, reader.name()), ("tenancy", "")
+    return ("", ""), (("id" if own else "compartment"), name)
 
 
 def _subject(reader: _Reader) -> tuple[str, frozenset[str]]:
@@ -312,7 +440,7 @@ def parse_rule(text: str) -> Condition:
     return rule
 
 
-_POLICY_VARIABLES = ("request.", "target.", "sourcecompartment.")
+_POLICY_VARIABLES = ("request.", "target.", "sourcecompartment.", "1.", "2.")
 _RULE_VARIABLES = ("instance.id", "instance.compartment.id", "resource.id", "resource.compartment.id", "resource.type")
 
 
@@ -366,7 +494,7 @@ def _value(reader: _Reader) -> Callable[[str, Mapping[str, str]], bool]:
     if group == "pattern":
         pattern = re.compile(".*".join(re.escape(part) for part in value.split("*")), re.IGNORECASE)
         return lambda actual, _: pattern.fullmatch(actual) is not None
-    if group == "word" and value.lower().startswith(("request.", "target.")):
+    if group == "word" and value.lower().startswith(("request.", "target.", "1.", "2.")):
         return lambda actual, variables: actual.lower() == variables.get(value.lower(), "\0").lower()
     if group == "word" and re.fullmatch(r"[\w.:-]+", value):
         return lambda actual, _: actual.lower() == value.lower()
@@ -389,6 +517,70 @@ class Iam:
         self._grants: tuple[Grant, ...] = ()
         self._dynamic_groups: dict[str, Condition] = {}
 
+    def _places(self, compartment: str) -> set[str]:
+        return set(self._ancestry(compartment))
+
+    def _groups_of(self, principal: Principal) -> frozenset[str]:
+        """The dynamic groups that a principal is in."""
+        asked = principal.rule_variables()
+        return frozenset(name for name, rule in self._dynamic_groups.items() if asked and rule(asked))
+
+    def permits(
+        self, principal: Principal, permission: str, compartment: str, variables: Mapping[str, str] | None = None
+    ) -> bool:
+        """Whether a grant gives the principal one of `PERMISSIONS` in the compartment."""
+        places = self._places(compartment)
+        known = principal.all_variables() | {"target.compartment.id": compartment} | dict(variables or {})
+        groups = self._groups_of(principal)
+        return any(
+            grant.place in places and grant.statement.permits(principal, permission, known, groups)
+            for grant in self._grants
+        )
+
+    def missing_for_db_system(self, compartment: str, *, subnet: str, groups: Iterable[str]) -> list[str]:
+        """The permissions that DB systems of a compartment lack to join network security groups: "PERMISSION in
+        compartment OCID". ``subnet`` and ``groups``: the compartments of these. Nothing is needed without groups.
+        """
+        principal = resource_principal("mysqldbsystem", "", compartment)
+        known = {"request.resource.compartment.id": compartment}
+        places = [("group", place) for place in dict.fromkeys(groups)]
+        places += [("subnet", subnet)] if places else []
+        return [
+            f"{permission} in compartment {place}"
+            for what, place in places
+            for permission in DB_SYSTEM_PERMISSIONS[what]
+            if not self.permits(principal, permission, place, known)
+        ]
+
+    def allows_virtual_nodes(self, subnet_id: str, compartment: str, *, groups: bool = True) -> bool:
+        """Whether virtual nodes may run pods in a subnet (``compartment``: the subnet's): `missing_for_virtual_nodes`
+        names nothing."""
+        return not self.missing_for_virtual_nodes(subnet_id, compartment, groups=groups)
+
+    def missing_for_virtual_nodes(self, subnet_id: str, compartment: str, *, groups: bool = True) -> list[str]:
+        """What virtual nodes may not associate their container instances with: subnets, vnics, and (if they are to be
+        in `groups`) network-security-group. Pods start only when it is nothing.
+
+        https://docs.oracle.com/iaas/Content/ContEng/Tasks/contengvirtualnodes-Required_IAM_Policies.htm
+        """
+        principal = resource_principal("virtualnode", "", compartment, subnet=subnet_id)
+        known = principal.all_variables() | {
+            "request.operation": "CreateContainerInstance", "2.subnet.id": subnet_id,
+            "target.compartment.id": compartment,
+        }  # fmt: skip
+        places = self._places(compartment)
+        return [
+            joined
+            for joined in ("subnets", "vnics", *(("network-security-group",) if groups else ()))
+            if not any(
+                grant.place in places
+                and grant.statement.endorses(
+                    principal, "compute-container-instances", joined, (SKE_COMPARTMENT, SKE_TENANCY), known
+                )
+                for grant in self._grants
+            )
+        ]
+
     def replace(self, grants: Iterable[Grant], dynamic_groups: Mapping[str, Condition] | None = None) -> None:
         """Let these grants hold instead of those before. ``dynamic_groups``: a rule by each name and OCID, in lower
         case."""
@@ -408,10 +600,9 @@ class Iam:
 
         ``operation`` is the API's name of the operation (`GetSecretBundle`), for `request.operation`.
         """
-        places = set(self._ancestry(compartment)) if compartment else None
+        places = self._places(compartment) if compartment else None
         known = principal.all_variables() | dict(variables or {})
-        asked = principal.rule_variables()
-        groups = frozenset(name for name, rule in self._dynamic_groups.items() if asked and rule(asked))
+        groups = self._groups_of(principal)
         if operation:
             known["request.operation"] = operation
         if compartment:

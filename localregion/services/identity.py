@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -378,13 +379,34 @@ class Identity(Tags):
             raise invalid("A policy must have at least one statement.")
         if len(statements) > 50:
             raise limit_exceeded("A policy may have at most 50 statements.")
-        for text in statements:
-            statement = parse(text)
-            if statement.effect != "allow":
+        for statement in self._parsed(statements, compartment):
+            if statement.effect == "define":
                 continue
             self._place(statement, compartment)
-            if statement.subject in ("group", "dynamic-group"):
+            if statement.effect == "allow" and statement.subject in ("group", "dynamic-group"):
                 self._check_groups(statement)
+
+    def _parsed(self, statements: list[str], compartment: str) -> list[Statement]:
+        """A policy's statements, the names that it defines replaced by what they stand for. Raises 400."""
+        parsed = [parse(text) for text in statements]
+        defined = {(one.defines[0], one.defines[1].lower()): one.defines[2] for one in parsed if one.defines}
+        if compartment != names.TENANCY_ID and any(one.effect != "allow" for one in parsed):
+            raise invalid("Define, endorse and admit are possible only in a policy of the root compartment.")
+
+        def known(kind: str, name: str, text: str) -> str:
+            if not name or name.startswith("ocid1.") or name == "any-tenancy":
+                return name
+            if (kind, name.lower()) not in defined:
+                raise invalid(f"The {kind} {name} is not defined in this policy. Statement: {text}")
+            return defined[kind, name.lower()]
+
+        return [
+            one if one.effect in ("allow", "define") else replace(
+                one,
+                abroad=(known("compartment", one.abroad[0], one.text), known("tenancy", one.abroad[1], one.text)),
+            )
+            for one in parsed
+        ]  # fmt: skip
 
     def _check_groups(self, statement: Statement) -> None:
         groups = self.living(statement.subject.replace("-", "_"))
@@ -442,11 +464,11 @@ class Identity(Tags):
     def _reload(self) -> None:
         grants = []
         for policy in self.living("policy"):
-            for text in policy.doc["statements"]:
+            place = str(policy.compartment)
+            for statement in self._parsed(policy.doc["statements"], place):
                 try:
-                    statement = parse(text)
-                    if statement.effect == "allow":
-                        grants.append(Grant(statement, self._place(statement, str(policy.compartment))))
+                    if statement.effect != "define":
+                        grants.append(Grant(statement, self._place(statement, place)))
                 except ServiceError as error:  # what it names is gone: it allows nothing any more
                     self.log.warning("policy %s: %s", policy.name, error.message)
         rules: dict[str, Condition] = {}

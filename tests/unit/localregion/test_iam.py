@@ -29,8 +29,12 @@ def iam(*statements: str, place: str = TEAM) -> Iam:
         "allow group id ocid1.group.oc1..g to use subnets in tenancy where target.subnet.name in ('a','b')",
         "allow service PSM to use keys in tenancy",
         "define tenancy ske as ocid1.tenancy.oc1..x",
+        "define compartment s as ocid1.compartment.oc1..x",
         "endorse any-user to associate compute-container-instances in compartment s of tenancy ske with subnets in"
         " tenancy where ALL {request.principal.type='virtualnode',request.principal.subnet=2.subnet.id}",
+        "endorse group a to manage buckets in any-tenancy",
+        "admit group a of tenancy b to use vcns in compartment c",
+        "allow any-user to {VNIC_CREATE, VNIC_UPDATE} in compartment x where request.principal.type='mysqldbsystem'",
     ],
 )
 def test_statements_that_parse(text: str) -> None:
@@ -55,6 +59,12 @@ def test_statements_that_parse(text: str) -> None:
         "allow any-user to read keys in tenancy where user='x'",
         "allow any-user to read keys in tenancy where request.user.id=''x",
         "allow any-user to read keys in tenancy twice",
+        "allow any-user to {VNIC_CREATE in tenancy",
+        "allow any-user to associate vnics in tenancy",
+        "define tenancy ske as somebody",
+        "define tenancy ske as ocid1.compartment.oc1..x",
+        "endorse any-user to associate compute-container-instances in compartment s of tenancy ske",
+        "endorse any-user to associate gadgets in tenancy ske with subnets in tenancy",
     ],
 )
 def test_statements_that_do_not(text: str) -> None:
@@ -130,3 +140,57 @@ def test_conditions(condition: str, holds: bool) -> None:
     rules = iam(f"allow any-user to read vcns in tenancy where {condition}", place=ROOT)
     variables = {"target.vcn.name": "shop", "target.vcn.id": "1"}
     assert rules.allows(USER, "read", "vcns", TEAM, variables, "GetVcn") is holds
+
+
+DB_SYSTEM = "request.principal.type='mysqldbsystem'"
+MEMBERS, JOINS = "NETWORK_SECURITY_GROUP_UPDATE_MEMBERS", (
+    "VNIC_CREATE, VNIC_UPDATE, VNIC_ASSOCIATE_NETWORK_SECURITY_GROUP, VNIC_DISASSOCIATE_NETWORK_SECURITY_GROUP"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statements", "missing"),
+    [
+        ((), 5),
+        ((f"allow any-user to {{{MEMBERS}}} in tenancy where {DB_SYSTEM}",), 4),
+        (
+            (
+                f"allow any-user to {{{MEMBERS}}} in tenancy where all {{{DB_SYSTEM},"
+                f" request.resource.compartment.id='{APP}'}}",
+                f"allow any-user to {{{JOINS}}} in tenancy where {DB_SYSTEM}",
+            ),
+            0,
+        ),
+        (
+            (
+                f"allow any-user to {{{MEMBERS}}} in tenancy where all {{{DB_SYSTEM},"
+                f" request.resource.compartment.id='{TEAM}'}}",
+                f"allow any-user to {{{JOINS}}} in tenancy where {DB_SYSTEM}",
+            ),
+            1,
+        ),
+        (("allow any-user to use virtual-network-family in tenancy",), 0),
+        (("allow group developers to manage all-resources in tenancy",), 5),
+        (("allow any-user to read virtual-network-family in tenancy",), 5),
+    ],
+)
+def test_what_a_db_system_needs_for_its_groups(statements: tuple[str, ...], missing: int) -> None:
+    made = iam(*statements, place=ROOT)
+    assert len(made.missing_for_db_system(APP, subnet=APP, groups=[APP])) == missing
+    assert made.missing_for_db_system(APP, subnet=APP, groups=[]) == []
+
+
+def test_permissions_of_a_user_follow_from_verbs() -> None:
+    assert iam("allow group developers to manage all-resources in tenancy", place=ROOT).permits(
+        USER, "VNIC_CREATE", APP
+    )
+    assert not iam("allow any-user to read vnics in tenancy", place=ROOT).permits(USER, "VNIC_CREATE", APP)
+    named = iam("allow any-user to {VNIC_CREATE} in tenancy", place=ROOT)
+    assert named.permits(USER, "VNIC_CREATE", APP) and not named.permits(USER, "VNIC_UPDATE", APP)
+    assert not named.allows(USER, "use", "vnics", APP)
+
+
+def test_an_unknown_permission_says_so() -> None:
+    with pytest.raises(ServiceError) as caught:
+        parse("allow any-user to {VCN_READ} in tenancy")
+    assert caught.value.status == 501

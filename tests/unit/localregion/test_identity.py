@@ -241,3 +241,52 @@ def test_limits_of_tags_and_names(region: Any, refused: Any) -> None:
                     compartment_id=region.compartment_id, cidr_blocks=["10.0.0.0/16"], **values
                 )
             )
+
+
+SKE = (
+    f"define tenancy ske as {iam.SKE_TENANCY}",
+    f"define compartment ske_compartment as {iam.SKE_COMPARTMENT}",
+    *(
+        "endorse any-user to associate compute-container-instances in compartment ske_compartment of tenancy ske with"
+        f" {joined} in tenancy where ALL {{request.principal.type='virtualnode',"
+        f"request.operation='CreateContainerInstance'{own}}}"
+        for joined, own in (
+            ("subnets", ",request.principal.subnet=2.subnet.id"),
+            ("vnics", ",request.principal.subnet=2.subnet.id"),
+            ("network-security-group", ""),
+        )
+    ),
+)
+"""As Oracle's documentation has them: evidence/oke-11."""
+
+
+def test_virtual_nodes_need_a_policy_of_the_root_compartment(region: Any, identity: Any, refused: Any) -> None:
+    def missing(**options: Any) -> list[str]:
+        region.settle()
+
+        async def asked() -> list[str]:
+            return region.inner.iam.missing_for_virtual_nodes("ocid1.subnet.x", region.compartment_id, **options)
+
+        return region.run(asked())  # type: ignore[no-any-return]
+
+    def policy(*statements: str, place: str = region.tenancy_id) -> Any:
+        details = m.CreatePolicyDetails(
+            compartment_id=place, name=f"ske{len(statements)}", description="d", statements=list(statements)
+        )
+        return identity.create_policy(details).data
+
+    assert missing() == ["subnets", "vnics", "network-security-group"]
+    with refused(400, "InvalidParameter", "root compartment"):
+        policy(*SKE, place=region.compartment_id)
+    with refused(400, "InvalidParameter", "ske_compartment is not defined"):
+        policy(SKE[0], *SKE[2:])
+    partly = policy(*SKE[:4])
+    assert missing() == ["network-security-group"]
+    assert missing(groups=False) == []
+    whole = policy(*SKE)
+    assert missing() == []
+    identity.delete_policy(whole.id)
+    identity.delete_policy(partly.id)
+    other = [text.replace(iam.SKE_TENANCY, iam.SKE_TENANCY.replace("aaaa", "bbbb")) for text in SKE]
+    policy(*other)
+    assert missing() == ["subnets", "vnics", "network-security-group"]
