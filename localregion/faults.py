@@ -58,6 +58,8 @@ class Faults:
         self._faults: list[Fault] = []
         self.hidden = 0.0
         """Seconds for which a new resource is not listed and not found (404)."""
+        self.unresolved = 0.0
+        """Seconds for which a new vault's own endpoints cut every connection, in place of a name without an address."""
 
     def add(self, operation: str = "*", **values: Any) -> Fault:
         """Add a fault; see `Fault`. Raises ValueError for a bad one."""
@@ -72,7 +74,7 @@ class Faults:
     def clear(self) -> None:
         """No faults any more."""
         self._faults.clear()
-        self.hidden = 0.0
+        self.hidden = self.unresolved = 0.0
 
     def list(self) -> list[dict[str, Any]]:
         """The faults in force, with how many calls they saw and hit."""

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 from localregion import settings as names
 from localregion.api import validate
 from localregion.api.auth import Authenticator, Refused, Request, Tokens, raw_target
-from localregion.api.errors import ServiceError, invalid, not_found, not_implemented
+from localregion.api.errors import ServiceError, invalid, missing, not_found, not_implemented
 from localregion.api.federation import Federation
 from localregion.api.schema import Operation, Schema
 from localregion.clock import Clock
@@ -202,7 +202,8 @@ class Region:
         )
         call = Call(
             operation=operation, principal=principal, path=path_values, query=query_values, headers=request.headers,
-            body=self._body(operation, request.content), content=request.content, request_id=request_id, region=region,
+            body=self._body(operation, request.content, service), content=request.content, request_id=request_id,
+            region=region,
         )  # fmt: skip
         self._identity.check_tags(call.body if isinstance(call.body, dict) else {})
         if service is None or (handler := service.handler(operation.name)) is None:
@@ -219,12 +220,12 @@ class Region:
             if reply is None:
                 reply = await handler(call)
                 self._remember(call, reply)
+        service.finish(call, reply)
         if operation.response and reply.doc is not None:
             reply.doc = validate.reply(
                 self.schema, operation.package, operation.response, reply.doc, strict=self.settings.strict_replies,
                 form=service.form,
             )  # fmt: skip
-        reply.headers = {**service.headers(call), **reply.headers}
         if fault and fault.drop == "after":
             raise Drop
         return reply
@@ -271,7 +272,7 @@ class Region:
             raise ServiceError(fault.status, fault.code, fault.message)
         return fault
 
-    def _body(self, operation: Operation, content: bytes) -> Any:
+    def _body(self, operation: Operation, content: bytes, service: Service | None) -> Any:
         if operation.body is None or operation.body == "stream":
             return {}
         if not content:
@@ -282,7 +283,8 @@ class Region:
             value = json.loads(content)
         except ValueError:
             raise ServiceError(400, "CannotParseRequest", "The request's body is not JSON.") from None
-        return validate.body(self.schema, operation.package, operation.body, value)
+        lacking = service.lacking if service else missing
+        return validate.body(self.schema, operation.package, operation.body, value, lacking=lacking)
 
     def _authorize(self, service: Service, call: Call) -> None:
         access = service.access.get(call.operation.name, ())
@@ -294,7 +296,7 @@ class Region:
         if call.target and (owner := self.services.get(call.target.service)):
             variables |= owner.target_variables(call.target)
         if not self.iam.allows(call.principal, verb, resource, compartment, variables, call.operation.api_name):
-            raise not_found()
+            raise service.unseen(call.target.kind if call.target else None)
 
     def _check_etag(self, call: Call) -> None:
         wanted = call.headers.get("if-match")

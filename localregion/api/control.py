@@ -40,12 +40,14 @@ def control_app(region: Region, stop: Callable[[], None], more: Callable[[], dic
         return JSONResponse({})
 
     async def list_faults(_: Request) -> JSONResponse:
-        return JSONResponse({"faults": region.faults.list(), "hidden": region.faults.hidden})
+        faults = region.faults
+        return JSONResponse({"faults": faults.list(), "hidden": faults.hidden, "unresolved": faults.unresolved})
 
     async def add_fault(request: Request) -> JSONResponse:
         values = await request.json()
         try:
-            region.faults.hidden = float(values.pop("hidden", region.faults.hidden))
+            for name in ("hidden", "unresolved"):
+                setattr(region.faults, name, float(values.pop(name, getattr(region.faults, name))))
             made = asdict(region.faults.add(**values)) if values else {}
         except (TypeError, ValueError) as error:
             return JSONResponse({"error": str(error)}, 400)

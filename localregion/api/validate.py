@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -69,9 +69,12 @@ def _check_enum(where: str, value: Any, enum: tuple[str, ...]) -> None:
         raise invalid(f"{where} must be one of {', '.join(enum)}; it is '{value}'")
 
 
-def body(schema: Schema, package: str, type_name: str, value: Any) -> Any:
-    """A request's body, nulls dropped. Raises 400 InvalidParameter or MissingParameter, naming the field."""
-    checked = _Checker(schema, package).value(type_name, value, "")
+def body(
+    schema: Schema, package: str, type_name: str, value: Any, *, lacking: Callable[[str], ServiceError] = missing
+) -> Any:
+    """A request's body, nulls dropped. Raises 400, naming the field; `lacking` makes the error for one that is
+    required."""
+    checked = _Checker(schema, package, lacking=lacking).value(type_name, value, "")
     if isinstance(checked, dict) and not 1 <= len(checked.get("displayName", "-")) <= MAX_NAME:
         raise invalid(f"displayName must have 1 to {MAX_NAME} characters")
     return checked
@@ -104,7 +107,7 @@ def reply(schema: Schema, package: str, type_name: str, value: Any, *, strict: b
     shown = _Projection(schema, package, form).value(type_name, value)
     if strict:
         try:
-            _Checker(schema, package, form.nullable).value(type_name, shown, "")
+            _Checker(schema, package, nullable=form.nullable).value(type_name, shown, "")
         except ServiceError as error:
             message = f"The answer breaks {package}.{type_name}: {error.message}"
             raise ServiceError(500, "InternalError", message) from error
@@ -156,10 +159,18 @@ def subtype(schema: Schema, package: str, model: Model, value: Mapping[str, Any]
 
 
 class _Checker:
-    def __init__(self, schema: Schema, package: str, nullable: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        package: str,
+        *,
+        nullable: frozenset[str] = frozenset(),
+        lacking: Callable[[str], ServiceError] = missing,
+    ) -> None:
         self._schema = schema
         self._package = package
         self._nullable = nullable
+        self._lacking = lacking
 
     def value(self, type_name: str, value: Any, where: str) -> Any:
         if match := _LIST.match(type_name):
@@ -179,7 +190,7 @@ class _Checker:
         if not isinstance(value, dict):
             raise self._wrong(where, "an object", value)
         if model.discriminator and value.get(model.discriminator) is None and model.subtypes:
-            raise missing(_join(where, model.discriminator))
+            raise self._lacking(_join(where, model.discriminator))
         actual = subtype(self._schema, self._package, model, value)
         if actual is None:
             allowed = ", ".join(model.subtypes)
@@ -192,7 +203,7 @@ class _Checker:
             item = value.get(wire)
             if item is None:
                 if declared.required and f"{actual.name}.{wire}" not in self._nullable:
-                    raise missing(_join(where, wire))
+                    raise self._lacking(_join(where, wire))
                 continue
             place = _join(where, wire)
             checked[wire] = self.value(declared.type, item, place)

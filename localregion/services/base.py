@@ -276,9 +276,16 @@ class Service:
             return max(fitting, key=lambda kind: len(kind.name)).resource
         return self.kinds[0].resource if self.kinds else "all-resources"
 
-    def headers(self, call: Call) -> dict[str, str]:
-        """What the service adds to the headers of each of its answers."""
-        return {}
+    def finish(self, call: Call, reply: Reply) -> None:
+        """What the service adds to each of its answers (not to errors)."""
+
+    def lacking(self, field: str) -> ServiceError:
+        """The error for a field that a body lacks."""
+        return missing(field)
+
+    def unseen(self, kind: str | None) -> ServiceError:
+        """The error for a resource that is not there, or that the caller may not see: the same for both."""
+        return not_found()
 
     async def resume(self) -> None:
         """At the region's start: take up every change of state to come. Extend it to start parts again; idempotent."""
@@ -357,7 +364,7 @@ class Service:
         """The record; a deleted one only with `dead`. Raises 404, or its 400 form with `related` (named in a body)."""
         record = self.store.find(record_id) if record_id else None
         if record is None or record.kind != kind or record.service != self.name or (record.dead and not dead):
-            raise related_not_found() if related else not_found()
+            raise related_not_found() if related else self.unseen(kind)
         return record
 
     def living(self, kind: str, *, compartment: str | None = None, parent: str | None = None) -> builtins.list[Record]:

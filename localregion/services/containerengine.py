@@ -143,9 +143,9 @@ class ContainerEngine(Addons):
                     self._returning.append(task)
         await super().resume()
 
-    def headers(self, call: Call) -> dict[str, str]:
-        """The rate that OKE tells a caller."""
-        return {"x-rate-limit-limit": "16.70"}
+    def finish(self, call: Call, reply: Reply) -> None:
+        """Tell the caller's rate, as OKE does."""
+        reply.headers = {"x-rate-limit-limit": "16.70", **reply.headers}
 
     async def get_work_request(self, call: Call) -> Reply:
         """A work request; while it is under way the answer says when to ask again."""

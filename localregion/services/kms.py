@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Key Management: vaults, keys and their versions, and what is done with them.
 
-In the cloud each vault has a management and a crypto endpoint of its own, and a request to create or list keys names
-no vault: the endpoint does. Here the endpoints are the region's own address with a path in front (`/vault/<vault>`),
-so that one server holds them all and any SDK client that is given the endpoint works.
+Each vault has a management and a crypto endpoint of its own, and a request to create or list keys names no vault: the
+host does, `<prefix>-management.kms.<region>.<realm's domain>`. Who calls the region by such names is told such names.
+Who calls it by its address (which no name could stand for without a resolver) is told that address with a path in front
+of the API's own, `/vault/<prefix>`: the SDK of Python takes it, that of Go does not.
 
 Keys are real: AES-GCM, RSA and EC material, sealed with the region's root key (`sealing.py`). What `encrypt` gives
 names the key version inside, as the service's ciphertexts do: `decrypt` needs no version.
@@ -19,6 +20,7 @@ import binascii
 import datetime as dt
 import json
 import os
+import re
 import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -29,7 +31,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from localregion import ocids
+from localregion import settings as names
+from localregion.api.errors import ServiceError
 from localregion.api.schema import Parameter
+from localregion.api.validate import Form
+from localregion.faults import Drop
 from localregion.services.base import (
     SECOND,
     Call,
@@ -41,7 +47,6 @@ from localregion.services.base import (
     conflict,
     incorrect_state,
     invalid,
-    missing,
     not_found,
     not_implemented,
 )
@@ -63,6 +68,20 @@ _NONCE = 12
 _MOST_PLAINTEXT = 4096
 
 
+_ENDPOINT = re.compile(r"([a-z2-7]{13})-(management|crypto)\.kms\.")
+FORM = Form(
+    nulls=True,
+    empty={"freeformTags": {}, "definedTags": {}},
+    # recorded: a new key has no date of deletion, its shape no curve
+    left_out={"Key": frozenset({"timeOfDeletion"}), "KeyShape": frozenset({"curveId"})},
+)
+"""How the service writes: recorded of vaults and keys; of the rest a guess by what they do."""
+
+
+def _host(call: Call) -> str:
+    return call.headers.get("host", "").partition(":")[0].lower()
+
+
 class Kms(DeletesLater):
     """Vaults, keys and cryptography."""
 
@@ -72,6 +91,7 @@ class Kms(DeletesLater):
         Kind("key", model="Key", resource="keys", start=ocids.VAULT),
         Kind("key_version", model="KeyVersion", resource="keys", operations=(), start=ocids.VAULT),
     )
+    form = FORM
     access = {
         # The body names the key: the methods ask themselves.
         "encrypt": None,
@@ -106,36 +126,74 @@ class Kms(DeletesLater):
     def _sealer(self) -> Sealer:
         return sealer(self.region.settings.state)
 
-    async def resume(self) -> None:
-        """Take up changes of state; tell the endpoints anew should the region's address have changed."""
-        for vault in self.living("vault"):
-            endpoints = self._endpoints(vault.id)
-            if any(vault.doc.get(name) != value for name, value in endpoints.items()):
-                vault.doc |= endpoints
-                self.store.save(vault, etag=False)
-        await super().resume()
-
     # vaults
 
-    def _endpoints(self, vault_id: str) -> Document:
-        endpoint = f"{self.region.settings.endpoint}/vault/{vault_id.rsplit('.', 1)[-1]}"
-        return {"managementEndpoint": endpoint, "cryptoEndpoint": endpoint}
+    def finish(self, call: Call, reply: Reply) -> None:
+        """Tell a vault's endpoints by names to who came by one, else below the region's address."""
+        if call.operation.response in ("Vault", "list[VaultSummary]") and reply.doc is not None:
+            named = f".{names.REALM_DOMAIN}" in _host(call)
+            for doc in reply.doc if isinstance(reply.doc, list) else [reply.doc]:
+                doc |= self.endpoints(doc["id"], named=named)
+
+    def endpoints(self, vault_id: str, *, named: bool) -> Document:
+        """The endpoints of a vault as its document shows them."""
+        prefix = ocids.vault_prefix(vault_id)
+        if not named:
+            endpoint = f"{self.region.settings.endpoint}/vault/{prefix}"
+            return {"managementEndpoint": endpoint, "cryptoEndpoint": endpoint}
+        zone = f"kms.{names.REGION}.{names.REALM_DOMAIN}"
+        return {f"{use}Endpoint": f"https://{prefix}-{use}.{zone}" for use in ("management", "crypto")}
+
+    def target(self, call: Call) -> Record | None:
+        """As in the base. A vault's own endpoints answer what they are for, 404 else, and 404 without a vault.
+
+        Raises Drop while the endpoint of a new vault is not to be found.
+        """
+        prefix, use = self._addressed(call)
+        if prefix is not None:
+            vault = self._at(prefix, dead=None)
+            if vault is None or (use is not None and call.operation.client != f"kms_{use}"):
+                raise not_found()
+            if vault.doc["timeCreated"] > self.clock.timestamp_before(self.region.faults.unresolved):
+                raise Drop
+        return super().target(call)
+
+    def _addressed(self, call: Call) -> tuple[str | None, str | None]:
+        """Prefix of the vault whose endpoint is called, and which of its endpoints, by host or path."""
+        if match := _ENDPOINT.match(_host(call)):
+            return match[1], match[2]
+        return call.path.get("vault_key"), None
+
+    def _at(self, prefix: str, *, dead: bool | None = False) -> Record | None:
+        """The living vault of a prefix, or any."""
+        for vault in self.store.select(self.name, "vault", dead=dead):
+            if ocids.vault_prefix(vault.id) == prefix:
+                return vault
+        return None
+
+    def lacking(self, field: str) -> ServiceError:
+        """As in the base, in the service's own words."""
+        return invalid(f"{field} may not be null")
+
+    def unseen(self, kind: str | None) -> ServiceError:
+        """As in the base; of vaults the service's own words are recorded."""
+        if kind == "vault":
+            return not_found("Vault does not exist or you are not authorized to access it.")
+        return super().unseen(kind)
 
     async def create_vault(self, call: Call) -> Reply:
         """Create a vault; about a minute."""
         if call.body["vaultType"] == "EXTERNAL":
             raise not_implemented("vaults of type EXTERNAL")
         prefix = ocids.prefix()
-        vault_id = self.kind("vault").ocid(prefix)
         vault = self.create(
             "vault",
             call,
             {
-                "id": vault_id,
+                "id": self.kind("vault").ocid(prefix),
                 "wrappingkeyId": self.kind("key").ocid(prefix),
                 "isPrimary": True,
                 "isVaultReplicable": call.body["vaultType"] == "VIRTUAL_PRIVATE",
-                **self._endpoints(vault_id),
             },
             state="CREATING",
         )
@@ -223,16 +281,19 @@ class Kms(DeletesLater):
 
     def _vault_of(self, call: Call) -> Record:
         """The vault whose endpoint was called. 404 at the region's plain address, which is no vault's endpoint."""
-        wanted = call.path.get("vault_key")
-        for vault in self.store.select(self.name, "vault"):
-            if wanted and vault.id.endswith(f".{wanted}"):
-                return vault
-        raise not_found("Keys are created and listed at their vault's managementEndpoint.")
+        prefix, _ = self._addressed(call)
+        vault = self._at(prefix) if prefix else None
+        if vault is None:
+            raise not_found("Keys are created and listed at their vault's managementEndpoint.")
+        return vault
 
-    def _key_of(self, call: Call) -> Record:
-        key = self.get("key", call.path["key_id"])
-        wanted = call.path.get("vault_key")
-        if wanted and not (key.parent or "").endswith(f".{wanted}"):
+    def _key_of(self, call: Call, *, dead: bool = False) -> Record:
+        """The key of a call, at the endpoint of its vault or the region's plain address. Raises 404."""
+        return self._here(call, self.get("key", call.path["key_id"], dead=dead))
+
+    def _here(self, call: Call, key: Record) -> Record:
+        prefix, _ = self._addressed(call)
+        if prefix is not None and ocids.vault_prefix(key.id) != prefix:
             raise not_found()
         return key
 
@@ -312,7 +373,7 @@ class Kms(DeletesLater):
         details = (old.get("autoKeyRotationDetails") or {}) | given
         days = details.get("rotationIntervalInDays")
         if days is None:
-            raise missing("autoKeyRotationDetails.rotationIntervalInDays")
+            raise self.lacking("autoKeyRotationDetails.rotationIntervalInDays")
         if not 60 <= days <= 365:
             raise invalid(f"rotationIntervalInDays must be between 60 and 365: {days}")
         today = _day(self.clock.now())
@@ -345,11 +406,7 @@ class Kms(DeletesLater):
 
     async def get_key(self, call: Call) -> Reply:
         """A key, at any vault's endpoint that is its own."""
-        key = self.get("key", call.path["key_id"], dead=True)
-        wanted = call.path.get("vault_key")
-        if wanted and not (key.parent or "").endswith(f".{wanted}"):
-            raise not_found()
-        return self.show(key)
+        return self.show(self._key_of(call, dead=True))
 
     async def list_keys(self, call: Call) -> Reply:
         """The keys of a compartment in the vault whose endpoint is called."""
@@ -542,9 +599,7 @@ class Kms(DeletesLater):
         key = self.get("key", key_id)
         if call is not None:
             self.authorize(call, "use", "keys", key.compartment, self.target_variables(key))
-            wanted = call.path.get("vault_key")
-            if wanted and not (key.parent or "").endswith(f".{wanted}"):
-                raise not_found()
+            self._here(call, key)
         elif principal is None or not self.region.iam.allows(
             principal, "use", "keys", key.compartment, self.target_variables(key)
         ):

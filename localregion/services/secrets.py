@@ -11,7 +11,7 @@ import base64
 from typing import TYPE_CHECKING, cast
 
 from localregion.services.base import Call, Document, Record, Reply, Service, invalid, not_found
-from localregion.services.vault import sort_versions
+from localregion.services.vault import FORM, sort_versions
 
 if TYPE_CHECKING:
     from localregion.services.vault import Vault
@@ -23,6 +23,7 @@ class Secrets(Service):
     """Secret bundles."""
 
     package = "secrets"
+    form = FORM
     access = {
         "get_secret_bundle": ("read", "secret-bundles"),
         "list_secret_bundle_versions": ("inspect", "secret-bundles"),

@@ -3,7 +3,7 @@
 
 Rules of stages, deletion and what excludes what in an update are those of the SDK's models. A name that is taken
 answers 400 InvalidParameter, also while its secret is pending deletion (seen in public reports: external-secrets
-issue 6771).
+issue 6771), and in the same vault for good (terraform-provider-oci issue 1765: likely).
 
 Contents are encrypted with the secret's own key of the vault, whose material is sealed with the region's root key.
 They are never part of a document, a log line or an error.
@@ -19,6 +19,7 @@ import re
 from typing import TYPE_CHECKING, cast
 
 from localregion import ocids
+from localregion.api.validate import Form
 from localregion.services import generation
 from localregion.services.base import (
     SECOND,
@@ -28,6 +29,7 @@ from localregion.services.base import (
     Record,
     Reply,
     Service,
+    ServiceError,
     WorkRequest,
     incorrect_state,
     invalid,
@@ -49,6 +51,15 @@ _MOST_VERSIONS = 30
 _ONE_OF = ("secretContent", "currentVersionNumber", "secretRules")
 
 
+FORM = Form(
+    nulls=True,
+    empty={
+        "freeformTags": {}, "definedTags": {}, "systemTags": {}, "metadata": {}, "secretRules": [], "stages": [],
+    },
+)  # fmt: skip
+"""How the service writes: nothing is recorded of it, so a guess by what Key Management does."""
+
+
 class Vault(DeletesLater):
     """Secrets."""
 
@@ -64,6 +75,7 @@ class Vault(DeletesLater):
         ),
         Kind("secret_version", model="SecretVersion", resource="secret-versions", name_field="name", operations=()),
     )
+    form = FORM
     access = {
         "list_secret_versions": ("inspect", "secret-versions"),
         "get_secret_version": ("read", "secret-versions"),
@@ -111,8 +123,9 @@ class Vault(DeletesLater):
             raise invalid("secretContent.stage of a new secret must be CURRENT")
         version_name = _version_name(given.get("name"))
         # Generation took its time: from here to the record nothing else can come in between.
-        if any(other.doc["secretName"] == name for other in self.living("secret", parent=vault.id)):
-            raise invalid(f"secretName: a secret of the name {name} already exists in this vault")
+        taken: list[str] = self.store.get_fact(f"secrets of {vault.id}") or []
+        if name in taken:
+            raise _taken()
         secret = self.create(
             "secret",
             call,
@@ -128,6 +141,7 @@ class Vault(DeletesLater):
             state="CREATING",
             parent=vault.id,
         )
+        self.store.put_fact(f"secrets of {vault.id}", [*taken, name])
         self._add_version(secret, content, version_name, ["CURRENT", "LATEST"], automatic)
         self.transition(secret, 5 * SECOND, "ACTIVE")
         return self.show(secret)
@@ -239,8 +253,9 @@ class Vault(DeletesLater):
             details = body.get("secretContent") or {}
             self._check_version_limit(secret)
             name = _version_name(details.get("name"))
-            if name and any(version.doc.get("name") == name for version in self.versions(secret)):
-                raise invalid(f"secretContent.name: a version of the name {name} already exists in this secret")
+            used = self.store.select(self.name, "secret_version", parent=secret.id, dead=None)
+            if name and any(version.doc.get("name") == name for version in used):
+                raise _taken()
             self._check_reuse(secret, content)
         elif "currentVersionNumber" in body:
             wanted = self._numbered(secret, body["currentVersionNumber"], related=True)
@@ -461,6 +476,11 @@ def sort_versions(versions: list[Record], call: Call) -> list[Record]:
     """Versions by number: descending unless the call says otherwise."""
     ascending = call.query.get("sort_order") == "ASC"
     return sorted(versions, key=lambda version: int(version.doc["versionNumber"]), reverse=not ascending)
+
+
+def _taken() -> ServiceError:
+    """What the service says of the name of a secret, or of a version, that is or was another's."""
+    return invalid("name already exists")
 
 
 def _version_name(name: str | None) -> str | None:

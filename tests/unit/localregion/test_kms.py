@@ -12,6 +12,7 @@ from typing import Any
 
 import oci
 import pytest
+import requests
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from oci.key_management import KmsCryptoClient, KmsManagementClient, KmsVaultClient, models
@@ -49,6 +50,73 @@ def test_a_vault_is_creating_then_active(region: Region, vaults: Any) -> None:
     assert vault.lifecycle_state == "ACTIVE"
     assert vault.management_endpoint.startswith(region.endpoint)
     assert [each.id for each in vaults.list_vaults(region.compartment_id).data].count(vault.id) == 1
+
+
+def at(region: Region, host: str, method: str, path: str, body: Any = None) -> requests.Response:
+    """A call of the region as who resolves its names makes it."""
+    config = region.config
+    signer = oci.signer.Signer(config["tenancy"], config["user"], config["fingerprint"], config["key_file"])
+    made = requests.Request(method, f"http://{host}/20180608{path}", json=body, auth=signer).prepare()
+    made.url = f"{region.endpoint}/20180608{path}"
+    return requests.Session().send(made, timeout=10)
+
+
+def test_who_calls_by_name_is_told_names_of_the_vaults_own(region: Region) -> None:
+    """Evidence kms-01, kms-06: host names `<prefix>-management.kms.<region>.<domain>`, the prefix stands in OCIDs."""
+    vault, other = make_vault(region, "named"), make_vault(region, "other")
+    doc = at(region, "kms.local-1.okestack.test", "GET", f"/vaults/{vault.id}").json()
+    prefix = vault.id.split(".")[4]
+    assert doc["managementEndpoint"] == f"https://{prefix}-management.kms.local-1.okestack.test"
+    assert doc["cryptoEndpoint"] == f"https://{prefix}-crypto.kms.local-1.okestack.test"
+    assert doc["timeOfDeletion"] is None
+    query = f"/vaults?compartmentId={region.compartment_id}"
+    listed = at(region, "kms.local-1.okestack.test", "GET", query).json()
+    assert doc["managementEndpoint"] in [each["managementEndpoint"] for each in listed]
+    manage, crypto = (doc[f"{use}Endpoint"].removeprefix("https://") for use in ("management", "crypto"))
+    body = {
+        "compartmentId": region.compartment_id, "displayName": "k", "keyShape": {"algorithm": "AES", "length": 32}
+    }  # fmt: skip
+    made = at(region, manage, "POST", "/keys", body)
+    assert made.status_code == 200 and made.json()["vaultId"] == vault.id
+    assert made.json()["id"].split(".")[4] == prefix and len(made.json()["currentKeyVersion"].split(".")) == 7
+    assert "timeOfDeletion" not in made.json() and "curveId" not in made.json()["keyShape"]
+    region.settle()
+    found = at(region, manage, "GET", f"/keys?compartmentId={region.compartment_id}").json()
+    assert [key["id"] for key in found] == [made.json()["id"]]
+    secret = {"keyId": made.json()["id"], "plaintext": base64.b64encode(b"x").decode()}
+    assert at(region, crypto, "POST", "/encrypt", secret).status_code == 200
+    # Each endpoint answers for its own vault and its own use.
+    foreign = f"{other.id.split('.')[4]}-management.kms.local-1.okestack.test"
+    nobody = f"{'a' * 13}-management.kms.local-1.okestack.test"
+    for host, method, path, sent in (
+        (crypto, "POST", "/keys", body),
+        (manage, "POST", "/encrypt", secret),
+        (foreign, "GET", f"/keys/{made.json()['id']}", None),
+        (nobody, "POST", "/keys", body),
+    ):
+        assert at(region, host, method, path, sent).status_code == 404, (host, path)
+
+
+def test_what_the_service_says(region: Region, vaults: Any) -> None:
+    """Evidence kms-03 and kms-04."""
+    with refused(404, "NotAuthorizedOrNotFound") as caught:
+        vaults.get_vault(make_vault(region).id[:-1] + "9")
+    assert caught.value.message == "Vault does not exist or you are not authorized to access it."
+    body = {"compartmentId": region.compartment_id, "displayName": "x"}
+    answer = at(region, "kms.local-1.okestack.test", "POST", "/vaults", body)
+    assert (answer.status_code, answer.json()) == (
+        400, {"code": "InvalidParameter", "message": "vaultType may not be null"}
+    )  # fmt: skip
+
+
+def test_a_new_vaults_endpoints_may_not_be_found_for_a_while(region: Region) -> None:
+    """Evidence kms-08."""
+    vault = make_vault(region)
+    region.faults.unresolved = 3600
+    with pytest.raises(oci.exceptions.RequestException):
+        make_key_now(region, vault)
+    region.faults.clear()
+    make_key_now(region, vault)
 
 
 def make_key_now(region: Region, vault: Any) -> None:
@@ -203,7 +271,7 @@ def test_a_schedule_of_rotation_goes_by_days(region: Region) -> None:
     for wrong in (59, 366):
         with refused(400, "InvalidParameter"):
             keys.update_key(key.id, rotated_each(wrong))
-    with refused(400, "MissingParameter"):
+    with refused(400, "InvalidParameter"):
         keys.update_key(key.id, models.UpdateKeyDetails(is_auto_rotation_enabled=True))
     soon = (days(10)).replace(hour=15, minute=4, second=5, microsecond=0)
     shown = keys.update_key(key.id, rotated_each(60, soon.isoformat())).data.auto_key_rotation_details

@@ -154,7 +154,7 @@ def test_deletion_is_scheduled_1_to_30_days_ahead(made: Made, ahead: float) -> N
         made.secrets.schedule_secret_deletion(made.id, models.ScheduleSecretDeletionDetails(time_of_deletion=when))
 
 
-def test_a_deleted_secret_is_erased_and_frees_its_name(made: Made) -> None:
+def test_a_deleted_secret_is_erased_and_keeps_its_name(made: Made) -> None:
     made.create("erased")
     made.secrets.schedule_secret_deletion(made.id, models.ScheduleSecretDeletionDetails())
     made.region.settle()
@@ -168,7 +168,15 @@ def test_a_deleted_secret_is_erased_and_frees_its_name(made: Made) -> None:
     assert made.secrets.get_secret(made.id).data.lifecycle_state == "DELETED"
     versions = made.region.inner.store.select("vault", "secret_version", parent=made.id, dead=None)
     assert versions and all("content" not in version.private for version in versions)
-    made.create("erased")
+
+    async def forgotten() -> None:
+        service.store.remove(made.id)
+
+    for _ in range(2):
+        with refused(400, "InvalidParameter") as caught:
+            made.secrets.create_secret(made.details("erased"))
+        assert caught.value.message == "name already exists"
+        made.region.run(forgotten())
 
 
 def test_the_key_must_be_symmetric_and_of_the_same_vault(made: Made) -> None:
