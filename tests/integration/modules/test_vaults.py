@@ -545,4 +545,4 @@ def test_a_name_that_a_secret_elsewhere_has_is_told(door: Door, region: Region, 
     assert moved["diff"]["after"] == {"compartment_id": other}
     assert not door("vault_secret", **{**secret, "compartment_id": other}, content="canary")["changed"]
     refused = door("vault_secret", **secret, content="canary", fails=True)
-    assert "already exists in this vault" in refused["msg"]
+    assert "name already exists" in refused["msg"]
