@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -84,6 +84,9 @@ class Region:
         self.authenticator = Authenticator(self._identity.find_key, self.tokens)
         self._log_file: TextIO | None = None
         self._token_locks: dict[tuple[str, str, str], asyncio.Lock] = {}
+
+        self.announce: Callable[[str, Sequence[str]], None] = lambda owner, hosts: None
+        """Makes this machine resolve the host names of a kind of resource (vaults), in place of those told before."""
 
     async def start(self) -> None:
         """Bring the region to life: seed it, start the fabric, take up what was under way."""

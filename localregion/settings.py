@@ -113,6 +113,11 @@ class Settings:
         return f"http://{self.other_api_address}:{self.port}"
 
     @property
+    def realm_domain(self) -> str:
+        """The realm's domain on this machine: a region of another name than `local` has one of its own beside it."""
+        return REALM_DOMAIN if self.name == "local" else f"{self.name}.{REALM_DOMAIN}"
+
+    @property
     def registry_address(self) -> str:
         """host:port of the registry on the host."""
         return f"{self.api_address}:{self.port + 50}"

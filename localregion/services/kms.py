@@ -32,6 +32,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from localregion import ocids
 from localregion import settings as names
+from localregion.api.endpoints import vault_hosts
 from localregion.api.errors import ServiceError
 from localregion.api.schema import Parameter
 from localregion.api.validate import Form
@@ -131,18 +132,30 @@ class Kms(DeletesLater):
     def finish(self, call: Call, reply: Reply) -> None:
         """Tell a vault's endpoints by names to who came by one, else below the region's address."""
         if call.operation.response in ("Vault", "list[VaultSummary]") and reply.doc is not None:
-            named = f".{names.REALM_DOMAIN}" in _host(call)
+            called = _host(call)
+            domains = (self.region.settings.realm_domain, names.REALM_DOMAIN)
+            domain = next((domain for domain in domains if called.endswith(f".{domain}")), None)
             for doc in reply.doc if isinstance(reply.doc, list) else [reply.doc]:
-                doc |= self.endpoints(doc["id"], named=named)
+                doc |= self.endpoints(doc["id"], domain)
 
-    def endpoints(self, vault_id: str, *, named: bool) -> Document:
-        """The endpoints of a vault as its document shows them."""
+    def endpoints(self, vault_id: str, domain: str | None) -> Document:
+        """The endpoints of a vault as its document shows them: by names below a realm's domain, or by address."""
         prefix = ocids.vault_prefix(vault_id)
-        if not named:
+        if domain is None:
             endpoint = f"{self.region.settings.endpoint}/vault/{prefix}"
             return {"managementEndpoint": endpoint, "cryptoEndpoint": endpoint}
-        zone = f"kms.{names.REGION}.{names.REALM_DOMAIN}"
-        return {f"{use}Endpoint": f"https://{prefix}-{use}.{zone}" for use in ("management", "crypto")}
+        return {f"{use}Endpoint": f"https://{host}" for use, host in vault_hosts(prefix, domain).items()}
+
+    async def resume(self) -> None:
+        """As in the base; this machine resolves the vaults' names again."""
+        await super().resume()
+        self._announce()
+
+    def _announce(self) -> None:
+        """Let this machine resolve the host names of the vaults that are."""
+        domain = self.region.settings.realm_domain
+        prefixes = [ocids.vault_prefix(vault.id) for vault in self.living("vault")]
+        self.region.announce("vaults", [h for prefix in prefixes for h in vault_hosts(prefix, domain).values()])
 
     def target(self, call: Call) -> Record | None:
         """As in the base. A vault's own endpoints answer what they are for, 404 else, and 404 without a vault.
@@ -197,6 +210,7 @@ class Kms(DeletesLater):
             },
             state="CREATING",
         )
+        self._announce()
         self.transition(vault, 1.0, "ACTIVE")
         return self.show(vault)
 
@@ -259,6 +273,8 @@ class Kms(DeletesLater):
                 await self.expire(version)
         record.private.pop("material", None)
         self.retire(record)
+        if record.kind == "vault":
+            self._announce()
 
     async def cancel_vault_deletion(self, call: Call) -> Reply:
         """Keep a vault and the keys that were to go with it."""
