@@ -38,6 +38,9 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
 )
 from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, PlanError
 
+TENANCY = "tenancy"
+"""As a ``compartment_id``: the root compartment of the tenancy that the task signs in to. It has the tenancy's OCID."""
+
 KNOWN_ERRORS: tuple[type[Exception], ...] = (ResourceError, CloudError, PlanError)
 """Errors whose text is for the user; anything else is a fault of ours and shown with its type."""
 
@@ -240,6 +243,8 @@ def run_task(task: Task, params: Document, context: Context) -> Document:
     try:
         if problems := list(ill_formed(params)):
             raise ResourceError("\n".join(problems))
+        if params.get("compartment_id") == TENANCY:
+            params = {**params, "compartment_id": context.session.tenancy}
         result = task.execute(params, context)
     except KNOWN_ERRORS as error:
         result = {"failed": True, "changed": False, "msg": str(error)}

@@ -19,7 +19,8 @@ author:
 options:
   compartment_id:
     description:
-      - OCID of the compartment. Without O(id) the resource is looked for in it.
+      - OCID of the compartment, or V(tenancy) for the root compartment of the tenancy that the task signs in to. Without
+        O(id) the resource is looked for in it.
       - Needed to make it. The service cannot move it to another, that takes a new resource.
     type: str
   name:
