@@ -420,7 +420,7 @@ def test_the_role_keeps_all_of_a_database(region: Region, ground: Ground, standi
     planned = run("--check", "--diff")
     assert "mysql_db_system role" in planned and "cluster_size: 2" in planned and _written(region) == []
     run()
-    assert _written(region) == ["create_db_system", "add_heat_wave_cluster"]
+    assert _written(region) == ["create_policy", "create_db_system", "add_heat_wave_cluster"]
     region.forget_calls()
     run()
     assert _written(region) == []

@@ -1,4 +1,4 @@
-"""The policy of the tenancy for virtual nodes, by the role: written once for all deployments, or told before any write."""
+"""The policy of the tenancy for virtual nodes, by the role: written once for all, or told before any write."""
 
 from __future__ import annotations
 
