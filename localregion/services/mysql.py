@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from localregion.api.validate import Form
 from localregion.parts.mysql import MysqlError, MysqlServer
 from localregion.pki import Authority
 from localregion.services import mysql_model as model
@@ -89,10 +90,24 @@ _SNAPSHOT = [
 ]
 
 
+FORM = Form(
+    nulls=True,
+    empty={
+        "freeformTags": {}, "definedTags": {}, "systemTags": {}, "securityAttributes": {}, "nsgIds": [],
+        "endpoints": [], "channels": [], "customerContacts": [], "excludeIps": [], "logs": [], "options": [],
+        "maintenanceDisabledWindows": [], "copyPolicies": [],
+    },
+    nullable=frozenset({"DbSystem.mysqlVersion", "DbSystemSummary.mysqlVersion"}),
+)  # fmt: skip
+"""How the service writes: recorded of a DB system that is made; of the rest a guess by that."""
+
+
 class Mysql(HeatWave):
     """DB systems, their backups and HeatWave clusters."""
 
     package = "mysql"
+    form = FORM
+    etag_without_document = False
     kinds = (
         Kind("db_system", model="DbSystem", resource="mysql-instances", entity=_DB),
         Kind(
@@ -154,6 +169,14 @@ class Mysql(HeatWave):
             if system.state in ("ACTIVE", "UPDATING") and system.doc.get("endpoints") and not stopping:
                 self.region.tasks.spawn(self._ensure(system.id), f"mysql {system.id}")
         await super().resume()
+
+    def finish(self, call: Call, reply: Reply) -> None:
+        """Show DB systems that are being made as the service does."""
+        if call.operation.response in ("DbSystem", "list[DbSystemSummary]") and reply.doc is not None:
+            if isinstance(reply.doc, list):
+                reply.doc = [_as_shown(doc) for doc in reply.doc]
+            else:
+                reply.doc = _as_shown(reply.doc)
 
     def work_request_ocid(self) -> str:
         """As in the base; this service's have a UUID in them."""
@@ -734,6 +757,10 @@ class Mysql(HeatWave):
     async def _delete_dump(self, backup: Record) -> None:
         """Delete a backup's file."""
         self._dump_path(backup).unlink(missing_ok=True)
+
+
+def _as_shown(doc: Document) -> Document:
+    return model.while_creating(doc) if doc["lifecycleState"] == "CREATING" else doc
 
 
 def _given_variables(configuration: Record | None, *, server: bool = False) -> dict[str, Any]:

@@ -77,7 +77,7 @@ LIGHT_FIELDS = frozenset(
 )
 """Fields whose update needs no work on the server."""
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAYS = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY")
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(:[0-5]\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?\Z")
 _LABEL = re.compile(r"[a-zA-Z](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\Z")
 _USER = re.compile(r"[A-Za-z0-9_.$@%-]{1,32}\Z")
@@ -146,12 +146,12 @@ def time_of_day(value: str, field: str) -> str:
 
 
 def maintenance_window(value: str) -> str:
-    """`{day-of-week} {time-of-day}`; the day in lower case, three letters."""
+    """`{day-of-week} {time-of-day}`, of which the service shows the day's full name in capitals."""
     day, _, time = value.strip().partition(" ")
-    short = day.lower()[:3]
-    if short not in _DAYS or (len(day) > 3 and not day.lower().endswith("day")):
-        raise invalid(f"maintenance.windowStartTime must begin with a day of the week: '{value}'")
-    return f"{short} {time_of_day(time.strip(), 'maintenance.windowStartTime')}"
+    for name in _DAYS:
+        if day.upper() in (name, name[:3]):
+            return f"{name} {time_of_day(time.strip(), 'maintenance.windowStartTime')}"
+    raise invalid(f"maintenance.windowStartTime must begin with a day of the week: '{value}'")
 
 
 def shape(name: str) -> str:
@@ -244,7 +244,7 @@ def backup_policy(given: Doc | None, old: Doc | None) -> Doc:
 def maintenance(given: Doc | None, old: Doc | None) -> Doc:
     """Maintenance settings: what is given over what was, or over the service's defaults."""
     base = old or {
-        "windowStartTime": "sun 03:00",
+        "windowStartTime": "SUNDAY 03:00",
         "versionPreference": "OLDEST",
         "versionTrackPreference": "FOLLOW",
         "maintenanceScheduleType": "REGULAR",
@@ -404,6 +404,7 @@ def new(body: Doc, restored: Doc | None, now: dt.datetime, known: Mapping[str, D
         "crashRecovery": body.get("crashRecovery") or "ENABLED",
         "databaseManagement": body.get("databaseManagement") or "DISABLED",
         "secureConnections": {"certificateGenerationType": "SYSTEM"},
+        "telemetryConfiguration": {"logs": []},
         "encryptData": body.get("encryptData") or {"keyGenerationType": "SYSTEM"},
         "databaseMode": mode(body.get("databaseMode"), "databaseMode", ("READ_WRITE", "READ_ONLY")),
         "accessMode": mode(body.get("accessMode"), "accessMode", ("UNRESTRICTED", "RESTRICTED")),
@@ -420,6 +421,15 @@ def new(body: Doc, restored: Doc | None, now: dt.datetime, known: Mapping[str, D
             doc[field] = body[field]
     _encryption(doc["encryptData"])
     return doc
+
+
+_LATER = ("mysqlVersion", "ipAddress", "port", "portX", "faultDomain")
+
+
+def while_creating(doc: Doc) -> Doc:
+    """The document of a DB system as the service shows it until it is made: what is not decided yet is null."""
+    later = dict.fromkeys(name for name in _LATER if name in doc)
+    return doc | later | {"currentPlacement": dict.fromkeys(doc["currentPlacement"]), "endpoints": []}
 
 
 def _encryption(value: Doc) -> None:

@@ -105,6 +105,25 @@ def test_a_db_system_has_an_endpoint(systems: Systems) -> None:
         systems.client.create_db_system(systems.details(hostname_label="db"))
 
 
+def test_what_is_not_decided_yet_is_null(tmp_path: Path) -> None:
+    """Evidence mysql-01."""
+    with Region.started(tmp_path / "region") as slow:
+        systems = Systems(slow, Net(slow).subnet("10.0.2.0/24", "mysql"))
+        slow.inner.clock.minute = 3600
+        given = models.CreateMaintenanceDetails(window_start_time="sunday 07:30")
+        answer = systems.client.create_db_system(systems.details(port=3307, maintenance=given))
+        for made in (answer.data, systems.client.get_db_system(answer.data.id).data):
+            assert (made.lifecycle_state, made.mysql_version, made.ip_address) == ("CREATING", None, None)
+            assert (made.port, made.port_x, made.fault_domain, made.endpoints) == (None, None, None, [])
+            placement = made.current_placement
+            assert (placement.availability_domain, placement.fault_domain) == (None, None)
+            assert (made.channels, made.source, made.heat_wave_cluster) == ([], None, None)
+            assert (made.system_tags, made.maintenance.window_start_time) == ({}, "SUNDAY 07:30")
+        assert len(answer.headers["opc-work-request-id"].split(".")) == 6
+        (listed,) = systems.client.list_db_systems(slow.compartment_id).data
+        assert (listed.mysql_version, listed.endpoints) == (None, [])
+
+
 def test_the_password_is_nowhere(systems: Systems) -> None:
     systems.create()
     record = systems.region.inner.store.find(systems.id)
@@ -199,7 +218,7 @@ def test_light_updates(systems: Systems) -> None:
     with refused(409, "Conflict"):
         systems.client.delete_db_system(systems.id)
     maintained = systems.update(maintenance=models.UpdateMaintenanceDetails(window_start_time="Mon 01:30"))
-    assert maintained.maintenance.window_start_time == "mon 01:30"
+    assert maintained.maintenance.window_start_time == "MONDAY 01:30"
     assert maintained.maintenance.version_preference == "OLDEST"
 
 
@@ -491,7 +510,7 @@ def test_windows_without_maintenance(systems: Systems) -> None:
             systems.update(maintenance=models.UpdateMaintenanceDetails(maintenance_disabled_windows=wrong))
     emptied = systems.update(maintenance=models.UpdateMaintenanceDetails(maintenance_disabled_windows=[]))
     assert emptied.maintenance.maintenance_disabled_windows == []
-    assert emptied.maintenance.window_start_time == "sun 02:00"
+    assert emptied.maintenance.window_start_time == "SUNDAY 02:00"
 
 
 def test_labels_are_checked_and_go_to_backups(systems: Systems) -> None:
