@@ -112,6 +112,8 @@ options:
   owner:
     description:
       - A name for this set of objects. They get it as the label C(okestack.oci/owner).
+      - An object of the whole cluster (an IngressClass, a ClusterRole, a definition) that has the label of another owner
+        is not taken over. It is an error that names the owner.
     type: str
   prune:
     description:
@@ -123,13 +125,18 @@ options:
     default: false
   force:
     description:
-      - Whether fields are taken over that another field manager set to other values.
+      - Whether declared fields are taken back that another field manager set to other values, a person with C(kubectl)
+        for example. Whose changes are undone is told. What C(kubectl apply) declared in an object becomes this module's
+        to remove, and a list's member that stands in the way of a declared one goes.
       - Otherwise that is an error that names managers and fields.
+      - Leave out of the declaration what a controller sets, the replicas of a Deployment with an autoscaler for example.
     type: bool
-    default: false
+    default: true
   allow_replace:
-    description: Whether an object is deleted and made anew where a change is not possible in place, a Job's template
-      for example.
+    description:
+      - Whether an object is deleted and made anew where a change is not possible in place. That is a Job's template
+        for example, or that the load balancer of a Service becomes internal or moves to another subnet.
+      - A Job or Pod that failed is made anew too. Without this option it fails each run until it is deleted.
     type: bool
     default: false
   restart_on_change:

@@ -30,9 +30,9 @@ options:
     description: Value of the label C(okestack.oci/owner); see M(okestack.oci.kubernetes_manifest).
     type: str
   force:
-    description: Whether contents are taken over that another field manager set.
+    description: Whether contents are taken back that another field manager set.
     type: bool
-    default: false
+    default: true
   allow_replace:
     description: Whether a Secret of the same name and another type is deleted and made anew.
     type: bool

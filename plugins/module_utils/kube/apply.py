@@ -15,8 +15,21 @@ from typing import Any
 
 from .client import FIELD_MANAGER, WELL_KNOWN, Client, Resource
 from .errors import ApiError, KubeError, UnknownKind
-from .managed import applied, stands
-from .objects import OWNER_LABEL, Item, Key, changed_parts, holds, key_of, overlaid, rank, settled, stages, veiled
+from .managed import Fields, applied, below, client_side, minus, stands, taken_over, without
+from .objects import (
+    OWNER_LABEL,
+    Item,
+    Key,
+    changed_parts,
+    holds,
+    key_of,
+    overlaid,
+    owner_of,
+    rank,
+    settled,
+    stages,
+    veiled,
+)
 from .pool import side_by_side
 from .wait import Predicate, Target, Waiter, definition, predicate_for
 
@@ -47,6 +60,8 @@ class Change:
     before: Any = field(default_factory=dict)
     after: Any = field(default_factory=dict)
     note: str = ""
+    take: Callable[[Mapping[str, Any]], Fields | None] | None = None
+    """Which fields of other managers become ours before the write, so that those not declared go."""
 
     def summary(self) -> dict[str, Any]:
         """For the result: who and what, no content."""
@@ -71,8 +86,8 @@ class Options:
     owner: str | None = None
     """Value of the owner label that every object gets; what pruning goes by."""
     prune: bool = False
-    force: bool = False
-    """Take fields over from other managers."""
+    force: bool = True
+    """Take fields back that other managers set to other values."""
     allow_replace: bool = False
     check_mode: bool = False
     wait: bool = True
@@ -194,13 +209,69 @@ class Applier:
         live = self.client.get(resource, key.namespace, key.name)
         if live is not None and live["metadata"].get("deletionTimestamp"):
             return _create(item, resource, "after the one being deleted", live)
-        if live is not None and stands(item.manifest, live, FIELD_MANAGER):
-            return Change("none", key, item, resource, live)
+        if live is not None and not resource.namespaced:
+            self._refuse_foreign(key, live)
+        change = self._compared(item, resource, live)
+        if live is None:
+            return change
+        if self.options.allow_replace and change.action in ("none", "update") and (failed := failure(key, live)):
+            after = overlaid(settled(live), item.manifest)
+            change = _differ("replace", item, resource, live, after, f"it {failed}")
+        return change
+
+    def _refuse_foreign(self, key: Key, live: Mapping[str, Any]) -> None:
+        """:raises KubeError: what there is once in a cluster is another's."""
+        owner = owner_of(live)
+        if owner and owner != self.options.owner:
+            raise KubeError(
+                f"{key} belongs to {owner} (label {OWNER_LABEL}) and is there once for the whole cluster: it is not "
+                f"taken over. Leave it out of this declaration or give it another name; or have {owner} give it up"
+            )
+
+    def _compared(self, item: Item, resource: Resource, live: Mapping[str, Any] | None) -> Change:
+        """What an apply would change, by the server's own word."""
+        adopted = self.options.force and live is not None and any(map(client_side, _records(live)))
+        if live is not None and not adopted and stands(item.manifest, live, FIELD_MANAGER):
+            return Change("none", item.key, item, resource, live)
+        undone = ""
         try:
-            dry = self._apply(resource, item, dry_run=True)
+            try:
+                dry = self._apply(resource, item, dry_run=True, force=False)
+            except ApiError as error:
+                held = _held(error)
+                if not held or not self.options.force:
+                    raise
+                undone = self._undone(item.key, held)
+                dry = self._apply(resource, item, dry_run=True, force=True)
         except ApiError as error:
             return self._refused(error, item, resource, live)
-        return _compare(item, resource, live, dry)
+        after = settled(dry)
+        if adopted:
+            after = _without_client_side(after, dry)
+        change = _compare(item, resource, live, dry, after)
+        if live is not None and (fixed := fixed_by_balancer(live, after)):
+            if not self.options.allow_replace:
+                raise KubeError(
+                    f"{item.key}: its load balancer cannot change {', '.join(fixed)} in place. Set allow_replace: true "
+                    "to have the Service, and with it the load balancer and its address, deleted and made anew"
+                )
+            change.action, change.note = "replace", "its load balancer cannot change in place"
+            return change
+        change.note = undone or change.note
+        if adopted:
+            change.action, change.take = "update", client_side
+            change.note = change.note or f"what kubectl apply declared becomes managed by {FIELD_MANAGER}"
+        return change
+
+    def _undone(self, key: Key, held: Mapping[str, Sequence[str]]) -> str:
+        """Whose changes an apply undoes, in words."""
+        for manager, fields in held.items():
+            if ".spec.replicas" in fields and not manager.startswith("kubectl"):
+                self.warn(
+                    f"{key}: {manager} sets spec.replicas, an autoscaler perhaps: leave it out of the declaration, or "
+                    "each run sets it back"
+                )
+        return "undoes " + "; ".join(f"{manager}: {', '.join(fields)}" for manager, fields in held.items())
 
     def _refused(self, error: ApiError, item: Item, resource: Resource, live: Mapping[str, Any] | None) -> Change:
         """What a refused dry run means."""
@@ -217,6 +288,13 @@ class Applier:
                 ) from None
             after = overlaid(settled(live), item.manifest)
             return _differ("replace", item, resource, live, after, "cannot change in place")
+        twice = [str(cause.get("field")) for cause in error.causes if cause.get("reason") == "FieldValueDuplicate"]
+        if live is not None and twice and self.options.force:
+            # Another manager changed what a list's members are told apart by: its member stands beside ours.
+            after = overlaid(settled(live), item.manifest)
+            change = _differ("update", item, resource, live, after, f"undoes members of others in {twice[0]}")
+            change.take = below(twice[0])
+            return change
         no_dry_run = error.status == 400 and "dry run" in error.message
         if no_dry_run or (self.options.check_mode and self.unknown(item.manifest)):
             # The server cannot tell: compare with what is declared alone.
@@ -227,7 +305,7 @@ class Applier:
             return _differ("update", item, resource, live, overlaid(settled(live), item.manifest), "")
         raise KubeError(f"{item.key} ({item.source}): {error}") from None
 
-    def _apply(self, resource: Resource, item: Item, dry_run: bool) -> dict[str, Any]:
+    def _apply(self, resource: Resource, item: Item, dry_run: bool, force: bool) -> dict[str, Any]:
         """Apply, patient with admission webhooks and service accounts that are just coming up."""
         client = self.server
         until = time.monotonic() + self.options.webhook_timeout
@@ -235,7 +313,7 @@ class Applier:
         said = False
         while True:
             try:
-                return client.apply(resource, item.manifest, dry_run=dry_run, force=self.options.force)
+                return client.apply(resource, item.manifest, dry_run=dry_run, force=force)
             except ApiError as error:
                 starting = error.webhook_unavailable or (
                     not dry_run and error.status == 403 and "error looking up service account" in error.message
@@ -277,14 +355,31 @@ class Applier:
             target = Target(resource, change.key.namespace, change.key.name, definition)
             self._waiter(client, quiet=2.0).gone([target])
         try:
-            change.live = self._apply(resource, item, dry_run=False)
+            if change.take and change.action == "update":
+                self._take_over(resource, change)
+            change.live = self._apply(resource, item, dry_run=False, force=self.options.force)
         except ApiError as error:
             conflict = _conflict(error, change.key)
             if conflict:
                 raise conflict from None
             raise KubeError(f"{change.key} ({item.source}): {error}") from None
-        self.report(f"{change.key}: {_PAST[change.action]}")
+        self.report(f"{change.key}: {_PAST[change.action]}{f' ({change.note})' if change.note else ''}")
         return change
+
+    def _take_over(self, resource: Resource, change: Change) -> None:
+        """Make fields of others ours; the apply that follows removes those that are not declared."""
+        key, client = change.key, self.server
+        for attempt in range(5):
+            live = client.get(resource, key.namespace, key.name)
+            rows = change.take and live and taken_over(live, FIELD_MANAGER, key.api_version, change.take)
+            if not rows or not live:
+                return
+            try:
+                client.set_managers(resource, key.namespace, key.name, rows, live["metadata"]["resourceVersion"])
+                return
+            except ApiError as error:
+                if error.status != 409 or attempt == 4:  # changed meanwhile: look again
+                    raise
 
     def ready(self, changes: Sequence[Change]) -> bool:
         """Whether all objects were ready when they were last looked at; one just written without a wait is not."""
@@ -312,6 +407,8 @@ class Applier:
             # What was written is looked at again: its controllers need a moment to say something about it.
             live = change.live if change.action == "none" else None
             target = Target(change.resource, change.key.namespace, change.key.name, predicate, live)
+            if change.key.kind in _ONCE:
+                target.hint = f". {self._again}"
             targets.append(target)
             of[id(target)] = change
         if not targets:
@@ -321,6 +418,12 @@ class Applier:
             of[id(target)].live = target.live
             if self.options.delete_finished_pods and target.resource.kind == "Job":
                 self._delete_pods(target)
+
+    @property
+    def _again(self) -> str:
+        if self.options.allow_replace:
+            return "The next run makes it anew"
+        return "Set allow_replace: true to have it deleted and made anew, or delete it"
 
     def _delete_pods(self, target: Target) -> None:
         """Pods of a Job that is complete: kept, they go on being billed; the Job stays as the record."""
@@ -445,11 +548,12 @@ def _create(item: Item, resource: Resource | None, note: str = "", live: Mapping
     return Change("create", item.key, item, resource, live, {}, after, note)
 
 
-def _compare(item: Item, resource: Resource, live: Mapping[str, Any] | None, dry: Mapping[str, Any]) -> Change:
+def _compare(
+    item: Item, resource: Resource, live: Mapping[str, Any] | None, dry: Mapping[str, Any], after: Mapping[str, Any]
+) -> Change:
     if live is None:
         return _create(item, resource)
-    before, after = settled(live), settled(dry)
-    if before != after:
+    if settled(live) != after:
         return _differ("update", item, resource, live, after, "")
     if _own_fields(live) != _own_fields(dry):
         # The values are right, but who manages them is not: without this write they would not be ours to remove.
@@ -477,18 +581,78 @@ def _own_fields(live: Mapping[str, Any]) -> Any:
     return (applied(live, FIELD_MANAGER) or {}).get("fieldsV1")
 
 
-def _conflict(error: ApiError, key: Key) -> KubeError | None:
-    """Conflicts of field managers as text: which manager holds which field."""
+def _records(live: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return (live.get("metadata") or {}).get("managedFields") or ()
+
+
+def _without_client_side(after: Any, dry: Mapping[str, Any]) -> Any:
+    """An object without what nobody but kubectl's client-side apply declared."""
+    rows = _records(dry)
+    for fields in filter(None, map(client_side, rows)):
+        for row in rows:
+            if not client_side(row):
+                fields = minus(fields, row.get("fieldsV1") or {})
+        after = without(after, fields) if fields else after
+    return settled(after)
+
+
+def failure(key: Key, live: Mapping[str, Any]) -> str:
+    """Why an object that runs once will never do what it is for; empty where it may."""
+    predicate = predicate_for(key.api_version, key.kind) if key.kind in _ONCE else None
+    status = predicate(live) if predicate else None
+    return status.text if status and status.failed else ""
+
+
+_ONCE = ("Job", "Pod")
+"""Kinds that end; one that has failed stays so until it is made anew."""
+
+_BALANCER = "service.beta.kubernetes.io/oci-load-balancer-"
+_SHAPE = f"{_BALANCER}shape"
+_NETWORK_BALANCER = "oci-network-load-balancer.oraclecloud.com/"
+_FIXED = {
+    "oci.oraclecloud.com/load-balancer-type": "lb",
+    f"{_BALANCER}internal": "false",
+    f"{_BALANCER}subnet1": "",
+    f"{_BALANCER}subnet2": "",
+    f"{_NETWORK_BALANCER}internal": "false",
+    f"{_NETWORK_BALANCER}subnet": "",
+}
+"""Annotations of a Service whose load balancer cannot follow them, and what their absence means."""
+
+
+def fixed_by_balancer(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """The annotations that differ and that the load balancer, once it is made, cannot follow."""
+    if live.get("kind") != "Service" or live.get("apiVersion") != "v1":
+        return []
+    if any((one.get("spec") or {}).get("type") != "LoadBalancer" for one in (live, wanted)):
+        return []
+    if not ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
+        return []  # there is none yet
+    old, new = (dict((one.get("metadata") or {}).get("annotations") or {}) for one in (live, wanted))
+    found = [name for name, default in _FIXED.items() if old.get(name, default) != new.get(name, default)]
+    if old.get(_SHAPE) == "flexible" != new.get(_SHAPE):  # the other way is possible
+        found.append(_SHAPE)
+    return found
+
+
+def _held(error: ApiError) -> dict[str, list[str]]:
+    """Conflicts of field managers: which manager holds which fields with other values."""
     if error.status != 409:
-        return None
+        return {}
     rows = [cause for cause in error.causes if cause.get("reason") == "FieldManagerConflict"]
-    if not rows:
-        return None
     held: dict[str, list[str]] = {}
     for cause in rows:
         message = str(cause.get("message") or "")
         manager = message.split('"')[1] if message.count('"') >= 2 else message
         held.setdefault(manager, []).append(str(cause.get("field") or ""))
+    return held
+
+
+def _conflict(error: ApiError, key: Key) -> KubeError | None:
+    """Conflicts as text."""
+    held = _held(error)
+    if not held:
+        return None
     texts = [f"{', '.join(fields)} by {manager}" for manager, fields in held.items()]
     return KubeError(
         f"{key}: fields are managed by others with other values: {'; '.join(texts)}. "

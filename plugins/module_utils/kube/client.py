@@ -13,7 +13,7 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -276,6 +276,18 @@ class Client:
             query["force"] = "true"
         path = resource.path(metadata.get("namespace"), metadata["name"])
         return self.request("PATCH", path, query, manifest, content_type="application/apply-patch+yaml")
+
+    def set_managers(
+        self, resource: Resource, namespace: str | None, name: str, rows: Sequence[Mapping[str, Any]], version: str
+    ) -> None:
+        """Write who manages an object's fields, if the object still has the given resourceVersion (else a 409)."""
+        patch = [
+            {"op": "replace", "path": "/metadata/managedFields", "value": list(rows)},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+        ]
+        query = {"fieldManager": FIELD_MANAGER}
+        path = resource.path(namespace, name)
+        self.request("PATCH", path, query, patch, content_type="application/json-patch+json")
 
     def delete(
         self, resource: Resource, namespace: str | None, name: str, uid: str | None = None, dry_run: bool = False

@@ -63,6 +63,11 @@ def key_of(manifest: Mapping[str, Any]) -> Key:
     )
 
 
+def owner_of(live: Mapping[str, Any]) -> str:
+    """The owner that an object's label names; empty where it has none."""
+    return str(((live.get("metadata") or {}).get("labels") or {}).get(OWNER_LABEL) or "")
+
+
 def items_of(documents: Iterable[Any], source: str) -> list[Item]:
     """Flatten documents (dicts, `List`s, empty ones) into items; all that is malformed is reported at once.
 

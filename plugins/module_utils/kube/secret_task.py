@@ -44,7 +44,7 @@ class SecretTask:
             "name": {"type": "str", "required": True},
             "namespace": {"type": "str", "required": True},
             "owner": {"type": "str"},
-            "force": {"type": "bool", "default": False},
+            "force": {"type": "bool", "default": True},
             "allow_replace": {"type": "bool", "default": False},
             "registry": {
                 "type": "dict",
@@ -97,7 +97,7 @@ class SecretTask:
             told.update(self._told(name, contents))
         options = Options(
             owner=params.get("owner"),
-            force=bool(params.get("force")),
+            force=bool(params.get("force", True)),
             allow_replace=bool(params.get("allow_replace")),
             check_mode=context.check_mode,
             timeout=120.0,

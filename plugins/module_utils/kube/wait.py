@@ -253,6 +253,8 @@ class Target:
     predicate: Predicate
     live: Object | None = None
     """As last seen, if it was."""
+    hint: str = ""
+    """What to do if it has failed."""
 
     def __str__(self) -> str:
         where = f"{self.namespace}/" if self.namespace else ""
@@ -298,7 +300,7 @@ class Waiter:
                 target.live = self.client.get(target.resource, target.namespace, target.name)
             status = target.predicate(target.live) if target.live else Status(False, "not there yet")
             if status.failed:
-                raise KubeError(f"{target}: {status.text}{self._explain(target)}")
+                raise KubeError(f"{target}: {status.text}{target.hint}{self._explain(target)}")
             return status
 
         def step(pending: list[Target], progress: Callable[[Target, str], None]) -> list[Target]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -203,11 +204,98 @@ def test_conflict_names_manager_and_field_and_force_takes_over(client: Client, s
     resource = client.resource("v1", "ConfigMap")
     client.request("POST", resource.path(space), {"fieldManager": "somebody"}, config_map("c", a="theirs"))
     with pytest.raises(KubeError, match=r"\.data\.a by somebody.*force: true"):
-        present(client, config_map("c", a="ours"), namespace=space, check_mode=True)
+        present(client, config_map("c", a="ours"), namespace=space, check_mode=True, force=False)
     live = client.get(resource, space, "c")
     assert live is not None and live["data"] == {"a": "theirs"}
-    assert actions(present(client, config_map("c", a="ours"), namespace=space, force=True)) == ["update"]
+    lines: list[str] = []
+    taken = present(client, config_map("c", a="ours"), namespace=space, lines=lines)
+    assert actions(taken) == ["update"] and taken[0].note == "undoes somebody: .data.a"
+    assert lines == [f"ConfigMap {space}/c: changed (undoes somebody: .data.a)"]
     assert actions(present(client, config_map("c", a="ours"), namespace=space)) == ["none"]
+
+
+def edited(client: Client, path: str, manager: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """What a person does with kubectl edit."""
+    live = client.request("GET", path)
+    change(live)
+    live["metadata"].pop("managedFields")
+    client.request("PUT", path, {"fieldManager": manager}, live)
+
+
+def service(**annotations: str) -> dict[str, Any]:
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    prefix = "service.beta.kubernetes.io/oci-load-balancer-"
+    notes = {f"{prefix}{name}": value for name, value in annotations.items()}
+    kind = "LoadBalancer" if annotations else "ClusterIP"
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web", "annotations": notes},
+        "spec": {"type": kind, "selector": {"app": "x"}, "ports": ports},
+    }
+
+
+def test_a_list_whose_key_was_edited_is_healed(client: Client, space: str) -> None:
+    path = client.resource("v1", "Service").path(space, "web")
+    present(client, service(), namespace=space)
+    edited(client, path, "kubectl-edit", lambda live: live["spec"]["ports"][0].update(port=81))
+    planned = present(client, service(), namespace=space, check_mode=True)
+    assert actions(planned) == ["update"] and "spec.ports" in planned[0].note
+    assert actions(present(client, service(), namespace=space)) == ["update"]
+    assert [row["port"] for row in client.request("GET", path)["spec"]["ports"]] == [80]
+    assert actions(present(client, service(), namespace=space)) == ["none"]
+
+
+def test_what_kubectl_apply_declared_is_adopted(client: Client, space: str) -> None:
+    resource = client.resource("v1", "ConfigMap")
+    made = config_map("c", a="1", b="2")
+    client.request("POST", resource.path(space), {"fieldManager": "kubectl-client-side-apply"}, made)
+    planned = present(client, config_map("c", a="1"), namespace=space, check_mode=True)
+    assert diff_of(planned)[0] == {f"ConfigMap {space}/c": {"data": {"b": "2"}}}
+    assert actions(present(client, config_map("c", a="1"), namespace=space, force=False)) == ["update"]
+    assert (client.get(resource, space, "c") or {})["data"] == {"a": "1", "b": "2"}, "force: false takes nothing"
+    assert actions(present(client, config_map("c", a="1"), namespace=space)) == ["update"]
+    assert (client.get(resource, space, "c") or {})["data"] == {"a": "1"}
+    assert actions(present(client, config_map("c", a="1"), namespace=space)) == ["none"]
+
+
+def test_a_load_balancer_does_not_change_its_kind_in_place(client: Client, space: str) -> None:
+    path = client.resource("v1", "Service").path(space, "web")
+    public, internal = service(shape="flexible"), service(shape="flexible", internal="true")
+    present(client, public, namespace=space)
+    assert actions(present(client, internal, namespace=space)) == ["update"], "there is none yet"
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}}
+    client.request("PATCH", f"{path}/status", body=status, content_type="application/merge-patch+json")
+    for other in (public, service(shape="100Mbps", internal="true"), service(internal="true")):
+        with pytest.raises(KubeError, match=r"cannot change .* in place.*allow_replace"):
+            present(client, other, namespace=space)
+    assert actions(present(client, public, namespace=space, allow_replace=True, check_mode=True)) == ["replace"]
+
+
+def test_a_failed_job_is_made_anew_only_if_allowed(client: Client, space: str) -> None:
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}}
+    wanted = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": {"template": template}}
+    present(client, wanted, namespace=space)
+    path = client.resource("batch/v1", "Job").path(space, "j")
+    rows = [{"type": kind, "status": "True", "reason": "Late"} for kind in ("FailureTarget", "Failed")]
+    status = {"status": {"startTime": "2026-01-01T00:00:00Z", "conditions": rows}}
+    client.request("PATCH", f"{path}/status", body=status, content_type="application/merge-patch+json")
+    with pytest.raises(KubeError, match=r"Late.*Set allow_replace: true"):
+        present(client, wanted, namespace=space, wait=True)
+    assert actions(present(client, wanted, namespace=space)) == ["none"]
+    anew = present(client, wanted, namespace=space, allow_replace=True, check_mode=True)
+    assert actions(anew) == ["replace"] and "Late" in anew[0].note
+
+
+def test_what_is_once_in_a_cluster_is_not_taken_from_its_owner(client: Client, space: str) -> None:
+    name = f"class-{space}"
+    spec = {"controller": "example.com/c"}
+    kind = {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": name}, "spec": spec}
+    assert actions(present(client, kind, owner="one")) == ["create"]
+    assert actions(present(client, kind, owner="one")) == ["none"]
+    for owner in ("two", None):
+        with pytest.raises(KubeError, match=f"IngressClass {name} belongs to one"):
+            present(client, kind, owner=owner)
 
 
 def test_conflicts_of_all_objects_are_told_at_once_before_any_write(client: Client, space: str) -> None:
@@ -216,7 +304,7 @@ def test_conflicts_of_all_objects_are_told_at_once_before_any_write(client: Clie
         client.request("POST", resource.path(space), {"fieldManager": "somebody"}, config_map(name, a="theirs"))
     with pytest.raises(KubeError) as caught:
         objects = [config_map("new", a="x"), config_map("one", a="ours"), config_map("two", a="ours")]
-        present(client, *objects, namespace=space)
+        present(client, *objects, namespace=space, force=False)
     assert "one" in str(caught.value) and "two" in str(caught.value)
     assert client.get(resource, space, "new") is None
 

@@ -146,9 +146,10 @@ def test_a_conflict_names_manager_and_field(kube: dict[str, Any], client: Client
     path = client.resource("v1", "ConfigMap").path(space)
     client.request("POST", path, {"fieldManager": "somebody"}, config("c", a="theirs"))
     options = {"definition": config("c", a="ours"), "namespace": space, **kube}
-    refused = run("kubernetes_manifest", **options)
+    refused = run("kubernetes_manifest", force=False, **options)
     assert refused["failed"] and ".data.a by somebody" in refused["msg"] and "force: true" in refused["msg"]
-    assert succeeded(run("kubernetes_manifest", force=True, **options))["changed"]
+    taken = succeeded(run("kubernetes_manifest", **options))
+    assert taken["changed"] and taken["objects"][0]["note"] == "undoes somebody: .data.a"
 
 
 def test_what_is_begun_without_waiting_tells_whether_it_is_ready(

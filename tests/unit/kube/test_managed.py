@@ -7,7 +7,15 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils.kube.managed import stands
+from ansible_collections.okestack.oci.plugins.module_utils.kube.managed import (
+    below,
+    client_side,
+    minus,
+    stands,
+    taken_over,
+    union,
+    without,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.kube.patch import put, remove
 
 DECLARED: dict[str, Any] = {
@@ -106,3 +114,48 @@ def test_what_is_lost_does_not(path: str) -> None:
 @pytest.mark.parametrize("record", [{"operation": "Update"}, {"version": "v2"}, {"manager": "kubectl"}])
 def test_what_was_not_applied_by_us_as_this_version_does_not(record: dict[str, str]) -> None:
     assert not stands(DECLARED, there(**record), "okestack")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "left"),
+    [
+        ({"f:a": {}}, {}, {"f:a": {}}),
+        ({"f:a": {}}, {"f:a": {}}, {}),
+        ({"f:a": {".": {}, "f:b": {}}}, {"f:a": {"f:b": {}}}, {"f:a": {}}),
+        ({"f:a": {".": {}, "f:b": {}}}, {"f:a": {}}, {"f:a": {"f:b": {}}}),
+        ({"f:a": {"f:b": {}, "f:c": {}}}, {"f:a": {"f:b": {}}}, {"f:a": {"f:c": {}}}),
+    ],
+)
+def test_fields_without_others(one: dict[str, Any], other: dict[str, Any], left: dict[str, Any]) -> None:
+    assert minus(one, other) == left
+
+
+def test_fields_of_either() -> None:
+    both = union({"f:a": {"f:b": {}}, "f:l": {}}, {"f:a": {".": {}, "f:c": {}}, "f:l": {"f:x": {}}})
+    assert both == {"f:a": {".": {}, "f:b": {}, "f:c": {}}, "f:l": {".": {}, "f:x": {}}}
+
+
+def test_a_value_without_fields() -> None:
+    value = {"a": "1", "b": "2", "l": [{"port": 80, "name": "x"}, {"port": 81}], "s": ["p", "q"], "m": {"n": "1"}}
+    fields = {
+        "f:b": {},
+        "f:l": {'k:{"port":81}': {".": {}, "f:port": {}}, 'k:{"port":80}': {"f:name": {}}},
+        "f:s": {'v:"p"': {}},
+        "f:m": {".": {}, "f:n": {}},
+    }
+    assert without(value, fields) == {"a": "1", "l": [{"port": 80}], "s": ["q"]}
+
+
+def test_taken_over() -> None:
+    mine = {"manager": "okestack", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {"f:data": {"f:a": {}}}}
+    fields: dict[str, Any] = {"f:data": {".": {}, "f:b": {}}, "f:metadata": {"f:annotations": {}}}
+    theirs = {"manager": "kubectl-client-side-apply", "operation": "Update", "apiVersion": "v1", "fieldsV1": fields}
+    status = {"manager": "x", "operation": "Update", "subresource": "status", "fieldsV1": {"f:data": {}}}
+    live = {"metadata": {"managedFields": [theirs, status, mine]}}
+    all_of: dict[str, Any] = {"f:data": {".": {}, "f:a": {}, "f:b": {}}, "f:metadata": {"f:annotations": {}}}
+    assert taken_over(live, "okestack", "v1", client_side) == [{**mine, "fieldsV1": all_of}, status]
+    part = {**mine, "fieldsV1": {"f:data": {".": {}, "f:a": {}, "f:b": {}}}}
+    rest = {**theirs, "fieldsV1": {"f:metadata": {"f:annotations": {}}}}
+    assert taken_over(live, "okestack", "v1", below("data.x[0].y")) is None
+    assert taken_over(live, "okestack", "v1", below("data[0].y")) == [part, rest, status]
+    assert taken_over({"metadata": {"managedFields": [mine]}}, "okestack", "v1", client_side) is None
