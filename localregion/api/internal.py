@@ -5,6 +5,9 @@
   same VNIC. Answers `{id, privateIp, netns, fqdn}`.
 * `DELETE /internal/vnics/{id}`: 204; also when it is gone.
 * `GET /internal/vnics?ownerId=`: `{items: [{id, displayName, privateIp}]}`, for finding what a crash left behind.
+* `GET /internal/policy?subnetId=&groups=`: `{missing: [...]}`, what virtual nodes may not associate their container
+  instances with in a subnet (`subnets`, `vnics`, and with `groups=true` `network-security-group`): pods start when that
+  is nothing. It is asked for each pod, so a policy that comes later helps.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from localregion.api.errors import ServiceError
+from localregion.api.errors import ServiceError, not_found
 
 if TYPE_CHECKING:
     from localregion.region import Region
@@ -63,6 +66,14 @@ def internal_app(region: Region) -> Starlette:
         network: Any = region.services["network"]
         return JSONResponse({"items": [_shown(v) for v in network.vnics_of(request.query_params["ownerId"])]})
 
+    async def policy(request: Request) -> Response:
+        subnet = region.store.find(request.query_params["subnetId"])
+        if subnet is None or subnet.dead:
+            raise not_found()
+        groups = request.query_params.get("groups") == "true"
+        missing = region.iam.missing_for_virtual_nodes(subnet.id, subnet.compartment or "", groups=groups)
+        return JSONResponse({"missing": missing})
+
     async def failed(request: Request, error: Exception) -> Response:
         if isinstance(error, ServiceError):
             return JSONResponse({"code": error.code, "message": error.message}, error.status)
@@ -73,6 +84,7 @@ def internal_app(region: Region) -> Starlette:
             Route("/internal/vnics", attach, methods=["POST"]),
             Route("/internal/vnics", find, methods=["GET"]),
             Route("/internal/vnics/{vnic_id}", detach, methods=["DELETE"]),
+            Route("/internal/policy", policy, methods=["GET"]),
         ],
         exception_handlers={ServiceError: failed, Exception: failed},
     )

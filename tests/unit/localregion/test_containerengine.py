@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import oci
 import pytest
 import yaml
 from oci.container_engine import ContainerEngineClient, models
 
 from localregion import settings as names
+from localregion.api.internal import internal_app
 from localregion.testing import Region
 from tests.unit.localregion.support import Net, make_key, make_vault
+from tests.unit.localregion.test_identity import SKE
 
 
 @contextmanager
@@ -339,6 +342,31 @@ def test_a_pools_deletion_can_end_in_needs_attention(engine: Engine, cluster: An
     stuck = engine.client.get_virtual_node_pool(pool.id).data
     assert (stuck.lifecycle_state, stuck.lifecycle_details) == ("NEEDS_ATTENTION", "")
     assert engine.finish(engine.client.delete_virtual_node_pool(pool.id)).status == "SUCCEEDED"
+
+
+def test_virtual_nodes_ask_whether_the_tenancys_policy_lets_pods_start(engine: Engine, cluster: Any) -> None:
+    """A pool can be made without it, as in the cloud; its pods start only with it."""
+    pool = engine.pool(cluster.id, size=1)
+
+    async def ask(subnet_id: str) -> tuple[int, Any]:
+        transport = httpx.ASGITransport(app=internal_app(engine.region.inner))
+        async with httpx.AsyncClient(transport=transport, base_url="http://internal") as client:
+            answer = await client.get("/internal/policy", params={"subnetId": subnet_id, "groups": "true"})
+            return answer.status_code, answer.json()
+
+    subnet_id = pool.pod_configuration.subnet_id
+    needed = {"missing": ["subnets", "vnics", "network-security-group"]}
+    assert engine.region.run(ask(subnet_id)) == (200, needed)
+    details = oci.identity.models.CreatePolicyDetails(
+        compartment_id=engine.region.tenancy_id, name="ske", description="d", statements=list(SKE)
+    )
+    identity = engine.region.client(oci.identity.IdentityClient)
+    policy = identity.create_policy(details).data
+    engine.region.settle()
+    assert engine.region.run(ask(subnet_id)) == (200, {"missing": []})
+    assert engine.region.run(ask("ocid1.subnet.none"))[0] == 404
+    identity.delete_policy(policy.id)
+    engine.finish(engine.client.delete_virtual_node_pool(pool.id))
 
 
 def test_an_open_id_connect_file_is_shown_to_who_asks_for_it(engine: Engine) -> None:
