@@ -153,7 +153,9 @@ options:
       - Deployments, StatefulSets, DaemonSets, Jobs, Pods, Services (their address), Ingresses (the same), claims,
         definitions, namespaces, and the stores and secrets of External Secrets are known; O(wait_conditions) tells of
         other kinds.
-      - A Job that failed ends the wait at once. A time-out tells what the pods wait for and their last warnings.
+      - A Job that failed and a pod that virtual nodes refuse for good end the wait. A progress deadline or a lack of
+        capacity does not. A time-out tells what the pods wait for and their last warnings.
+      - A suspended Job, a paused Deployment and a claim that is bound when a pod comes are not waited for.
     type: bool
     default: true
   wait_timeout:
@@ -273,10 +275,15 @@ addresses:
   returned: O(state=present)
   sample: ["203.0.113.10"]
 ready:
-  description: Whether all objects were ready when they were last looked at.
+  description: Whether all objects were ready when they were last looked at; not if some were not waited for.
   type: bool
   returned: O(state=present)
   sample: true
+msg:
+  description: Which objects were not waited for, and why.
+  type: str
+  returned: when an object is told to stand still
+  sample: "not waited for: Job shop/import: suspended (spec.suspend)"
 duration:
   description: How long it took, in seconds.
   type: float

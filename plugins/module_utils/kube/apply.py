@@ -123,6 +123,8 @@ class Applier:
         self.warn = warn
         self.unknown = unknown
         self.sleep = sleep
+        self.held: list[str] = []
+        """What is told to stand still and was not waited for."""
 
     @property
     def server(self) -> Client:
@@ -384,7 +386,7 @@ class Applier:
     def ready(self, changes: Sequence[Change]) -> bool:
         """Whether all objects were ready when they were last looked at; one just written without a wait is not."""
         if self.options.wait and not self.options.check_mode:
-            return True
+            return not self.held
         for change in changes:
             if change.action == "delete":
                 continue
@@ -416,6 +418,8 @@ class Applier:
         self._waiter(self.server).ready(targets)
         for target in targets:
             of[id(target)].live = target.live
+            if target.held:
+                self.held.append(f"{target}: {target.held}")
             if self.options.delete_finished_pods and target.resource.kind == "Job":
                 self._delete_pods(target)
 

@@ -127,6 +127,8 @@ class ManifestTask:
         if not absent:
             result["addresses"] = _addresses(changes)
             result["ready"] = applier.ready(changes)
+            if applier.held:
+                result["msg"] = f"not waited for: {'; '.join(applier.held)}"
         return result
 
     def _items(self, params: Document) -> list[Item]:
@@ -359,6 +361,8 @@ class WaitTask:
             waiter.gone(targets)
         else:
             found = waiter.ready(targets)
+            if held := [f"{target}: {target.held}" for target in targets if target.held]:
+                raise KubeError(f"cannot become ready while it is so: {'; '.join(held)}")
         duration = round(time.monotonic() - began, 1)
         return {"changed": False, "resources": [_shown(row) for row in found], "duration": duration}
 

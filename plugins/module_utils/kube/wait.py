@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.waiting import durati
 
 from .client import FIELD_MANAGER, Client, Resource
 from .errors import ApiError, KubeError
+from .objects import OWNER_LABEL, owner_of
 from .pool import side_by_side
 
 Object = Mapping[str, Any]
@@ -27,6 +29,8 @@ class Status:
     text: str
     failed: bool = False
     """It will not become ready by waiting."""
+    held: bool = False
+    """It is told to stand still: there is nothing to wait for."""
 
 
 Predicate = Callable[[Object], Status]
@@ -69,17 +73,23 @@ def deployment(live: Object) -> Status:
     wanted = int((live.get("spec") or {}).get("replicas", 1))
     if not _seen(live):
         return Status(False, "not yet seen by its controller")
-    progressing = condition_of(live, "Progressing")
-    if progressing.get("reason") == "ProgressDeadlineExceeded":
-        return Status(False, f"ProgressDeadlineExceeded: {progressing.get('message', '')}", failed=True)
     updated = int(status.get("updatedReplicas") or 0)
     available = int(status.get("availableReplicas") or 0)
     old = int(status.get("replicas") or 0) - updated
     if updated < wanted:
-        return Status(False, f"{updated} of {wanted} replicas updated")
-    if old > 0:
-        return Status(False, f"{old} old replicas still to go")
-    return Status(available >= wanted, f"{available} of {wanted} available")
+        text = f"{updated} of {wanted} replicas updated"
+    elif old > 0:
+        text = f"{old} old replicas still to go"
+    else:
+        text = f"{available} of {wanted} available"
+        if available >= wanted:
+            return Status(True, text)
+    if (live.get("spec") or {}).get("paused"):
+        return Status(False, f"paused (spec.paused), {text}", held=True)
+    # Not the end: a lack of capacity passes, and an image may be long in coming.
+    if condition_of(live, "Progressing").get("reason") == "ProgressDeadlineExceeded":
+        text += ", ProgressDeadlineExceeded"
+    return Status(False, text)
 
 
 def stateful_set(live: Object) -> Status:
@@ -112,6 +122,8 @@ def job(live: Object) -> Status:
         return Status(False, f"failed: {failed.get('reason', '')}: {failed.get('message', '')}", failed=True)
     if condition_of(live, "Complete").get("status") == "True":
         return Status(True, "complete")
+    if (live.get("spec") or {}).get("suspend"):
+        return Status(False, "suspended (spec.suspend)", held=True)
     status = live.get("status") or {}
     parts = [f"{status[name]} {name}" for name in ("active", "succeeded", "failed") if status.get(name)]
     return Status(False, ", ".join(parts) or "not started")
@@ -136,7 +148,10 @@ def pod_trouble(live: Object) -> str:
     found = []
     for row in status.get("containerStatuses") or ():
         waiting = (row.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") and waiting["reason"] != "ContainerCreating":
+        if waiting.get("reason") == "ContainerCreating":
+            if waiting.get("message"):
+                found.append(f"{row.get('name')}: {waiting['message']}")
+        elif waiting.get("reason"):
             found.append(f"{row.get('name')}: {waiting['reason']} {waiting.get('message', '')}".rstrip())
         ended = (row.get("lastState") or {}).get("terminated") or (row.get("state") or {}).get("terminated") or {}
         if ended and ended.get("exitCode"):
@@ -255,6 +270,8 @@ class Target:
     """As last seen, if it was."""
     hint: str = ""
     """What to do if it has failed."""
+    held: str = ""
+    """Why it was not waited for."""
 
     def __str__(self) -> str:
         where = f"{self.namespace}/" if self.namespace else ""
@@ -286,7 +303,9 @@ class Waiter:
         self.sleep = sleep
         self.heartbeat = heartbeat
         self.quiet = quiet
+        self.patience = 5.0
         self.started = time.monotonic()
+        self._asked: dict[int, float] = {}
 
     def ready(self, targets: Sequence[Target]) -> list[Object]:
         """Wait until every target is ready; the objects as they are then.
@@ -301,11 +320,18 @@ class Waiter:
             status = target.predicate(target.live) if target.live else Status(False, "not there yet")
             if status.failed:
                 raise KubeError(f"{target}: {status.text}{target.hint}{self._explain(target)}")
+            if not status.ready and target.live:
+                status = self._outlook(target, target.live, status)
+                self._end_if_refused(target, status)
             return status
 
         def step(pending: list[Target], progress: Callable[[Target, str], None]) -> list[Target]:
             left = []
             for target, status in zip(pending, side_by_side(look, pending), strict=True):
+                if status.held:
+                    target.held = status.text
+                    self.report(f"{target}: {status.text}: not waited for")
+                    continue
                 if status.ready:
                     if id(target) in last:
                         progress(target, status.text)
@@ -347,6 +373,7 @@ class Waiter:
                 metadata, spec = live.get("metadata") or {}, live.get("spec") or {}
                 finalizers = metadata.get("finalizers") or spec.get("finalizers")
                 text = "being deleted" + (f", held by {', '.join(finalizers)}" if finalizers else "")
+                text += "".join(f"; {left}" for left in _left_in(live))
                 progress(target, text)
                 held[id(target)] = text
                 left.append(target)
@@ -369,14 +396,14 @@ class Waiter:
             nonlocal moved
             now = time.monotonic()
             before, when = said.get(id(target), ("", 0.0))
-            if text != before:
+            if _gist(text) != _gist(before):
                 moved = True
             elif now - when < self.heartbeat:
                 return
             if now - began < self.quiet:
                 return
             # Still the same after half a minute: people want to know whether it is stuck, and on what.
-            why = self._trouble(target) if text == before else ""
+            why = self._trouble(target) if _gist(text) == _gist(before) else ""
             self.report(f"{target}: {text} {duration(now - began)}{why}")
             said[id(target)] = (text, now)
 
@@ -389,6 +416,42 @@ class Waiter:
             delay = 0.2 if moved else min(delay * 2, self.interval)
             self.sleep(min(delay, self.interval, left))
         return pending
+
+    def _outlook(self, target: Target, live: Object, status: Status) -> Status:
+        """The status with what other objects say about it: a class that is not there, or that binds late."""
+        spec = live.get("spec") or {}
+        if target.resource.kind == "PersistentVolumeClaim" and spec.get("storageClassName"):
+            name = spec["storageClassName"]
+            found = self._class("storage.k8s.io/v1", "StorageClass", name)
+            if found is None:
+                return Status(False, f"{status.text}: there is no StorageClass {name}")
+            if found.get("volumeBindingMode") == "WaitForFirstConsumer":
+                return Status(False, f"{status.text}: its class {name} waits for the first consumer, a pod", held=True)
+        if target.resource.kind == "Ingress" and spec.get("ingressClassName"):
+            name = spec["ingressClassName"]
+            if self._class("networking.k8s.io/v1", "IngressClass", name) is None:
+                return Status(False, f"{status.text}: there is no IngressClass {name}")
+        return status
+
+    def _class(self, api_version: str, kind: str, name: str) -> Object | None:
+        """A class; {} where it may not be read."""
+        try:
+            return self.client.get(self.client.resource(api_version, kind), None, name)
+        except KubeError:
+            return {}
+
+    def _end_if_refused(self, target: Target, status: Status) -> None:
+        """:raises KubeError: virtual nodes refuse the pods for good. Looked at now and then only: it takes requests."""
+        now = time.monotonic()
+        if target.resource.kind not in _WORKLOADS or now - self._asked.setdefault(id(target), now) < self.patience:
+            return
+        self._asked[id(target)] = now
+        try:
+            refused = [line for line in self._troubles(target) if _REFUSED.search(line)]
+        except KubeError:
+            return
+        if refused:
+            raise KubeError(f"{target}: {status.text}\n  " + "\n  ".join(dict.fromkeys(refused)))
 
     def _trouble(self, target: Target) -> str:
         """The first trouble, for a line of progress."""
@@ -410,13 +473,10 @@ class Waiter:
         found: list[str] = []
         names = {target.name}
         live = self.client.get(target.resource, target.namespace, target.name) or {}
-        selector = ((live.get("spec") or {}).get("selector") or {}).get("matchLabels")
-        if selector and target.namespace:
-            chosen = ",".join(f"{key}={value}" for key, value in selector.items())
-            for row in self.client.list(self.client.resource("v1", "Pod"), target.namespace, label_selector=chosen):
-                names.add(row["metadata"]["name"])
-                if trouble := pod_trouble(row):
-                    found.append(f"Pod {row['metadata']['name']}: {trouble}")
+        for row in self._pods_behind(target, live):
+            names.add(row["metadata"]["name"])
+            if trouble := pod_trouble(row):
+                found.append(f"Pod {row['metadata']['name']}: {trouble}")
         if target.namespace:
             kind = self.client.resource("v1", "Event")
             events = self.client.list(kind, target.namespace, field_selector="type=Warning")
@@ -431,3 +491,58 @@ class Waiter:
                 about = row["involvedObject"]
                 found.append(f"{about.get('kind')} {about.get('name')}: {row.get('reason')}: {row.get('message')}")
         return found
+
+    def _pods_behind(self, target: Target, live: Object) -> list[dict[str, Any]]:
+        """The pods that an object waits for."""
+        spec = live.get("spec") or {}
+        if target.resource.kind == "Ingress":
+            # Those of its controller, which came with its class under one owner.
+            ingress_class = self._class("networking.k8s.io/v1", "IngressClass", str(spec.get("ingressClassName")))
+            if not (owner := owner_of(ingress_class or {})):
+                return []
+            kind = self.client.resource("apps/v1", "Deployment")
+            controllers = self.client.list(kind, label_selector=f"{OWNER_LABEL}={owner}")
+            return [pod for one in controllers for pod in self._pods(one["metadata"]["namespace"], one)]
+        return self._pods(target.namespace, live) if target.namespace else []
+
+    def _pods(self, namespace: str, live: Object) -> list[dict[str, Any]]:
+        """The pods that an object selects; of a Deployment those of its newest template."""
+        selector = (live.get("spec") or {}).get("selector") or {}
+        if live.get("kind") != "Service":
+            selector = selector.get("matchLabels") or {}
+        if not selector:
+            return []
+        chosen = ",".join(f"{key}={value}" for key, value in selector.items())
+        pods = self.client.list(self.client.resource("v1", "Pod"), namespace, label_selector=chosen)
+        revision = ((live.get("metadata") or {}).get("annotations") or {}).get(_REVISION)
+        if live.get("kind") != "Deployment" or not revision:
+            return pods
+        sets = self.client.list(self.client.resource("apps/v1", "ReplicaSet"), namespace, label_selector=chosen)
+        newest = {
+            row["metadata"]["name"]
+            for row in sets
+            if (row["metadata"].get("annotations") or {}).get(_REVISION) == revision
+        }
+        owners = [{one.get("name") for one in pod["metadata"].get("ownerReferences") or ()} for pod in pods]
+        return [pod for pod, of in zip(pods, owners, strict=True) if of & newest]
+
+
+_REVISION = "deployment.kubernetes.io/revision"
+_WORKLOADS = ("Deployment", "StatefulSet", "Job", "Pod")
+_REFUSED = re.compile(r"Error creating pod: \[(?!.*insufficient capacity)")
+"""What virtual nodes say of a pod that they never run; a lack of capacity is told the same way and passes."""
+
+_TIMES = re.compile(r"\b(?:\d+h\d+m|\d+m\d+s|\d+s|\d+%)")
+
+
+def _gist(text: str) -> str:
+    """A text without its times, which pass though nothing happens."""
+    return _TIMES.sub("", text)
+
+
+def _left_in(live: Object) -> list[str]:
+    """What keeps a namespace that is being deleted, as its controller tells."""
+    if live.get("kind") != "Namespace":
+        return []
+    rows = (live.get("status") or {}).get("conditions") or ()
+    return [str(row.get("message")) for row in rows if row.get("status") == "True" and row.get("message")]

@@ -48,9 +48,11 @@ TABLE: list[tuple[str, str, dict[str, Any], str, str]] = [
         "apps/v1",
         "Deployment",
         live(TWO, observedGeneration=2, conditions=row("Progressing", "False", reason="ProgressDeadlineExceeded")),
-        "failed",
-        "ProgressDeadlineExceeded",
+        "waiting",
+        "0 of 2 replicas updated, ProgressDeadlineExceeded",
     ),
+    ("apps/v1", "Deployment", live({**TWO, "paused": True}, **{**DONE, "updatedReplicas": 0}), "held", "spec.paused"),
+    ("apps/v1", "Deployment", live({**TWO, "paused": True}, **DONE), "ready", "2 of 2 available"),
     ("apps/v1", "StatefulSet", live(TWO, **SET, readyReplicas=2, updatedReplicas=2), "ready", "2 of 2 ready"),
     ("apps/v1", "StatefulSet", live(TWO, **SET, readyReplicas=1), "waiting", "1 of 2 ready"),
     (
@@ -64,6 +66,8 @@ TABLE: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("batch/v1", "Job", live(conditions=row("Complete")), "ready", "complete"),
     ("batch/v1", "Job", live(active=1), "waiting", "1 active"),
     ("batch/v1", "Job", live(), "waiting", "not started"),
+    ("batch/v1", "Job", live({"suspend": True}), "held", "suspended (spec.suspend)"),
+    ("batch/v1", "Job", live({"suspend": True}, conditions=row("Complete")), "ready", "complete"),
     ("batch/v1", "Job", live(conditions=row("Failed", reason="Deadline", message="late")), "failed", "Deadline: late"),
     ("v1", "Pod", live(phase="Running", conditions=row("Ready")), "ready", "Ready"),
     ("v1", "Pod", live(phase="Succeeded"), "ready", "Succeeded"),
@@ -77,6 +81,18 @@ TABLE: list[tuple[str, str, dict[str, Any], str, str]] = [
         ),
         "waiting",
         "a: ImagePullBackOff no",
+    ),
+    (
+        "v1",
+        "Pod",
+        live(
+            phase="Pending",
+            containerStatuses=[
+                {"name": "a", "state": {"waiting": {"reason": "ContainerCreating", "message": "built"}}}
+            ],
+        ),
+        "waiting",
+        "Pending, a: built",
     ),
     ("v1", "Pod", live(phase="Pending", conditions=row("PodScheduled", "False", message="full")), "waiting", "full"),
     ("v1", "Service", live(BALANCER, loadBalancer={"ingress": [{"ip": "1.2.3.4"}]}), "ready", "1.2.3.4"),
@@ -106,7 +122,7 @@ def test_predicates(api_version: str, kind: str, state: dict[str, Any], meaning:
     predicate = predicate_for(api_version, kind)
     assert predicate is not None
     status = predicate(state)
-    assert (status.ready, status.failed) == (meaning == "ready", meaning == "failed")
+    assert (status.ready, status.failed, status.held) == tuple(meaning == one for one in ("ready", "failed", "held"))
     assert text in status.text
 
 
@@ -211,6 +227,146 @@ def test_a_heartbeat_says_what_it_is_stuck_on() -> None:
         "Pod shop/x: Ready=False 0s (Pod x: Failed: no such image)",
         "Pod shop/x: Ready=True 0s",
     ]
+
+
+class Cluster(Story):
+    """A client that shows a pending object, and others by kind."""
+
+    def __init__(self, pending: dict[str, Any], **others: Any) -> None:
+        super().__init__(pending)
+        self.others = others
+
+    def get(self, resource: Any, *_: Any) -> dict[str, Any] | None:
+        return self.others.get(resource.kind, self.states[0])
+
+    def list(self, resource: Any, *_: Any, **__: Any) -> list[dict[str, Any]]:
+        return list(self.others.get(f"{resource.kind}s", []))
+
+
+def web(**more: Any) -> dict[str, Any]:
+    spec = {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}}
+    metadata = {"name": "web", "annotations": {"deployment.kubernetes.io/revision": "2"}}
+    return {"kind": "Deployment", "metadata": metadata, "spec": spec, "status": {"replicas": 1}, **more}
+
+
+def refusal(reason: str, pod: str) -> dict[str, Any]:
+    about = {"kind": "Pod", "name": pod}
+    return {"involvedObject": about, "reason": "ProviderCreateFailed", "message": f"Error creating pod: [{reason}]"}
+
+
+def replica_set(name: str, revision: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "annotations": {"deployment.kubernetes.io/revision": revision}}}
+
+
+def pod_of(name: str, message: str = "") -> dict[str, Any]:
+    waiting = {"reason": "ContainerCreating", "message": message}
+    state = [{"name": "c", "state": {"waiting": waiting}}] if message else []
+    metadata = {"name": f"{name}-x", "ownerReferences": [{"name": name}]}
+    return {"kind": "Pod", "metadata": metadata, "status": {"phase": "Pending", "containerStatuses": state}}
+
+
+@pytest.mark.parametrize(
+    ("reason", "pod", "ends"),
+    [
+        ("unsupported VolumeMount option: subPath: data", "web-2", True),
+        ("initContainers are not supported", "web-2", True),
+        ("cannot provision pod due to insufficient capacity", "web-2", False),
+        ("initContainers are not supported", "web-1", False),
+    ],
+    ids=["refused", "refused too", "capacity passes", "of the template before"],
+)
+def test_a_pod_that_is_refused_for_good_ends_the_wait(reason: str, pod: str, ends: bool) -> None:
+    story = Cluster(
+        web(),
+        Pods=[pod_of("web-1"), pod_of("web-2")],
+        ReplicaSets=[replica_set("web-1", "1"), replica_set("web-2", "2")],
+        Events=[refusal(reason, f"{pod}-x")],
+    )
+    made, _lines, _pauses = waiter(story, timeout=0.5)
+    made.sleep, made.patience = lambda seconds: time.sleep(0.05), 0.1
+    predicate = predicate_for("apps/v1", "Deployment")
+    assert predicate is not None
+    with pytest.raises(KubeError) as caught:
+        made.ready([Target(WELL_KNOWN[("apps/v1", "Deployment")], "shop", "web", predicate)])
+    assert str(caught.value).startswith("not ready within") is not ends
+    assert (reason in str(caught.value)) is (pod == "web-2")
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "others"),
+    [
+        (("apps/v1", "Deployment"), {"replicas": 1, "selector": {"matchLabels": {"app": "x"}}}, {}),
+        (("v1", "Service"), {"type": "LoadBalancer", "selector": {"app": "x"}}, {}),
+        (
+            ("networking.k8s.io/v1", "Ingress"),
+            {"ingressClassName": "traefik"},
+            {
+                "IngressClass": {"metadata": {"labels": {"okestack.oci/owner": "shop.ingress"}}},
+                "Deployments": [{**web(), "metadata": {"name": "traefik", "namespace": "ingress"}}],
+            },
+        ),
+    ],
+    ids=["Deployment", "Service", "Ingress"],
+)
+def test_what_the_pods_wait_for_stands_on_the_line(
+    kind: tuple[str, str], spec: dict[str, Any], others: dict[str, Any]
+) -> None:
+    pending = {"kind": kind[1], "metadata": {"name": "web", "generation": 0}, "spec": spec, "status": {}}
+    story = Cluster(pending, Pods=[pod_of("web", "building traefik (9 of 9), 3m20s")], **others)
+    made, lines, _pauses = waiter(story, timeout=0.2)
+    made.sleep, made.heartbeat = lambda seconds: time.sleep(0.1), 0.0
+    predicate = predicate_for(*kind)
+    assert predicate is not None
+    with pytest.raises(KubeError, match=r"Pod web-x: c: building traefik \(9 of 9\), 3m20s"):
+        made.ready([Target(WELL_KNOWN[kind], "shop", "web", predicate)])
+    assert lines[1].endswith("(Pod web-x: c: building traefik (9 of 9), 3m20s)")
+
+
+def test_times_in_a_text_are_no_news() -> None:
+    def building(time: str) -> dict[str, Any]:
+        waiting = {"reason": "ContainerCreating", "message": f"building traefik (9 of 9), {time}"}
+        return live(phase="Pending", containerStatuses=[{"name": "c", "state": {"waiting": waiting}}])
+
+    predicate = predicate_for("v1", "Pod")
+    assert predicate is not None
+    made, lines, _pauses = waiter(Story(building("59s"), building("1m00s"), building("1h02m"), live(phase="Succeeded")))
+    made.ready([Target(WELL_KNOWN[("v1", "Pod")], "shop", "x", predicate)])
+    assert len(lines) == 2
+
+
+CLAIM, INGRESS = ("v1", "PersistentVolumeClaim"), ("networking.k8s.io/v1", "Ingress")
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "classes", "held", "text"),
+    [
+        (CLAIM, {"storageClassName": "late"}, {"volumeBindingMode": "WaitForFirstConsumer"}, True, "first consumer"),
+        (CLAIM, {"storageClassName": "late"}, {"volumeBindingMode": "Immediate"}, False, "Pending"),
+        (CLAIM, {"storageClassName": "none"}, None, False, "there is no StorageClass none"),
+        (INGRESS, {"ingressClassName": "nobody"}, None, False, "there is no IngressClass nobody"),
+        (INGRESS, {"ingressClassName": "some"}, {}, False, "no address yet"),
+    ],
+)
+def test_classes(kind: tuple[str, str], spec: dict[str, Any], classes: Any, held: bool, text: str) -> None:
+    pending = {"kind": kind[1], "metadata": {"name": "x"}, "spec": spec}
+    made, lines, _pauses = waiter(Cluster(pending, StorageClass=classes, IngressClass=classes), timeout=0)
+    predicate = predicate_for(*kind)
+    assert predicate is not None
+    one = Target(WELL_KNOWN[kind], "shop", "x", predicate)
+    if held:
+        made.ready([one])
+        assert text in one.held and lines == [f"{one}: {one.held}: not waited for"]
+    else:
+        with pytest.raises(KubeError, match=text):
+            made.ready([one])
+
+
+def test_a_namespace_says_what_is_left_in_it() -> None:
+    left = row("NamespaceContentRemaining", message="configmaps. has 1 resource instances")
+    held = {"kind": "Namespace", "metadata": {"finalizers": ["keep"]}, "status": {"conditions": left}}
+    made, lines, _pauses = waiter(Story(held, None))
+    made.gone([target()])
+    assert "held by keep; configmaps. has 1 resource instances" in lines[0]
 
 
 def test_what_is_ready_at_once_is_not_talked_about() -> None:
