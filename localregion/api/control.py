@@ -1,4 +1,5 @@
-"""The region's admin API, on a socket that only root can open: status, stop, faults, calls, session tokens."""
+"""The region's admin API, on a socket that only root can open: status, stop, faults, calls, maintenance,
+session tokens."""
 
 from __future__ import annotations
 
@@ -57,6 +58,9 @@ def control_app(region: Region, stop: Callable[[], None], more: Callable[[], dic
         region.faults.clear()
         return JSONResponse({})
 
+    async def maintenance(_: Request) -> JSONResponse:
+        return JSONResponse({"patched": await region.services["mysql"].patch_db_systems()})  # type: ignore[attr-defined]
+
     async def session(request: Request) -> JSONResponse:
         values = await request.json()
         operator = region.services["identity"].user_principal(names.OPERATOR_ID)  # type: ignore[attr-defined]
@@ -75,6 +79,7 @@ def control_app(region: Region, stop: Callable[[], None], more: Callable[[], dic
             Route("/faults", add_fault, methods=["POST"]),
             Route("/faults", clear_faults, methods=["DELETE"]),
             Route("/calls", calls),
+            Route("/maintenance", maintenance, methods=["POST"]),
             Route("/session", session, methods=["POST"]),
         ]
     )

@@ -37,7 +37,7 @@ from localregion.services.base import (
     conflict,
     incorrect_state,
     invalid,
-    missing,
+    limit_exceeded,
     not_found,
     not_implemented,
 )
@@ -200,7 +200,9 @@ class Mysql(HeatWave):
             raise not_implemented("a DB system from a backup without a new administrator's name and password")
         self._check_labels(body)
         self._check_network(doc)
+        self._check_groups(doc, body["compartmentId"])
         self._check_key(call.principal, doc["encryptData"])
+        self._check_free(doc)
         doc |= {"id": self.kind("db_system").ocid(), "timeUpdated": self.clock.timestamp()}
         # The address is taken at once: a taken one, or a full subnet, is refused, and the subnet is in use from now on.
         await self._attach(str(doc["id"]), doc)
@@ -239,6 +241,26 @@ class Mysql(HeatWave):
         for vnic in self._network.living("vnic", parent=subnet.id):
             if label and vnic.doc.get("hostnameLabel") == label and vnic.private["owner"] != owner:
                 raise invalid(f"hostnameLabel '{label}' is in use in subnet {subnet.id}")
+
+    def _check_groups(self, doc: Document, compartment: str) -> None:
+        """What the DB system itself needs to join its groups, whoever makes it. The status is a guess: only the code is
+        known of the service."""
+        groups = [self._network.get("network_security_group", group).compartment or "" for group in doc["nsgIds"]]
+        subnet = self._network.get("subnet", doc["subnetId"]).compartment or ""
+        if lacking := self.region.iam.missing_for_db_system(compartment, subnet=subnet, groups=groups):
+            raise ServiceError(
+                404,
+                "AuthorizationFailed",
+                f"DB Systems of compartment {compartment} may not join network security groups: a policy has to give"
+                f" request.principal.type='mysqldbsystem' {', '.join(lacking)}",
+            )
+
+    def _check_free(self, doc: Document) -> None:
+        """A tenancy has one Always Free DB system."""
+        if doc["shapeName"] != "MySQL.Free":
+            return
+        if there := [system.id for system in self.living("db_system") if system.doc["shapeName"] == "MySQL.Free"]:
+            raise limit_exceeded(f"A tenancy has one Always Free DB System: {there[0]}")
 
     def _check_labels(self, body: Document) -> None:
         """The tags of the backups to come, and security attributes: labels, since the region has no policies of ZPR."""
@@ -311,7 +333,7 @@ class Mysql(HeatWave):
             call,
             {
                 "db_system_id": lambda system, value: system.id == value,
-                "is_up_to_date": lambda system, value: (system.doc["mysqlVersion"] in _newest()) is value,
+                "is_up_to_date": lambda system, value: (model.plain(system.doc["mysqlVersion"]) in _newest()) is value,
             },
         )
 
@@ -326,11 +348,12 @@ class Mysql(HeatWave):
         """Change a DB system: plain fields at once, the others when the work request is done."""
         system = self._steady(call, "ACTIVE", "INACTIVE")
         new = model.changed(system.doc, call.body, self._known())
-        another = call.body.get("adminUsername", system.private.get("admin")) != system.private.get("admin")
-        if another and "adminPassword" not in call.body:
-            raise missing("adminPassword")
+        if call.body.get("adminUsername", system.private.get("admin")) != system.private.get("admin"):
+            raise invalid("adminUsername cannot be changed")
         self._check_labels(call.body)
         self._check_network(new, owner=system.id)
+        if "nsgIds" in call.body or "subnetId" in call.body:
+            self._check_groups(new, system.compartment or "")
         if "encryptData" in call.body:
             self._check_key(call.principal, new["encryptData"])
         changes = {name: value for name, value in new.items() if system.doc.get(name) != value}
@@ -341,7 +364,6 @@ class Mysql(HeatWave):
         private: Document = {"update": heavy, "before": system.state}
         if "adminPassword" in call.body:
             private["password"] = self._sealer.seal(call.body["adminPassword"].encode(), system.id)
-            private["admin"] = call.body.get("adminUsername", system.private.get("admin"))
         system = self.update(system, light, private=private)
         request = self._begun(call, "UPDATE_DBSYSTEM", [("UPDATED", _DB, system)])
         minutes = _UPDATE if heavy or "password" in private else _LIGHT_UPDATE
@@ -464,6 +486,20 @@ class Mysql(HeatWave):
         async with self._lock(system.id):
             await self._stop_server(system, system.private.get("shutdown"))
         return await self._ensure(system.id)
+
+    # maintenance of the service's own
+
+    async def patch_db_systems(self) -> list[str]:
+        """Do what the service does in a maintenance window: the next update (-u1 to -u2) of each ACTIVE DB system's
+        version. For tests and `POST /maintenance` of the control socket; gives the OCIDs."""
+        patched = []
+        for system in self.living("db_system"):
+            if system.state == "ACTIVE":
+                wanted = model.patched(system.doc["mysqlVersion"])
+                system = self.update(system, {}, private={"update": {"mysqlVersion": wanted}, "before": system.state})
+                self.transition(system, _UPDATE, "ACTIVE", via="UPDATING", also=self._updated, failed="ACTIVE")
+                patched.append(system.id)
+        return patched
 
     # backups
 

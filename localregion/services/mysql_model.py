@@ -162,10 +162,26 @@ def shape(name: str) -> str:
 
 
 def version(value: str) -> str:
-    """A MySQL version, or 400."""
-    if value not in versions():
+    """The version that a DB system gets for the one asked for.
+
+    A series (`8.4`) means its newest version, an update (`8.4.5-u1-cloud`) its version. Raises 400.
+    """
+    asked = plain(value)
+    fitting = [one for one in versions() if one == asked or one.startswith(f"{asked}.")]
+    if not fitting:
         raise invalid(f"MySQL version '{value}' is not available: valid values are {', '.join(versions())}")
-    return value
+    return fitting[-1]
+
+
+def plain(shown: str) -> str:
+    """The version alone, of one with its update."""
+    return shown.partition("-")[0]
+
+
+def patched(shown: str) -> str:
+    """The version with its next update."""
+    match = re.search(r"-u(\d+)-cloud\Z", shown)
+    return f"{plain(shown)}-u{int(match[1]) + 1 if match else 2}-cloud"
 
 
 def placement(body: Doc) -> None:
@@ -366,8 +382,8 @@ def new(body: Doc, restored: Doc | None, now: dt.datetime, known: Mapping[str, D
         password(body["adminPassword"])
     name = shape(body["shapeName"])
     available = bool(body.get("isHighlyAvailable"))
-    if available and name == "MySQL.Free":
-        raise invalid("High availability is not supported with shape MySQL.Free")
+    if name == "MySQL.Free":
+        always_free(body, "CreateDbSystem")
     size = body.get("dataStorageSizeInGBs") or restored.get("dataStorageSizeInGBs")
     if size is None:
         raise missing("dataStorageSizeInGBs")
@@ -511,17 +527,18 @@ def changed(doc: Doc, body: Doc, known: Mapping[str, Doc]) -> Doc:
             raise invalid("A DB System cannot be changed to shape MySQL.Free")
     if "isHighlyAvailable" in body:
         new_doc["isHighlyAvailable"] = body["isHighlyAvailable"]
-    if new_doc["isHighlyAvailable"] and new_doc["shapeName"] == "MySQL.Free":
-        raise invalid("High availability is not supported with shape MySQL.Free")
+    if new_doc["shapeName"] == "MySQL.Free":
+        always_free(body, "UpdateDbSystem")
     if "configurationId" in body or any(new_doc[f] != doc[f] for f in ("shapeName", "isHighlyAvailable")):
         new_doc["configurationId"] = configuration(
             body.get("configurationId"), new_doc["shapeName"], new_doc["isHighlyAvailable"], known
         )
     if "mysqlVersion" in body:
-        wanted, have = _numbers(version(body["mysqlVersion"])), _numbers(doc["mysqlVersion"])
-        if wanted < have:
+        wanted = version(body["mysqlVersion"])
+        if _numbers(wanted) < _numbers(doc["mysqlVersion"]):
             raise invalid(f"MySQL cannot be downgraded from {doc['mysqlVersion']} to {body['mysqlVersion']}")
-        new_doc["mysqlVersion"] = body["mysqlVersion"]
+        if _numbers(wanted) > _numbers(doc["mysqlVersion"]):
+            new_doc["mysqlVersion"] = wanted
     if "dataStorageSizeInGBs" in body or "dataStorage" in body:
         new_doc |= _grown(doc, body)
     for field in ("port", "portX"):
@@ -550,6 +567,12 @@ def changed(doc: Doc, body: Doc, known: Mapping[str, Doc]) -> Doc:
         new_doc["accessMode"] = mode(body["accessMode"], "accessMode", ("UNRESTRICTED", "RESTRICTED"))
     new_doc["currentPlacement"] = {key: new_doc[key] for key in ("availabilityDomain", "faultDomain")}
     return new_doc
+
+
+def always_free(body: Doc, operation: str) -> None:
+    """Refuse what an Always Free DB system cannot have; the words are the service's of a backup policy."""
+    if body.get("isHighlyAvailable"):
+        raise invalid(f"Cannot specify high availability with '{operation}' operation for an Always Free DB system")
 
 
 def _grown(doc: Doc, body: Doc) -> Doc:
@@ -589,7 +612,7 @@ def heatwave(shape_name: str, size: int, doc: Doc) -> None:
 
 
 def _numbers(value: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in value.split("."))
+    return tuple(int(part) for part in plain(value).split("."))
 
 
 def _given(details: Doc | None) -> Doc:

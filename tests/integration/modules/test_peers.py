@@ -403,6 +403,7 @@ def test_groups_secure_connections_and_data_storage_of_a_db_system_are_managed(d
         "secure_connections": {"certificate_generation_type": "SYSTEM"},
         "data_storage": {"is_auto_expand_storage_enabled": True, "max_storage_size_in_gbs": 1024},
     }
+    assert ground.mysql_policy_id, "DB systems may join groups"
     assert door("mysql_db_system", **_db_system(ground, **managed))["changed"]
     assert not door("mysql_db_system", **_db_system(ground, **managed))["changed"]
     assert door("mysql_db_system", **_db_system(ground, **{**managed, "nsg_ids": []}))["changed"]

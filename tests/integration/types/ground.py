@@ -244,6 +244,25 @@ class Ground:
     # databases and clusters
 
     @cached_property
+    def mysql_policy_id(self) -> str:
+        """What DB systems themselves need to join network security groups."""
+        vnics = "VNIC_CREATE, VNIC_UPDATE, VNIC_ASSOCIATE_NETWORK_SECURITY_GROUP"
+        granted = ("NETWORK_SECURITY_GROUP_UPDATE_MEMBERS", f"{vnics}, VNIC_DISASSOCIATE_NETWORK_SECURITY_GROUP")
+        made = self._id(
+            "policy",
+            "db-systems",
+            "name",
+            description="DB systems join groups",
+            statements=[
+                f"Allow any-user to {{{names}}} in compartment id {self.compartment_id}"
+                " where request.principal.type='mysqldbsystem'"
+                for names in granted
+            ],
+        )
+        self.region.settle()
+        return made
+
+    @cached_property
     def mysql_configuration_id(self) -> str:
         """One of our own for the shape MySQL.2."""
         details = oci.mysql.models.CreateConfigurationDetails(

@@ -254,6 +254,84 @@ def test_shape_version_and_availability(systems: Systems) -> None:
         systems.update(mysql_version="8.4.5")
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (None, "8.4.6"),
+        ("8.4.5", "8.4.5"),
+        ("8.4.5-u1-cloud", "8.4.5"),
+        ("8.4", "8.4.6"),
+        ("9", "9.4.0"),
+    ],
+)
+def test_a_version_is_shown_with_its_update(systems: Systems, asked: str | None, shown: str) -> None:
+    assert systems.create(mysql_version=asked).mysql_version == shown
+
+
+def test_the_service_patches_by_itself(systems: Systems) -> None:
+    systems.create(mysql_version="8.4.5")
+    service: Any = systems.region.inner.services["mysql"]
+    assert systems.id in systems.region.run(service.patch_db_systems())
+    systems.region.settle()
+    found = systems.get()
+    assert (found.lifecycle_state, found.mysql_version) == ("ACTIVE", "8.4.5-u2-cloud")
+    # What is asked for is there: neither a step back nor a change.
+    assert systems.update(mysql_version="8.4.5-u1-cloud").mysql_version == "8.4.5-u2-cloud"
+
+
+def test_an_always_free_db_system(systems: Systems) -> None:
+    """Evidence mysql-05; one in a tenancy."""
+    free = {"shape_name": "MySQL.Free"}
+    for values, what in (({"is_highly_available": True}, "high avail"),):
+        with refused(400, "InvalidParameter") as caught:
+            systems.client.create_db_system(systems.details(**free, **values))
+        assert caught.value.message.startswith(f"Cannot specify {what}")
+        assert caught.value.message.endswith("with 'CreateDbSystem' operation for an Always Free DB system")
+    systems.create(**free)
+    with refused(400, "LimitExceeded"):
+        systems.client.create_db_system(systems.details(**free))
+    systems.client.delete_db_system(systems.id)
+    systems.region.settle()
+
+
+STATEMENTS = [
+    "Allow any-user to {NETWORK_SECURITY_GROUP_UPDATE_MEMBERS} in compartment id %s where all"
+    " {request.principal.type='mysqldbsystem', request.resource.compartment.id='%s'}",
+    "Allow any-user to {VNIC_CREATE, VNIC_UPDATE, VNIC_ASSOCIATE_NETWORK_SECURITY_GROUP,"
+    " VNIC_DISASSOCIATE_NETWORK_SECURITY_GROUP} in compartment id %s where all"
+    " {request.principal.type='mysqldbsystem', request.resource.compartment.id='%s'}",
+]
+
+
+@pytest.fixture
+def granted(region: Region) -> Iterator[None]:
+    """The policy that lets DB systems join network security groups."""
+    identity, compartment = region.client(oci.identity.IdentityClient), region.compartment_id
+    details = oci.identity.models.CreatePolicyDetails(
+        compartment_id=compartment, name="mysql", description="d",
+        statements=[text % (compartment, compartment) for text in STATEMENTS],
+    )  # fmt: skip
+    made = identity.create_policy(details).data
+    region.settle()
+    yield
+    identity.delete_policy(made.id)
+    region.settle()
+
+
+def test_a_db_system_must_be_allowed_to_join_groups(systems: Systems, net: Net) -> None:
+    """Evidence mysql-04: it itself, not only who makes it. Refused before anything is made."""
+    group = net.group("unallowed")
+    before = len(systems.region.inner.store.select())
+    with refused(404, "AuthorizationFailed") as caught:
+        systems.client.create_db_system(systems.details(nsg_ids=[group.id]))
+    assert "NETWORK_SECURITY_GROUP_UPDATE_MEMBERS" in caught.value.message and "VNIC_CREATE" in caught.value.message
+    assert len(systems.region.inner.store.select()) == before
+    systems.create()
+    with refused(404, "AuthorizationFailed"):
+        systems.update(nsg_ids=[group.id])
+
+
+@pytest.mark.usefixtures("granted")
 def test_groups_ports_and_address(systems: Systems, net: Net) -> None:
     systems.create()
     group = net.group("db")
@@ -584,11 +662,10 @@ def test_a_new_password_is_checked_and_not_kept(systems: Systems) -> None:
     record = systems.region.inner.store.find(systems.id)
     assert record is not None
     assert "password" not in record.private
-    with refused(400, "MissingParameter"):
-        systems.update(admin_username="someone")
-    systems.update(admin_username="someone", admin_password="Another-Secret-2")
-    backup = systems.backups.create_backup(models.CreateBackupDetails(db_system_id=systems.id)).data
-    assert backup.db_system_snapshot.admin_username == "someone"
+    systems.update(admin_username="manager", admin_password="Another-Secret-3")
+    for values in ({}, {"admin_password": "Another-Secret-4"}):
+        with refused(400, "InvalidParameter"):
+            systems.update(admin_username="someone", **values)
 
 
 def test_catalogues(region: Region) -> None:
