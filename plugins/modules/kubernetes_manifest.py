@@ -38,8 +38,9 @@ options:
   chart:
     description:
       - A Helm chart. It is rendered with C(helm template) and applied like everything else; there is no release in
-        the cluster,
-        and hooks are left out.
+        the cluster.
+      - Hooks are left out, with a warning. Objects that are others at each rendering (a password made by the chart)
+        are warned of too.
     type: dict
     suboptions:
       path:
@@ -64,10 +65,10 @@ options:
         type: bool
         default: true
       kube_version:
-        description: The version of Kubernetes that the chart is rendered for. If not given, that of C(helm).
+        description: The version of Kubernetes that the chart is rendered for. If not given, that of the cluster.
         type: str
       api_versions:
-        description: Further API versions that the chart may rely on.
+        description: API versions that the chart may rely on, beside those of the cluster.
         type: list
         elements: str
   helm_path:
@@ -120,7 +121,8 @@ options:
       - Whether objects that this module applied under the same O(owner), and that are not declared any more, are
         deleted.
       - They are found in all namespaces and of any kind. Namespaces, definitions of custom resources and volumes are never
-        deleted so, because what others made would go with them.
+        deleted so, because what others made would go with them; nor are objects with the annotation
+        C(helm.sh/resource-policy=keep).
     type: bool
     default: false
   force:

@@ -460,7 +460,8 @@ class Applier:
                 key = key_of(row)
                 # Controllers copy labels (an EndpointSlice has its Service's): ours are those that we applied.
                 ours = applied(row, FIELD_MANAGER) is not None
-                if ours and (key.group, key.kind, key.namespace, key.name) not in kept:
+                keep = ((row["metadata"].get("annotations") or {}).get("helm.sh/resource-policy")) == "keep"
+                if ours and not keep and (key.group, key.kind, key.namespace, key.name) not in kept:
                     found.append(_delete_change(key, resource, row))
             return found
 

@@ -13,7 +13,7 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -210,20 +210,32 @@ class Client:
                 self._resources[(api_version, row["kind"])] = found
         self._discovered.add(api_version)
 
-    def all_resources(self) -> list[Resource]:
-        """Every kind that can be listed and deleted, in its preferred version (two calls)."""
+    def _all(self) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
+        """Each API version, a kind that it has, and whether the version is its group's preferred one (two calls)."""
         accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
-        found = []
         for root in ("/api", "/apis"):
             for group in self.request("GET", root, accept=accept).get("items") or ():
                 name = (group.get("metadata") or {}).get("name")
-                for version in (group.get("versions") or ())[:1]:
+                for number, version in enumerate(group.get("versions") or ()):
                     api_version = f"{name}/{version['version']}" if name else version["version"]
                     for row in version.get("resources") or ():
-                        if {"list", "delete"} <= set(row.get("verbs") or ()):
-                            kind = row["responseKind"]["kind"]
-                            found.append(Resource(api_version, kind, row["resource"], row["scope"] == "Namespaced"))
-        return found
+                        yield api_version, row, number == 0
+
+    def all_resources(self) -> list[Resource]:
+        """Every kind that can be listed and deleted, in its preferred version."""
+        return [
+            Resource(api_version, row["responseKind"]["kind"], row["resource"], row["scope"] == "Namespaced")
+            for api_version, row, preferred in self._all()
+            if preferred and {"list", "delete"} <= set(row.get("verbs") or ())
+        ]
+
+    def capabilities(self) -> tuple[str, list[str]]:
+        """What charts ask about: the server's version (`v1.36.1`), API versions and kinds (`apps/v1/Deployment`)."""
+        found: dict[str, None] = {}
+        for api_version, row, _preferred in self._all():
+            found[api_version] = None
+            found[f"{api_version}/{row['responseKind']['kind']}"] = None
+        return str(self.request("GET", "/version")["gitVersion"]), list(found)
 
     # Objects
 

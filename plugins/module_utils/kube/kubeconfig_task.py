@@ -109,21 +109,16 @@ def _user(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
     if not helper.is_file():
         raise KubeError("kubeconfig runs on the controller only: its helper lies in the collection there")
     connection = context.session.connection
-    arguments = [
-        str(helper),
-        "--cluster-id",
-        params["cluster_id"],
-        "--region",
-        context.session.region,
-    ]
+    # Each option with its value in one word: no value is taken for an option.
+    arguments = [str(helper), f"--cluster-id={params['cluster_id']}", f"--region={context.session.region}"]
     if connection.auth_type in PROFILE_TYPES:
-        arguments += ["--config-file", str(Path(connection.config_file).expanduser().absolute())]
-        arguments += ["--profile", connection.profile]
+        arguments.append(f"--config-file={Path(connection.config_file).expanduser().absolute()}")
+        arguments.append(f"--profile={connection.profile}")
     if connection.auth_type != "api_key":
-        arguments += ["--auth", connection.auth_type]
+        arguments.append(f"--auth={connection.auth_type}")
     instance = connection.auth_type == "instance_principal"
     if instance and (auth := connection.endpoint("auth", context.session.region)):
-        arguments += ["--auth-endpoint", auth]
+        arguments.append(f"--auth-endpoint={auth}")
     return {
         "exec": {
             "apiVersion": "client.authentication.k8s.io/v1",

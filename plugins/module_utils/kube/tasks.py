@@ -106,7 +106,9 @@ class ManifestTask:
 
     def _execute(self, params: Document, context: Context) -> Document:
         began = time.monotonic()
-        items = self._items(params)
+        # A chart is rendered for the cluster it goes to; all else is looked at before the cluster is.
+        client = client_for(params, context) if params.get("chart") else None
+        items = self._items(params, client, context.warn)
         context.secrets |= secret_texts(items)
         refuse_duplicates(items)
         absent = params.get("state") == "absent"
@@ -117,7 +119,8 @@ class ManifestTask:
             if problems:
                 lines = "\n".join(f"  {problem}" for problem in problems)
                 raise KubeError(f"virtual nodes cannot run this; nothing was changed:\n{lines}")
-        client = client_for(params, context)
+        if not params.get("chart"):
+            client = client_for(params, context)
         if params.get("restart_on_change") and not absent:
             _mark_contents(items, client, params.get("namespace"))
         report, warn = (_scrubbed(tell, context) for tell in (context.report, context.warn))
@@ -131,7 +134,7 @@ class ManifestTask:
                 result["msg"] = f"not waited for: {'; '.join(applier.held)}"
         return result
 
-    def _items(self, params: Document) -> list[Item]:
+    def _items(self, params: Document, client: Client | None, warn: Callable[[str], None]) -> list[Item]:
         """What is declared, wherever from, patched."""
         items: list[Item] = []
         if params.get("definition"):
@@ -143,6 +146,7 @@ class ManifestTask:
             for name in ("path", "release"):
                 if not chart.get(name):
                     raise KubeError(f"chart.{name} is required")
+            version, api_versions = client.capabilities() if client else (None, [])
             wanted = Chart(
                 path=chart["path"],
                 release=chart["release"],
@@ -151,10 +155,10 @@ class ManifestTask:
                 version=chart.get("version"),
                 values=chart.get("values") or {},
                 crds=chart.get("crds", True),
-                kube_version=chart.get("kube_version"),
-                api_versions=tuple(chart.get("api_versions") or ()),
+                kube_version=chart.get("kube_version") or version,
+                api_versions=(*api_versions, *(chart.get("api_versions") or ())),
             )
-            items += render(wanted, find_helm(params.get("helm_path")))
+            items += render(wanted, find_helm(params.get("helm_path")), warn)
         patches = params.get("patches") or []
         for row in patches:
             for path in [*(row.get("remove") or ()), *(row.get("set") or {})]:

@@ -440,7 +440,7 @@ def test_a_second_run_leaves_the_kubeconfig_unchanged(session: Session, tmp_path
     document = yaml.safe_load(path.read_text())
     assert document["current-context"] == "mine"
     helper = document["users"][0]["user"]["exec"]
-    assert helper["args"][1:5] == ["--cluster-id", "ocid1.cluster.oc1..x", "--region", "r-1"]
+    assert helper["args"][1:3] == ["--cluster-id=ocid1.cluster.oc1..x", "--region=r-1"]
     assert Path(helper["args"][0]).is_file()
 
 
