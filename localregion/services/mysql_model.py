@@ -571,8 +571,9 @@ def changed(doc: Doc, body: Doc, known: Mapping[str, Doc]) -> Doc:
 
 def always_free(body: Doc, operation: str) -> None:
     """Refuse what an Always Free DB system cannot have; the words are the service's of a backup policy."""
-    if body.get("isHighlyAvailable"):
-        raise invalid(f"Cannot specify high availability with '{operation}' operation for an Always Free DB system")
+    for field, what in (("backupPolicy", "backup policy"), ("isHighlyAvailable", "high availability")):
+        if body.get(field):
+            raise invalid(f"Cannot specify {what} with '{operation}' operation for an Always Free DB system")
 
 
 def _grown(doc: Doc, body: Doc) -> Doc:

@@ -282,12 +282,15 @@ def test_the_service_patches_by_itself(systems: Systems) -> None:
 def test_an_always_free_db_system(systems: Systems) -> None:
     """Evidence mysql-05; one in a tenancy."""
     free = {"shape_name": "MySQL.Free"}
-    for values, what in (({"is_highly_available": True}, "high avail"),):
+    policy = models.CreateBackupPolicyDetails(is_enabled=True, retention_in_days=7)
+    for values, what in (({"backup_policy": policy}, "backup policy"), ({"is_highly_available": True}, "high avail")):
         with refused(400, "InvalidParameter") as caught:
             systems.client.create_db_system(systems.details(**free, **values))
         assert caught.value.message.startswith(f"Cannot specify {what}")
         assert caught.value.message.endswith("with 'CreateDbSystem' operation for an Always Free DB system")
     systems.create(**free)
+    with refused(400, "InvalidParameter"):
+        systems.update(backup_policy=models.UpdateBackupPolicyDetails(retention_in_days=8))
     with refused(400, "LimitExceeded"):
         systems.client.create_db_system(systems.details(**free))
     systems.client.delete_db_system(systems.id)
