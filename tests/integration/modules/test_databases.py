@@ -426,3 +426,21 @@ def test_the_role_keeps_all_of_a_database(region: Region, ground: Ground, standi
     assert _written(region) == []
     run(mysql_heatwave={"state": "absent"})
     assert _written(region) == ["delete_heat_wave_cluster"]
+
+
+def test_the_role_sends_no_backup_policy_of_an_always_free_database(
+    region: Region, ground: Ground, standing: Snapshot, tmp_path: Path
+) -> None:
+    region.restore(standing)
+    given: Options = {
+        "mysql_compartment_id": ground.compartment_id,
+        "mysql_deployment": "free",
+        "mysql_shape_name": "MySQL.Free",
+        "mysql_subnet_id": ground.subnets["db"],
+        "mysql_nsg_ids": [],
+        "mysql_availability_domain": ground.ad,
+        "mysql_admin_password_secret_id": ground.secret_id,
+    }
+    role = {"ansible.builtin.include_role": {"name": "okestack.oci.mysql"}, "vars": given}
+    assert "changed=0" not in play(region, tmp_path, [role])
+    assert "changed=0" in play(region, tmp_path, [role])
