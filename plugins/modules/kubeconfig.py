@@ -10,8 +10,7 @@ short_description: Keep a cluster's entries in a kubeconfig
 version_added: 0.1.0
 description:
   - Writes cluster, user and context into a kubeconfig that its owner alone can read. Entries of other clusters in
-    the same
-    file stay.
+    the same file stay, and so does what a person added to the cluster's own: a namespace, a proxy, variables.
   - The user's tokens are made by a helper of this collection, signed with the key of the profile; the OCI CLI is not
     needed.
     The file holds no secret.
@@ -38,9 +37,10 @@ options:
     description: Namespace of the context.
     type: str
   set_current:
-    description: Whether the context becomes the file's current one.
+    description:
+      - Whether the context becomes the file's current one.
+      - If not given, only in a file that has none.
     type: bool
-    default: true
   endpoint_kind:
     description: Which of the cluster's endpoints is spoken to.
     type: str

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,3 +57,8 @@ class UnknownKind(KubeError):
         self.api_version = api_version
         self.kind = kind
         super().__init__(f"the cluster has no kind {kind} in {api_version}: is its CustomResourceDefinition installed?")
+
+
+def shown_url(url: str) -> str:
+    """A URL for people's eyes: without the name and password that it may hold."""
+    return re.sub(r"(?<=//)[^/?#]*@", "", url)

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import fcntl
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from ansible_collections.okestack.oci.plugins.module_utils.waiting import Resour
 
 from . import oke_token
 from .config import Connection, load_yaml
-from .errors import KubeError
+from .errors import KubeError, shown_url
+from .objects import SECRET
 from .reach import WAY_CONSTRAINTS, WAY_OPTIONS, access_of, cluster_connection
 
 try:
@@ -48,7 +51,7 @@ class KubeconfigTask:
             "context": {"type": "str"},
             "namespace": {"type": "str"},
             **WAY_OPTIONS,
-            "set_current": {"type": "bool", "default": True},
+            "set_current": {"type": "bool"},
             "python": {"type": "path"},
         }
 
@@ -60,9 +63,8 @@ class KubeconfigTask:
 
     def _execute(self, params: Document, context: Context) -> Document:
         if params.get("state") == "absent":
-            path = Path(params["path"]).expanduser()
-            before = _read(path)
-            return self._kept(path, params["context"], before, _without(before, params["context"]), context)
+            name = params["context"]
+            return self._kept(params, context, lambda before: _without(before, name))
         unknown = holds_unknown([params.get("cluster_id"), params.get("cluster_endpoint")])
         connection = None if unknown else cluster_connection(params, context)
         result: Document = {"changed": False, "access": {"cluster_id": params["cluster_id"]}}
@@ -78,11 +80,19 @@ class KubeconfigTask:
             changes = [{"name": f"kubeconfig {path}", "change": "created"}]
             told = {"changed": True, "path": str(path), "context": params["context"], "diff": diff, "changes": changes}
             return {**result, **told}
-        before = _read(path)
-        after = _with(before, params, connection, _user(params, context))
-        return {**result, **self._kept(path, params["context"], before, after, context)}
+        user = _user(params, context)
+        return {**result, **self._kept(params, context, lambda before: _with(before, params, connection, user))}
 
-    def _kept(self, path: Path, name: str, before: dict[str, Any], after: dict[str, Any], context: Context) -> Document:
+    def _kept(self, params: Document, context: Context, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Document:
+        """The file read, changed and written, while no other task does the same."""
+        path, name = Path(params["path"]).expanduser(), params["context"]
+        with _locked(path, context):
+            before = _read(path)
+            return self._brought(path, name, before, change(before), context)
+
+    def _brought(
+        self, path: Path, name: str, before: dict[str, Any], after: dict[str, Any], context: Context
+    ) -> Document:
         """The file brought from one document to the other."""
         result: Document = {"path": str(path), "context": name}
         open_to_others = bool(after) and path.exists() and path.stat().st_mode & 0o777 != 0o600
@@ -137,13 +147,44 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise KubeError(f"{path}: {error.strerror}") from None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise KubeError(f"{path}: not YAML; it is left as it is") from None
     if document is None:
         return {}
-    if not isinstance(document, dict) or document.get("kind", "Config") != "Config":
+    if not isinstance(document, dict) or document.get("kind", "Config") != "Config" or any(_odd(document)):
         raise KubeError(f"{path}: not a kubeconfig; it is left as it is")
     return document
+
+
+def _odd(document: Mapping[str, Any]) -> Iterator[bool]:
+    for section, part in _SECTIONS.items():
+        rows = document.get(section) or []
+        yield not isinstance(rows, list) or any(
+            not isinstance(row, dict) or not isinstance(row.get(part) or {}, dict) for row in rows
+        )
+
+
+@contextlib.contextmanager
+def _locked(path: Path, context: Context) -> Iterator[None]:
+    """The file's folder to ourselves, among tasks of this module: a lock on the file would go with what it held."""
+    if context.check_mode:
+        yield
+        return
+    try:
+        _folder(path).mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(_folder(path), os.O_RDONLY)
+    except OSError as error:
+        raise KubeError(f"{path}: {error.strerror}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _folder(path: Path) -> Path:
+    """Where the file itself lies, beyond links."""
+    return path.resolve().parent
 
 
 def _with(
@@ -161,19 +202,47 @@ def _with(
     if params.get("namespace"):
         entry["namespace"] = params["namespace"]
     bodies = {"clusters": cluster, "contexts": entry, "users": dict(user)}
+    # What a person added to an entry stays, but for another way of proving who they are.
+    drop = {"clusters": _OTHER_TRUST if connection.ca else (), "users": _OTHER_PROOFS}
     after: dict[str, Any] = {"apiVersion": "v1", "kind": "Config", **before}
     for section, part in _SECTIONS.items():
         rows = list(before.get(section) or ())
-        new = {"name": name, part: bodies[section]}
         places = [number for number, row in enumerate(rows) if row.get("name") == name]
         if places:
-            rows[places[0]] = new
+            there = {
+                key: value
+                for key, value in (rows[places[0]].get(part) or {}).items()
+                if key not in drop.get(section, ())
+            }
+            rows[places[0]] = {**rows[places[0]], part: _merged(there, bodies[section])}
         else:
-            rows.append(new)
+            rows.append({"name": name, part: bodies[section]})
         after[section] = rows
-    if params.get("set_current", True) or not before.get("current-context"):
+    wanted = params.get("set_current")
+    if wanted or (wanted is None and not before.get("current-context")):
         after["current-context"] = name
     return after
+
+
+_OTHER_TRUST = ("certificate-authority", "insecure-skip-tls-verify")
+_OTHER_PROOFS = (
+    "auth-provider",
+    "client-certificate",
+    "client-certificate-data",
+    "client-key",
+    "client-key-data",
+    "password",
+    "token",
+    "tokenFile",
+    "username",
+)
+
+
+def _merged(there: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**there, **given}
+    if isinstance(there.get("exec"), Mapping) and "exec" in given:
+        merged["exec"] = {**there["exec"], **given["exec"]}
+    return merged
 
 
 def _without(before: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -194,10 +263,23 @@ def _entries(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     for section, part in _SECTIONS.items():
         for row in document.get(section) or ():
             if row.get("name") == name:
-                shown[part] = row.get(part) if part != "user" or "exec" in (row.get(part) or {}) else SECRET_USER
+                shown[part] = _shown(part, row.get(part) or {})
     if shown:
         shown["current"] = document.get("current-context") == name
     return shown
+
+
+def _shown(part: str, body: Mapping[str, Any]) -> Any:
+    """An entry without what may be a secret of somebody's."""
+    if part == "user":
+        helper = body.get("exec")
+        if not isinstance(helper, Mapping):
+            return SECRET_USER
+        helper = {key: SECRET if key == "env" else value for key, value in helper.items()}
+        return {key: helper if key == "exec" else SECRET for key in body}
+    if isinstance(body.get("proxy-url"), str):
+        return {**body, "proxy-url": shown_url(body["proxy-url"])}
+    return dict(body)
 
 
 SECRET_USER = "(a user with a secret of its own)"
@@ -208,13 +290,12 @@ def _write(path: Path, document: Mapping[str, Any]) -> None:
     if not document:
         path.unlink(missing_ok=True)
         return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(dir=_folder(path), prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             yaml.safe_dump(dict(document), stream, sort_keys=False)
         Path(temporary).chmod(0o600)
-        Path(temporary).replace(path.resolve() if path.is_symlink() else path)
+        Path(temporary).replace(path.resolve())
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -3,7 +3,8 @@
 """What virtual nodes of OKE do not run, found in manifests before anything is applied.
 
 A pure function. Source: Oracle's documentation of virtual nodes, "Kubernetes features and capabilities not
-supported", as of November 2026. Fields that virtual nodes only ignore (terminationGracePeriodSeconds) are no problem.
+supported", as of November 2026, and what nodes were seen to refuse and to take (subPath; probes of kind tcpSocket).
+Fields that virtual nodes only ignore (terminationGracePeriodSeconds) are no problem.
 """
 
 from __future__ import annotations
@@ -224,6 +225,8 @@ def _container(container: Mapping[str, Any], path: str) -> Found:
             yield here, "not supported in a container's securityContext by virtual nodes"
         elif name in ("privileged", "allowPrivilegeEscalation") and value:
             yield here, "virtual nodes give no privileges: only false"
+        elif name == "capabilities":
+            yield from _capabilities(_dict(value), here)
     for number, port in enumerate(_rows(container.get("ports"))):
         here = f"{path}.ports[{number}]"
         if port.get("hostPort"):
@@ -242,12 +245,43 @@ def _container(container: Mapping[str, Any], path: str) -> Found:
         if container.get(name):
             yield f"{path}.{name}", "not supported by virtual nodes"
     for number, mount in enumerate(_rows(container.get("volumeMounts"))):
-        for name in ("mountPropagation", "subPathExpr"):
+        for name in ("mountPropagation", "subPathExpr", "recursiveReadOnly"):
             if mount.get(name):
                 yield f"{path}.volumeMounts[{number}].{name}", "not supported by virtual nodes"
+        if mount.get("subPath"):
+            advice = "mount the whole volume, or the one key by items of a projected volume"
+            yield f"{path}.volumeMounts[{number}].subPath", f"not supported by virtual nodes: {advice}"
     for number, variable in enumerate(_rows(container.get("env"))):
         if _dict(variable.get("valueFrom")).get("resourceFieldRef") is not None:
             yield f"{path}.env[{number}].valueFrom.resourceFieldRef", "not supported by virtual nodes"
+
+
+CAPABILITIES = [
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+]
+"""Those of the service that runs the containers (`ContainerCapabilities` of its API); it has ALL too, which is all of
+them to drop and not one of the host's to add."""
+
+
+def _capabilities(body: Mapping[str, Any], path: str) -> Found:
+    for side, known in (("add", CAPABILITIES), ("drop", [*CAPABILITIES, "ALL"])):
+        names = body.get(side)
+        for number, name in enumerate(names if isinstance(names, (list, tuple)) else ()):
+            if str(name).upper().removeprefix("CAP_") not in known:
+                yield f"{path}.{side}[{number}]", f"{name} is none of the service's: {', '.join(known)}"
 
 
 def _provisioners(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.model import is_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.model import is_name, is_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 
 from .client import Client
@@ -93,6 +93,8 @@ def cluster_connection(params: Mapping[str, Any], context: Context) -> Connectio
     What the task does not say of the two is asked of the service (one call); nothing where it says both.
     """
     session, cluster_id = context.session, params["cluster_id"]
+    if is_name(cluster_id):
+        raise KubeError(f"cluster_id: {cluster_id!r} is no OCID of a cluster")
     if params.get("cluster_endpoint") and (params.get("cluster_ca_certificate") or params.get("cluster_ca_file")):
         connection = Connection(server=params["cluster_endpoint"])
     else:

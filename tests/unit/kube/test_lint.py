@@ -11,6 +11,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube.lint import lint
 from ansible_collections.okestack.oci.plugins.module_utils.kube.patch import put
 
 CONTAINER = "spec.template.spec.containers[0]"
+CAPABILITIES = f"{CONTAINER}.securityContext.capabilities"
 POD = "spec.template.spec"
 
 
@@ -56,7 +57,7 @@ def deployment() -> dict[str, Any]:
                             "startupProbe": {"exec": {"command": ["true"]}},
                             "readinessProbe": {"httpGet": {"path": "/", "port": 8080, "scheme": "HTTPS"}},
                             "livenessProbe": {"httpGet": {"path": "/", "port": 8080}},
-                            "volumeMounts": [{"name": "config", "mountPath": "/etc/web", "subPath": "a"}],
+                            "volumeMounts": [{"name": "config", "mountPath": "/etc/web"}],
                         }
                     ],
                     "volumes": [
@@ -129,7 +130,12 @@ FIELDS: list[tuple[str, Any, str | None]] = [
     (f"{CONTAINER}.stdinOnce", True, None),
     (f"{CONTAINER}.tty", True, None),
     (f"{CONTAINER}.volumeMounts[0].mountPropagation", "Bidirectional", None),
+    (f"{CONTAINER}.volumeMounts[0].mountPropagation", "None", None),
     (f"{CONTAINER}.volumeMounts[0].subPathExpr", "$(POD)", None),
+    (f"{CONTAINER}.volumeMounts[0].subPath", "a", None),
+    (f"{CONTAINER}.securityContext.capabilities", {"add": ["SYS_ADMIN"]}, f"{CAPABILITIES}.add[0]"),
+    (f"{CONTAINER}.securityContext.capabilities", {"add": ["CHOWN", "ALL"]}, f"{CAPABILITIES}.add[1]"),
+    (f"{CONTAINER}.securityContext.capabilities", {"drop": ["SYS_PTRACE"]}, f"{CAPABILITIES}.drop[0]"),
     (
         f"{CONTAINER}.env[0].valueFrom",
         {"resourceFieldRef": {"resource": "limits.cpu"}},
@@ -185,6 +191,25 @@ OTHER_VOLUMES = (
 # Every volume but those that virtual nodes have.
 for _kind in OTHER_VOLUMES.split():
     FIELDS.append((f"{POD}.volumes[3]", {"name": "v", _kind: {}}, f"{POD}.volumes[3].{_kind}"))
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (f"{CONTAINER}.livenessProbe", {"tcpSocket": {"port": 8080}}),
+        (f"{CONTAINER}.startupProbe", {"tcpSocket": {"port": 8080}}),
+        (f"{CONTAINER}.securityContext.capabilities", {"drop": ["ALL"], "add": ["NET_BIND_SERVICE", "CAP_CHOWN"]}),
+    ],
+)
+def test_what_nodes_were_seen_to_take_passes(place: str, value: Any) -> None:
+    manifest = deployment()
+    assert put(manifest, place, value) == 1
+    assert lint([manifest]) == []
+
+
+def test_local_traffic_policy_passes() -> None:
+    spec = {"type": "LoadBalancer", "externalTrafficPolicy": "Local", "ports": [{"port": 80, "targetPort": 8080}]}
+    assert lint([{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec}]) == []
 
 
 @pytest.mark.parametrize(
