@@ -131,6 +131,7 @@ class Field:
     read: str | None = None  # the name under which get shows it, where that differs
     instead_of: str | None = None  # a field beside it that excludes it: where that is given, this is not carried over
     refusal: Refusal | None = None  # a change that the service never takes
+    whole: Callable[[list[Any]], list[Any]] | None = None  # of a list: the rows that the service makes of those given
     among: Among | None = None  # an enum the service extends: asked only where a write is planned that sets the field
 
 
@@ -406,6 +407,7 @@ def canonical(field: Field, value: Any) -> Any:
 
 def _canonical(field: Field, value: Any) -> Any:
     if field.type == "list":
+        value = field.whole(value) if field.whole else value
         inner = Field(field.name, type=field.elements or "str", fields=field.fields, canonical=field.canonical)
         items = [canonical(inner, v) for v in value]
         if field.ordered:

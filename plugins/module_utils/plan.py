@@ -71,6 +71,8 @@ def merged(field: Field, wanted: Any, there: Any, purge_tags: bool = False) -> A
             if value is not None:
                 whole[f.name] = value
         return whole
+    if field.whole and isinstance(wanted, list):
+        return field.whole(wanted)
     return wanted
 
 

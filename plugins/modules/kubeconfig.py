@@ -10,7 +10,7 @@ short_description: Keep a cluster's entries in a kubeconfig
 version_added: 0.1.0
 description:
   - Writes cluster, user and context into a kubeconfig that its owner alone can read. Entries of other clusters in
-    the same file stay, and so does what a person added to the cluster's own: a namespace, a proxy, variables.
+    the same file stay, and so does what a person added to the cluster's own (a namespace, a proxy, variables).
   - The user's tokens are made by a helper of this collection, signed with the key of the profile; the OCI CLI is not
     needed.
     The file holds no secret.

@@ -173,6 +173,26 @@ PLACEMENT = TYPES["virtual_node_pool"].field("placement_configurations")
             True,
             id="no fault domain is an empty list",
         ),
+        pytest.param(
+            PLACEMENT,
+            [{"availability_domain": "AD-1", "fault_domain": ["FD-1", "FD-2"], "subnet_id": "s"}],
+            [
+                {"availability_domain": "AD-1", "fault_domain": ["FD-2"], "subnet_id": "s"},
+                {"availability_domain": "ad-1", "fault_domain": ["FD-1"], "subnet_id": "s"},
+            ],
+            True,
+            id="a row for each fault domain is one with all of them",
+        ),
+        pytest.param(
+            PLACEMENT,
+            [{"availability_domain": "AD-1", "fault_domain": ["FD-1", "FD-2"], "subnet_id": "s"}],
+            [
+                {"availability_domain": "AD-1", "fault_domain": ["FD-1"], "subnet_id": "s"},
+                {"availability_domain": "AD-1", "subnet_id": "s"},
+            ],
+            False,
+            id="a row without fault domains means all of them",
+        ),
     ],
 )
 def test_what_the_service_shows_is_what_was_declared(field: Field, shown: Any, wanted: Any, equal: bool) -> None:

@@ -52,6 +52,24 @@ def _versions(session: Any, document: Document) -> list[str] | None:
     return offered
 
 
+def _one_for_each_domain(rows: list[Any]) -> list[Any]:
+    """Placements as OKE keeps them: one of an availability domain and subnet, with all its fault domains. One that
+    names none means all of them."""
+    kept: dict[str, Any] = {}
+    for row in rows:
+        if not isinstance(row, Mapping):
+            return rows
+        named = dict(row)
+        place = json.dumps([caseless(named.get("availability_domain")), named.get("subnet_id")])
+        domains = named.get("fault_domain") or []
+        if place not in kept:
+            kept[place] = named
+            continue
+        there = kept[place].get("fault_domain") or []
+        kept[place]["fault_domain"] = [*there, *(d for d in domains if d not in there)] if there and domains else []
+    return list(kept.values())
+
+
 def _pod_shapes(session: Any, document: Document) -> list[str] | None:
     compartment_id = document.get("compartment_id")
     if not compartment_id or is_unknown(compartment_id):
@@ -325,6 +343,7 @@ VIRTUAL_NODE_POOL = ResourceType(
             type="list",
             elements="dict",
             required=True,
+            whole=_one_for_each_domain,
             fields=(
                 Field("availability_domain", canonical=caseless, required=True),
                 Field("fault_domain", type="list", elements="str"),
