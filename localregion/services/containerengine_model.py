@@ -299,10 +299,15 @@ def nsg_ids(given: Sequence[str] | None, field: str) -> list[str]:
 
 
 def placement(given: Sequence[Doc]) -> list[Doc]:
-    """Placement configurations as stored. Raises 400 for a domain that the region lacks."""
+    """Placement configurations as stored: one for each availability domain. Raises 400 for a domain that the region
+    lacks.
+
+    OKE keeps one configuration of a domain, of managed node pools (a public report). Here several rows of one domain
+    become one with all their fault domains, and several subnets in one domain are refused: both are guesses.
+    """
     if not given:
         raise missing("placementConfigurations")
-    result = []
+    result: dict[str, Doc] = {}
     for row in given:
         if row["availabilityDomain"] != names.AVAILABILITY_DOMAIN:
             raise invalid(f"Invalid availabilityDomain: {row['availabilityDomain']}")
@@ -312,8 +317,13 @@ def placement(given: Sequence[Doc]) -> list[Doc]:
                 raise invalid(f"Invalid faultDomain: {domain}")
         if len(set(domains)) < len(domains):
             raise invalid("faultDomain must not have an entry twice")
-        result.append(row | {"faultDomain": domains})
-    return result
+        kept = result.setdefault(row["availabilityDomain"], row | {"faultDomain": domains})
+        if kept["subnetId"] != row["subnetId"]:
+            raise invalid(f"placementConfigurations: {row['availabilityDomain']} is given with several subnets")
+        # Without fault domains a row means all of them.
+        several = list(dict.fromkeys([*kept["faultDomain"], *domains]))
+        kept["faultDomain"] = several if kept["faultDomain"] and domains else []
+    return list(result.values())
 
 
 Place = tuple[str, str, str]

@@ -144,6 +144,23 @@ def test_nodes_are_spread(
     assert surplus == gone
 
 
+@pytest.mark.parametrize(
+    ("rows", "kept"),
+    [
+        ([row("FAULT-DOMAIN-3"), row("FAULT-DOMAIN-1")], row("FAULT-DOMAIN-3", "FAULT-DOMAIN-1")),
+        ([row("FAULT-DOMAIN-1"), row("FAULT-DOMAIN-1", "FAULT-DOMAIN-2")], row("FAULT-DOMAIN-1", "FAULT-DOMAIN-2")),
+        # Without fault domains: all of them.
+        ([row("FAULT-DOMAIN-1"), row()], row()),
+        ([row(), row("FAULT-DOMAIN-1")], row()),
+        ([row()], row()),
+    ],
+)  # fmt: skip
+def test_rows_of_one_domain_become_one(rows: list[dict[str, Any]], kept: dict[str, Any]) -> None:
+    assert model.placement(rows) == [kept]
+    with refused(match="several subnets"):
+        model.placement([row("FAULT-DOMAIN-1"), row("FAULT-DOMAIN-2", subnet="t")])
+
+
 def test_a_change_of_subnet_moves_the_nodes() -> None:
     new, surplus = model.plan_nodes(model.placement([row(subnet="t")]), 1, {"a": (AD, "FAULT-DOMAIN-1", "s")})
     assert new == [(AD, "FAULT-DOMAIN-1", "t")]
