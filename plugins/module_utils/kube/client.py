@@ -13,7 +13,7 @@ import os
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -29,6 +29,10 @@ except ImportError:  # absent only where imports are checked; Client says so
     HTTPError = OSError  # type: ignore[assignment,misc]
 
 FIELD_MANAGER = "okestack"
+APPLY = "application/apply-patch+yaml"
+MULTIPLE_CHOICES, NOT_FOUND = 300, 404
+DENIAL_PASSES = 5.0
+"""Seconds in which a server that has just started comes to know who may do what."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,8 @@ class Client:
         self._resources: dict[tuple[str, str], Resource] = dict(WELL_KNOWN)
         self._discovered: set[str] = set()
         self._lock = threading.Lock()
+        self._denied = False
+        """A denial was waited out once and stood: others need no waiting."""
         options: dict[str, Any] = {
             "timeout": urllib3.Timeout(connect=min(10.0, timeout), read=timeout),
             "retries": False,
@@ -122,13 +128,15 @@ class Client:
         body: Any = None,
         content_type: str = "application/json",
         accept: str = "application/json",
+        fits: Callable[[Mapping[str, Any]], bool] = lambda answer: True,
     ) -> dict[str, Any]:
-        """Send and parse.
+        """Send and parse. What passes is asked again: no answer, a proxy's answer, a server that is just starting.
 
+        :param fits: whether a success is what was asked for; what is not is no answer.
         :raises ApiError: the server's refusal.
-        :raises Unreachable: no answer within `retry_timeout`.
+        :raises Unreachable: no answer, or none of a Kubernetes API, within `retry_timeout`.
         """
-        until = time.monotonic() + self.retry_timeout
+        began = time.monotonic()
         delay = 0.2
         # A create is not repeated blindly; all else that we send says what is to be, not what is to happen.
         repeatable = method != "POST"
@@ -140,17 +148,45 @@ class Client:
                 if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
                     server = self.connection.server
                     raise Unreachable(f"{server}: its certificate is not trusted: {error}") from None
-                if not repeatable or time.monotonic() + wait > until:
-                    raise Unreachable(f"{self.connection.server}: no answer to {method} {path}: {error}") from None
+                problem: KubeError = Unreachable(f"{self.connection.server}: no answer to {method} {path}: {error}")
+                patience = self.retry_timeout if repeatable else 0.0
             else:
-                if response.status < 300:
-                    return _parse(response.data)
-                problem = ApiError(method, path, response.status, _parse(response.data))
-                if response.status not in (429, 503) or time.monotonic() + wait > until:
-                    raise problem
-                wait = _retry_after(response.headers.get("Retry-After"), delay)
+                status, answer = response.status, _parse(response.data)
+                if status < MULTIPLE_CHOICES and _of_kubernetes(path, answer) and fits(answer or {}):
+                    return answer or {}
+                if status < MULTIPLE_CHOICES or (status == NOT_FOUND and not _tells_of_absence(response.data, answer)):
+                    kind = response.headers.get("Content-Type") or "no type"
+                    problem = Unreachable(
+                        f"{self.connection.server}: the answer to {method} {path} is none of a Kubernetes API (status "
+                        f"{status}, {len(response.data)} bytes, {kind}). Does a proxy answer in its place?"
+                    )
+                    patience = self.retry_timeout if repeatable else 0.0
+                else:
+                    said = answer or {"message": response.data.decode(errors="replace").strip()}
+                    problem = ApiError(method, path, status, said)
+                    patience = self._patience(problem, content_type)
+                    wait = _retry_after(response.headers.get("Retry-After"), delay)
+            if time.monotonic() + wait > began + patience:
+                self._denied = self._denied or (isinstance(problem, ApiError) and problem.status in (401, 403))
+                raise problem
             time.sleep(wait)
             delay = min(delay * 2, 5.0)
+
+    def _patience(self, error: ApiError, content_type: str) -> float:
+        """Seconds for which a refusal may pass by itself; 0 where it stands."""
+        if error.status == 429 or error.status == 503:
+            return self.retry_timeout  # the server did nothing
+        if error.method == "POST":
+            return 0.0
+        if error.status in (502, 504) or (error.status == 500 and not error.webhook_unavailable and not error.ours):
+            return self.retry_timeout
+        if error.status == 409 and not error.causes and "Precondition failed" not in error.message:
+            # Somebody else wrote at that moment; a declaration is as right after it as before.
+            again = error.method == "DELETE" or content_type == APPLY
+            return self.retry_timeout if again else 0.0
+        denied = error.status == 401 or (error.status == 403 and (" cannot " in error.message or not error.reason))
+        # A server that has just started does not know its roles and authenticators yet.
+        return min(DENIAL_PASSES, self.retry_timeout) if denied and not self._denied else 0.0
 
     def _send(
         self,
@@ -199,7 +235,7 @@ class Client:
     def _discover(self, api_version: str) -> None:
         root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         try:
-            listing = self.request("GET", root)
+            listing = self.request("GET", root, fits=lambda answer: isinstance(answer.get("resources"), list))
         except ApiError as error:
             if not error.not_found:
                 raise
@@ -214,7 +250,8 @@ class Client:
         """Each API version, a kind that it has, and whether the version is its group's preferred one (two calls)."""
         accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
         for root in ("/api", "/apis"):
-            for group in self.request("GET", root, accept=accept).get("items") or ():
+            listing = self.request("GET", root, accept=accept, fits=lambda answer: answer["kind"].startswith("API"))
+            for group in listing.get("items") or ():
                 name = (group.get("metadata") or {}).get("name")
                 for number, version in enumerate(group.get("versions") or ()):
                     api_version = f"{name}/{version['version']}" if name else version["version"]
@@ -235,14 +272,15 @@ class Client:
         for api_version, row, _preferred in self._all():
             found[api_version] = None
             found[f"{api_version}/{row['responseKind']['kind']}"] = None
-        return str(self.request("GET", "/version")["gitVersion"]), list(found)
+        version = self.request("GET", "/version", fits=lambda answer: isinstance(answer.get("gitVersion"), str))
+        return str(version["gitVersion"]), list(found)
 
     # Objects
 
     def get(self, resource: Resource, namespace: str | None, name: str) -> dict[str, Any] | None:
         """The object, or None."""
         try:
-            return self.request("GET", resource.path(namespace, name))
+            return self.request("GET", resource.path(namespace, name), fits=_is(resource, name))
         except ApiError as error:
             if error.not_found:
                 return None
@@ -267,7 +305,7 @@ class Client:
             accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         found: list[dict[str, Any]] = []
         while True:
-            page = self.request("GET", resource.path(namespace), query, accept=accept)
+            page = self.request("GET", resource.path(namespace), query, accept=accept, fits=_is_list)
             for item in page.get("items") or ():
                 item["apiVersion"], item["kind"] = resource.api_version, resource.kind
                 found.append(item)
@@ -287,7 +325,7 @@ class Client:
         if force:
             query["force"] = "true"
         path = resource.path(metadata.get("namespace"), metadata["name"])
-        return self.request("PATCH", path, query, manifest, content_type="application/apply-patch+yaml")
+        return self.request("PATCH", path, query, manifest, content_type=APPLY, fits=_is(resource, metadata["name"]))
 
     def set_managers(
         self, resource: Resource, namespace: str | None, name: str, rows: Sequence[Mapping[str, Any]], version: str
@@ -341,14 +379,42 @@ def _ssl_context(connection: Connection) -> ssl.SSLContext:
     return context
 
 
-def _parse(data: bytes) -> dict[str, Any]:
-    if not data:
-        return {}
+def _parse(data: bytes) -> dict[str, Any] | None:
+    """A JSON object; None where it is none."""
     try:
         parsed = json.loads(data)
-    except ValueError:
-        return {"message": data.decode(errors="replace").strip()}
-    return parsed if isinstance(parsed, dict) else {"message": str(parsed)}
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _of_kubernetes(path: str, answer: Mapping[str, Any] | None) -> bool:
+    """Whether an answer is one of the API; other paths (`/readyz`) answer as they like."""
+    if path == "/version":
+        return answer is not None
+    return not path.startswith("/api") or (answer is not None and isinstance(answer.get("kind"), str))
+
+
+def _tells_of_absence(data: bytes, answer: Mapping[str, Any] | None) -> bool:
+    """Whether a 404 is the API server's own: of an object, or of a path that it does not have."""
+    return (answer or {}).get("kind") == "Status" or data.strip() == b"404 page not found"
+
+
+def _is(resource: Resource, name: str) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether an answer is that object."""
+
+    def check(answer: Mapping[str, Any]) -> bool:
+        metadata = answer.get("metadata")
+        return answer.get("kind") == resource.kind and isinstance(metadata, Mapping) and metadata.get("name") == name
+
+    return check
+
+
+def _is_list(answer: Mapping[str, Any]) -> bool:
+    items = answer.get("items", False)
+    return answer["kind"].endswith("List") and (
+        items is None or (isinstance(items, list) and all(isinstance(one.get("metadata"), Mapping) for one in items))
+    )
 
 
 def _retry_after(value: str | None, otherwise: float) -> float:

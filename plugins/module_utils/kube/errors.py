@@ -45,9 +45,14 @@ class ApiError(KubeError):
         """An admission webhook's own server did not answer; it may be starting."""
         return self.status == 500 and "failed calling webhook" in self.message
 
+    @property
+    def ours(self) -> bool:
+        """What was sent is at fault though the status is a server's: an apply of values of other types."""
+        return self.status == 500 and self.message.startswith("failed to ")
+
 
 class Unreachable(KubeError):
-    """No answer at all from the API server."""
+    """No answer from the API server, or none that is its own."""
 
 
 class UnknownKind(KubeError):
