@@ -132,6 +132,8 @@ class Field:
     instead_of: str | None = None  # a field beside it that excludes it: where that is given, this is not carried over
     refusal: Refusal | None = None  # a change that the service never takes
     whole: Callable[[list[Any]], list[Any]] | None = None  # of a list: the rows that the service makes of those given
+    # (what is there, what is declared) -> whether that will do, though the two differ: the service goes on by itself
+    fulfils: Callable[[Any, Any], bool] | None = None
     among: Among | None = None  # an enum the service extends: asked only where a write is planned that sets the field
 
 
@@ -432,11 +434,13 @@ def declared(field: Field, value: Any) -> Any:
     return value
 
 
-def same(field: Field, left: Any, right: Any) -> bool:
-    """Whether two values of a field mean the same to the service."""
-    if holds_unknown(left) or holds_unknown(right):
+def same(field: Field, there: Any, wanted: Any) -> bool:
+    """Whether two values of a field mean the same to the service, or the one that is there does for the other."""
+    if holds_unknown(there) or holds_unknown(wanted):
         return False
-    return canonical(field, left) == canonical(field, right)
+    if canonical(field, there) == canonical(field, wanted):
+        return True
+    return bool(field.fulfils and there and wanted and field.fulfils(there, wanted))
 
 
 # --- the canonical forms that types share ------------------------------------------------------------------------

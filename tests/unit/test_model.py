@@ -82,6 +82,28 @@ def test_same(field: Field, left: Any, right: Any, equal: bool) -> None:
     assert same(field, right, left) is equal
 
 
+@pytest.mark.parametrize(
+    ("there", "declared", "does"),
+    [
+        ("8.4.5-u1-cloud", "8.4.5", True),
+        ("8.4.5-u2-cloud", "8.4.5-u1-cloud", True),
+        ("8.4.6", "8.4.5", True),
+        ("8.4.5", "8.4", True),
+        ("9.4.0", "9.3.2", True),
+        ("9.4.0", "9", True),
+        ("8.4.5", "8.4.6", False),
+        ("8.4.5-u3-cloud", "8.4.6-u1-cloud", False),
+        ("8.0.43", "8.4", False),
+        ("8.4.6", "9", False),
+        ("9.0.0", "8.4.5", False),
+        ("8.4.5", "8.0", False),
+        (None, "8.4", False),
+    ],
+)
+def test_a_version_that_the_service_has_moved_on_from_is_there(there: Any, declared: str, does: bool) -> None:
+    assert same(TYPES["mysql_db_system"].field("mysql_version"), there, declared) is does
+
+
 RULE = TYPES["network_security_group"].field("security_rules")
 ROUTES = TYPES["route_table"].field("route_rules")
 STATEMENTS = TYPES["policy"].field("statements")

@@ -109,7 +109,23 @@ def _versions(session: Any, document: Document) -> list[str] | None:
         return [str(row["version"]) for family in families for row in family["versions"]]
 
     names: list[str] = session.remembered(("mysql versions", compartment_id), ask)
+    wanted = document.get("mysql_version")
+    if wanted and any(_numbers(name)[: len(_numbers(wanted))] == _numbers(wanted) for name in names):
+        return [*names, str(wanted)]  # a series, or a version with its update
     return names
+
+
+def _numbers(version: Any) -> list[int]:
+    """The numbers of a version, without its update: [8, 4, 5] of `8.4.5-u1-cloud`."""
+    return [int(number) for number in re.findall(r"\d+", str(version).partition("-")[0])]
+
+
+def _does(there: Any, declared: Any) -> bool:
+    """Whether a version does for the one declared: the same, or ahead of it within its series. The service patches a DB
+    System by itself, and moves it on from a version that it withdraws; a series (8.4) means any version of it."""
+    old, new = _numbers(there), _numbers(declared)
+    series = 1 if new[:1] >= [9] else 2  # innovation releases (9.x) are one series
+    return bool(new) and old[: min(series, len(new))] == new[:series] and old[: len(new)] >= new
 
 
 def _db_system(session: Any, system_id: str) -> Document:
@@ -129,7 +145,7 @@ def _grows(before: Any, after: Any) -> str | None:
 
 def _upgrades(before: Any, after: Any) -> str | None:
     """Versions go up only."""
-    old, new = ([int(n) for n in re.findall(r"\d+", str(v))] for v in (before, after))
+    old, new = _numbers(before), _numbers(after)
     if before and not is_unknown(after) and new < old:
         return "MySQL is upgraded and never downgraded; declare the version that is there or a newer one"
     return None
@@ -230,7 +246,7 @@ MYSQL_DB_SYSTEM = ResourceType(
         Field("fault_domain", canonical=caseless),
         Field("description"),
         Field("configuration_id", reference="configuration"),
-        Field("mysql_version", among=_versions, refusal=_upgrades),
+        Field("mysql_version", among=_versions, refusal=_upgrades, fulfils=_does),
         Field("hostname_label", canonical=caseless),
         Field("ip_address"),
         Field("port", type="int"),
