@@ -162,7 +162,7 @@ def shape(name: str) -> str:
 
 
 def version(value: str) -> str:
-    """The version that a DB system gets for the one asked for.
+    """The version that a DB system gets for the one asked for, as the service shows it: the first update of it.
 
     A series (`8.4`) means its newest version, an update (`8.4.5-u1-cloud`) its version. Raises 400.
     """
@@ -170,7 +170,7 @@ def version(value: str) -> str:
     fitting = [one for one in versions() if one == asked or one.startswith(f"{asked}.")]
     if not fitting:
         raise invalid(f"MySQL version '{value}' is not available: valid values are {', '.join(versions())}")
-    return fitting[-1]
+    return f"{fitting[-1]}-u1-cloud"
 
 
 def plain(shown: str) -> str:

@@ -247,7 +247,7 @@ def test_shape_version_and_availability(systems: Systems) -> None:
     systems.create(mysql_version="8.4.5")
     assert systems.update(access_mode="RESTRICTED", database_mode="READ_ONLY").endpoints[0].modes == ["READ"]
     found = systems.update(shape_name="MySQL.8", is_highly_available=True, mysql_version="8.4.6")
-    assert (found.shape_name, found.is_highly_available, found.mysql_version) == ("MySQL.8", True, "8.4.6")
+    assert (found.shape_name, found.is_highly_available, found.mysql_version) == ("MySQL.8", True, "8.4.6-u1-cloud")
     configuration = systems.region.client(MysqlaasClient).get_configuration(found.configuration_id).data
     assert (configuration.shape_name, configuration.display_name) == ("MySQL.8", "MySQL.8.HA")
     with refused(400, "InvalidParameter"):
@@ -257,11 +257,11 @@ def test_shape_version_and_availability(systems: Systems) -> None:
 @pytest.mark.parametrize(
     ("asked", "shown"),
     [
-        (None, "8.4.6"),
-        ("8.4.5", "8.4.5"),
-        ("8.4.5-u1-cloud", "8.4.5"),
-        ("8.4", "8.4.6"),
-        ("9", "9.4.0"),
+        (None, "8.4.6-u1-cloud"),
+        ("8.4.5", "8.4.5-u1-cloud"),
+        ("8.4.5-u1-cloud", "8.4.5-u1-cloud"),
+        ("8.4", "8.4.6-u1-cloud"),
+        ("9", "9.4.0-u1-cloud"),
     ],
 )
 def test_a_version_is_shown_with_its_update(systems: Systems, asked: str | None, shown: str) -> None:
@@ -442,7 +442,7 @@ def test_a_db_system_from_a_backup(systems: Systems) -> None:
     with refused(400, "InvalidParameter"):
         systems.client.create_db_system(systems.details(source=source, data_storage_size_in_gbs=50))
     found = systems.create(source=source, data_storage_size_in_gbs=None)
-    assert (found.data_storage_size_in_gbs, found.mysql_version) == (80, "8.4.5")
+    assert (found.data_storage_size_in_gbs, found.mysql_version) == (80, "8.4.5-u1-cloud")
     assert found.source.backup_id == backup.id
 
 
