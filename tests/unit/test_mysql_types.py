@@ -78,7 +78,6 @@ def test_moments(given: str, form: str) -> None:
         ("data_storage_size_in_gbs", 100, 101, False),
         ("data_storage_size_in_gbs", None, 50, False),
         ("data_storage_size_in_gbs", 100, UNKNOWN, False),
-        ("mysql_version", "8.4.10", "8.4.9", False),
         ("mysql_version", "8.4.9", "8.4.10", False),
         ("mysql_version", "9.0.1", "8.4.10", True),
         ("mysql_version", None, "8.4.9", False),
