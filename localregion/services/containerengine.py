@@ -34,7 +34,16 @@ from localregion.api.errors import ServiceError, conflict, incorrect_state, inva
 from localregion.api.validate import Form
 from localregion.iam import Principal, resource_principal
 from localregion.services import containerengine_model as model
-from localregion.services.base import Call, Kind, Record, Reply, WorkRequest, not_implemented, related_not_found
+from localregion.services.base import (
+    SECOND,
+    Call,
+    Kind,
+    Record,
+    Reply,
+    WorkRequest,
+    not_implemented,
+    related_not_found,
+)
 from localregion.services.containerengine_addons import Addons, in_order
 from localregion.virtual_node import config as node_config
 
@@ -49,6 +58,8 @@ CLUSTER_DELETE_MINUTES = 4.7
 CLUSTER_UPDATE_MINUTES = 1.0
 POOL_MINUTES = 3.0
 NODE_DELETE_MINUTES = 1.0
+_ACCEPTED = 5 * SECOND
+"""How long a work request is ACCEPTED before its work begins."""
 MAX_CLUSTERS = 15
 NODE_READY_SECONDS = 180.0
 _OKE = Principal("service", "oke")
@@ -289,7 +300,7 @@ class ContainerEngine(Addons):
             "createdByWorkRequestId": request.record.id,
         }
         cluster = self.update(cluster, {"metadata": metadata})
-        self.transition(cluster, 0, "ACTIVE", also=self._cluster_created, request=request)
+        self.transition(cluster, _ACCEPTED, "ACTIVE", also=self._cluster_created, request=request)
         return self.accepted(request, 202, cluster)
 
     def _cluster_ocid(self) -> str:
@@ -705,7 +716,7 @@ class ContainerEngine(Addons):
             "deletedByWorkRequestId": request.record.id,
         }
         cluster = self.update(cluster, {"metadata": metadata}, private={"due": self.clock.due(CLUSTER_DELETE_MINUTES)})
-        self.transition(cluster, 0, "DELETED", via="DELETING", also=self._cluster_deleted, request=request)
+        self.transition(cluster, _ACCEPTED, "DELETED", via="DELETING", also=self._cluster_deleted, request=request)
         return self.accepted(request, 202, cluster)
 
     async def _cluster_deleted(self, cluster: Record, request: WorkRequest | None) -> Mapping[str, Any]:
@@ -804,7 +815,7 @@ class ContainerEngine(Addons):
         request = self.work_request(
             call, "VIRTUALNODEPOOL_CREATE", [("CREATED", "virtualnodepool", pool), ("RELATED", "cluster", cluster)]
         )
-        self.transition(pool, 0, "ACTIVE", also=self._pool_converge, request=request)
+        self.transition(pool, _ACCEPTED, "ACTIVE", also=self._pool_converge, request=request)
         return self.accepted(request, 202, pool)
 
     async def list_virtual_node_pools(self, call: Call) -> Reply:
@@ -846,7 +857,13 @@ class ContainerEngine(Addons):
         stale = [node.id for node in self._nodes(pool)] if cycling else []
         pool = self.update(pool, changes, private={"due": self.clock.due(CLUSTER_UPDATE_MINUTES), "stale": stale})
         self.transition(
-            pool, 0, "ACTIVE", via="UPDATING", also=self._pool_converge, request=request, failed="NEEDS_ATTENTION"
+            pool,
+            _ACCEPTED,
+            "ACTIVE",
+            via="UPDATING",
+            also=self._pool_converge,
+            request=request,
+            failed="NEEDS_ATTENTION",
         )
         return self.accepted(request, 202, pool)
 
@@ -1136,7 +1153,13 @@ class ContainerEngine(Addons):
         private = {"grace": self.clock.seconds(minutes), "force": True if force is None else bool(force)}
         pool = self.update(pool, {}, private=private | {"due": self.clock.due(NODE_DELETE_MINUTES)})
         self.transition(
-            pool, 0, "DELETED", via="DELETING", also=self._pool_deleted, request=request, failed="NEEDS_ATTENTION"
+            pool,
+            _ACCEPTED,
+            "DELETED",
+            via="DELETING",
+            also=self._pool_deleted,
+            request=request,
+            failed="NEEDS_ATTENTION",
         )
         return self.accepted(request, 202, pool)
 
