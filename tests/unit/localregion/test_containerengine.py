@@ -336,6 +336,19 @@ def test_a_cluster_as_it_is_shown(engine: Engine, cluster: Any) -> None:
     assert engine.client.list_clusters(engine.region.compartment_id, name="shared").data[0].system_tags == {}
 
 
+def test_an_update_of_a_pools_groups_and_tags_has_no_effect(engine: Engine, cluster: Any) -> None:
+    """Evidence oke-13."""
+    group = engine.net.group("late").id
+    pool = engine.pool(cluster.id, freeform_tags={"a": "b"})
+    request = engine.update_pool(pool.id, nsg_ids=[group], freeform_tags={"c": "d"}, defined_tags={}, size=1)
+    assert request.operation_type == "VIRTUALNODEPOOL_UPDATE"
+    now = engine.client.get_virtual_node_pool(pool.id).data
+    assert (now.nsg_ids, now.freeform_tags, now.size) == ([], {"a": "b"}, 1)
+    with refused(400, "RelatedResourceNotAuthorizedOrNotFound"):
+        engine.update_pool(pool.id, nsg_ids=["ocid1.networksecuritygroup.none"])
+    engine.finish(engine.client.delete_virtual_node_pool(pool.id))
+
+
 def test_a_pools_deletion_can_end_in_needs_attention(engine: Engine, cluster: Any) -> None:
     pool = engine.pool(cluster.id, size=1)
     engine.region.faults.add("container_engine.pool_deleted", step=True, status=500, message="")
