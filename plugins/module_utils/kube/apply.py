@@ -26,6 +26,7 @@ from .objects import (
     overlaid,
     owner_of,
     rank,
+    rows_of,
     settled,
     stages,
     veiled,
@@ -542,8 +543,9 @@ def _scopes(items: Sequence[Item]) -> dict[tuple[str, str], bool]:
         if item.key.kind != "CustomResourceDefinition":
             continue
         spec = item.manifest.get("spec") or {}
-        kind = (spec.get("names") or {}).get("kind")
-        for version in spec.get("versions") or ():
+        names = spec.get("names")
+        kind = names.get("kind") if isinstance(names, Mapping) else None
+        for version in rows_of(spec.get("versions")):
             found[(f"{spec.get('group')}/{version.get('name')}", str(kind))] = spec.get("scope") != "Cluster"
     return found
 

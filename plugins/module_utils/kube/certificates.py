@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from .errors import KubeError
@@ -19,6 +20,9 @@ try:
 except ImportError:  # comes with oci; absent only where imports are checked
     x509 = None  # type: ignore[assignment]
     UnsupportedAlgorithm = ValueError  # type: ignore[assignment,misc]
+
+MOST_DAYS = 36500
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,13 @@ class Wanted:
             try:
                 ipaddress.ip_address(text)
             except ValueError:
-                problems.append(f"ip_addresses: {text} is no address")
+                problems.append(f"ip_addresses: {text!r} is no address")
+        for text in self.dns_names:
+            labels = text.removeprefix("*.").removesuffix(".").split(".")
+            if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+                problems.append(f"dns_names: {text!r} is no DNS name")
+        if self.valid_days > MOST_DAYS:
+            problems.append(f"valid_days ({self.valid_days}) must be at most {MOST_DAYS}")
         if self.valid_days < 1 or self.renew_before_days < 0 or self.renew_before_days >= self.valid_days:
             problems.append(f"valid_days ({self.valid_days}) must exceed renew_before_days ({self.renew_before_days})")
         if problems:

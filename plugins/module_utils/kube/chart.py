@@ -108,13 +108,16 @@ def _rendered(chart: Chart, helm: str, scratch: str) -> list[dict[str, Any]]:
     command += [f"--api-versions={api_version}" for api_version in chart.api_versions]
     # Helm's own caches in a folder of this run: nothing of a person's helm is used or changed but its log-ins.
     environment = dict(os.environ, HELM_CACHE_HOME=f"{scratch}/cache", HELM_DATA_HOME=f"{scratch}/data")
-    done = subprocess.run(
-        [*command, "--", chart.release, path],
-        input=json.dumps(chart.values, default=str).encode(),
-        env=environment,
-        capture_output=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*command, "--", chart.release, path],
+            input=json.dumps(chart.values, default=str).encode(),
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+    except OSError as error:
+        raise KubeError(f"{helm}: {error.strerror}") from None
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         said = said.replace("\n\nUse --debug flag to render out invalid YAML", "")
@@ -160,7 +163,7 @@ def _may_differ(chart: Chart, scratch: Path) -> bool:
     if _CHANCE.search(json.dumps(chart.values, default=str).encode()):
         return True
     place = Path(chart.path).expanduser()
-    archives = [place] if place.is_file() else list(scratch.rglob("*.tgz"))
+    archives = [place] if os.path.isfile(place) else list(scratch.rglob("*.tgz"))  # noqa: PTH113
     try:
         if not chart.repo and place.is_dir():
             files = [file for file in place.rglob("*") if file.is_file()]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 import threading
 import time
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from .config import Connection
+from .config import Connection, problems_of
 from .errors import ApiError, KubeError, UnknownKind, Unreachable
 
 try:
@@ -30,6 +31,7 @@ except ImportError:  # absent only where imports are checked; Client says so
 
 FIELD_MANAGER = "okestack"
 APPLY = "application/apply-patch+yaml"
+_API_VERSION = re.compile(r"(?:[a-z0-9][a-z0-9.-]*/)?[a-z0-9]+")
 MULTIPLE_CHOICES, NOT_FOUND = 300, 404
 DENIAL_PASSES = 5.0
 """Seconds in which a server that has just started comes to know who may do what."""
@@ -46,6 +48,9 @@ class Resource:
 
     def path(self, namespace: str | None = None, name: str | None = None) -> str:
         """URL path of one object, or of the collection without a name."""
+        for part in (namespace, name):
+            if part in (".", ".."):  # a URL would lead elsewhere
+                raise KubeError(f"{part!r} is no name of an object")
         root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
         if self.namespaced and namespace:
             root += f"/namespaces/{quote(namespace, safe='')}"
@@ -96,6 +101,8 @@ class Client:
         """
         if urllib3 is None:
             raise KubeError("the Python package urllib3 is needed on the controller: pip install urllib3")
+        if problems := list(problems_of(connection)):
+            raise KubeError("\n".join(problems))
         self.connection = connection
         self.retry_timeout = retry_timeout
         self._prefix = urlsplit(connection.server).path.rstrip("/")
@@ -219,9 +226,10 @@ class Client:
         known = self._resources.get((api_version, kind))
         if known:
             return known
-        with self._lock:
-            if api_version not in self._discovered:
-                self._discover(api_version)
+        if _API_VERSION.fullmatch(api_version):
+            with self._lock:
+                if api_version not in self._discovered:
+                    self._discover(api_version)
         known = self._resources.get((api_version, kind))
         if known:
             return known
@@ -363,7 +371,10 @@ def _ssl_context(connection: Connection) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif connection.ca:
-        context.load_verify_locations(cadata=connection.ca)
+        try:
+            context.load_verify_locations(cadata=connection.ca)
+        except (ssl.SSLError, ValueError):
+            raise KubeError("the authority of the API server's certificate is no PEM text of certificates") from None
     else:
         context.load_default_certs()
     if connection.client_certificate and connection.client_key:
@@ -372,7 +383,7 @@ def _ssl_context(connection: Connection) -> ssl.SSLContext:
         try:
             os.write(descriptor, f"{connection.client_certificate}\n{connection.client_key}\n".encode())
             context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-        except ssl.SSLError as error:
+        except (ssl.SSLError, ValueError) as error:
             raise KubeError(f"the client certificate or key of the kubeconfig cannot be used: {error}") from None
         finally:
             os.close(descriptor)

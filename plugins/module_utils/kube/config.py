@@ -9,17 +9,14 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from .errors import KubeError
-
-try:
-    import yaml
-except ImportError:  # ansible's own requirement; absent only where imports are checked
-    yaml = None  # type: ignore[assignment]
+from .documents import load_all
+from .errors import KubeError, shown_url
 
 
 @dataclass(frozen=True)
@@ -41,9 +38,9 @@ class Connection:
     namespace: str = "default"
 
 
-def load_yaml(text: str) -> Any:
-    """One YAML document; libyaml's loader where it is there (ten times faster)."""
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+def load_yaml(text: str, source: str) -> Any:
+    """The first YAML document; None of an empty text. Raises KubeError."""
+    return next(iter(load_all(text, source)), None)
 
 
 def from_kubeconfig(
@@ -55,7 +52,7 @@ def from_kubeconfig(
     :param use_exec: whether the user's exec helper is to be called for tokens.
     :raises KubeError: not a kubeconfig, no such context, or a way of authenticating that we do not know.
     """
-    document = load_yaml(text)
+    document = load_yaml(text, "the kubeconfig")
     if not isinstance(document, Mapping) or not document.get("clusters"):
         raise KubeError("the kubeconfig has no clusters")
     name = context or document.get("current-context")
@@ -66,6 +63,10 @@ def from_kubeconfig(
     user = _named(document, "users", "user", entry.get("user")) if entry.get("user") else {}
     if not cluster.get("server"):
         raise KubeError(f"cluster {entry.get('cluster')} of the kubeconfig has no server")
+    for what, row in (("cluster", cluster), ("context", entry), ("user", user)):
+        for key, value in row.items():
+            if key in _TEXTS and value is not None and not isinstance(value, str):
+                raise KubeError(f"{key} of the kubeconfig's {what} is no text")
     return Connection(
         server=cluster["server"].rstrip("/"),
         ca=_text(cluster, "certificate-authority", folder),
@@ -79,34 +80,75 @@ def from_kubeconfig(
     )
 
 
+_TEXTS = [
+    "server",
+    "certificate-authority",
+    "certificate-authority-data",
+    "client-certificate",
+    "client-certificate-data",
+    "client-key",
+    "client-key-data",
+    "proxy-url",
+    "tls-server-name",
+    "namespace",
+    "tokenFile",
+]
+
+
+def problems_of(connection: Connection) -> Iterator[str]:
+    """What of a connection cannot be used, before it is tried for a minute."""
+    for what, url in (("server", connection.server), ("proxy", connection.proxy_url)):
+        if url is None:
+            continue
+        try:
+            parts = urlsplit(url)
+            good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and url.isprintable()
+        except ValueError:
+            good = False
+        if not good or " " in url:
+            yield f"{shown_url(url)!r} is no URL of a {what}: https://HOST:PORT"
+    if connection.tls_server_name and not connection.tls_server_name.isascii():
+        yield f"tls_server_name: {connection.tls_server_name!r} is no name of a server"
+
+
 def read_kubeconfig(path: str, context: str | None = None) -> Connection:
     """:raises KubeError: the file cannot be read or is not a kubeconfig."""
     file = Path(path).expanduser()
     try:
         text = file.read_text()
-    except OSError as error:
-        raise KubeError(f"kubeconfig {file}: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        raise KubeError(f"kubeconfig {file}: {getattr(error, 'strerror', None) or 'not text'}") from None
     try:
         return from_kubeconfig(text, context, file.parent)
-    except yaml.YAMLError:
-        raise KubeError(f"kubeconfig {file}: not YAML") from None
+    except KubeError as error:
+        raise KubeError(f"{file}: {error}") from None
 
 
 def _named(document: Mapping[str, Any], section: str, part: str, name: Any) -> Mapping[str, Any]:
-    for entry in document.get(section) or ():
+    rows = document.get(section) or []
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise KubeError(f"{section} of the kubeconfig is no list of mappings")
+    for entry in rows:
         if entry.get("name") == name:
-            return entry.get(part) or {}
+            found = entry.get(part) or {}
+            if not isinstance(found, Mapping):
+                raise KubeError(f"{part} {name!r} of the kubeconfig is no mapping")
+            return found
     raise KubeError(f"the kubeconfig has no {part} {name!r}")
 
 
 def _text(section: Mapping[str, Any], key: str, folder: Path | None) -> str | None:
     if data := section.get(f"{key}-data"):
-        return base64.b64decode(data).decode()
+        try:
+            return base64.b64decode(data).decode()
+        except ValueError:
+            raise KubeError(f"{key}-data of the kubeconfig is not base64 of text") from None
     if path := section.get(key):
         try:
             return ((folder or Path()) / Path(path).expanduser()).read_text()
-        except OSError as error:
-            raise KubeError(f"{key} {path} of the kubeconfig: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "not text"
+            raise KubeError(f"{key} {path} of the kubeconfig: {why}") from None
     return None
 
 
@@ -115,12 +157,35 @@ def _token(user: Mapping[str, Any], folder: Path | None) -> Callable[[], str] | 
         return lambda: str(user["token"])
     if user.get("tokenFile"):
         path = (folder or Path()) / user["tokenFile"]
-        return lambda: path.read_text().strip()
+
+        def read() -> str:
+            try:
+                return path.read_text().strip()
+            except (OSError, ValueError) as error:
+                why = getattr(error, "strerror", None) or "not text"
+                raise KubeError(f"tokenFile {path} of the kubeconfig: {why}") from None
+
+        return read
     if user.get("exec"):
-        return _Exec(user["exec"])
+        spec = user["exec"]
+        words = [spec.get("command"), *_list(spec.get("args"))] if isinstance(spec, Mapping) else [None]
+        variables = _list(spec.get("env")) if isinstance(spec, Mapping) else []
+        pairs = [
+            one.get(key) for row in variables for one in [row if isinstance(row, Mapping) else {}] for key in _PAIR
+        ]
+        if not words[0] or not all(isinstance(word, str) for word in [*words, *pairs]):
+            raise KubeError("exec of the kubeconfig's user is not command, args and env as texts")
+        return _Exec(spec)
     if user.get("auth-provider") or user.get("username"):
         raise KubeError("the kubeconfig's user has auth-provider or a password: Kubernetes no longer takes these")
     return None
+
+
+_PAIR = ("name", "value")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [None]
 
 
 class _Exec:
@@ -146,7 +211,7 @@ class _Exec:
         )
         try:
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise KubeError(f"the kubeconfig's exec helper {command[0]}: {error}") from None
         if done.returncode:
             raise KubeError(f"the kubeconfig's exec helper {command[0]} ended with {done.returncode}: {done.stderr}")

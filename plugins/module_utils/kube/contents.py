@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .objects import Item
+from .objects import Item, rows_of
 
 ANNOTATION = "okestack.oci/contents"
 Version = Callable[[str, "str | None", str], "str | None"]
@@ -51,24 +51,31 @@ def pod_template(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def references(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(kind, name) of the ConfigMaps and Secrets that a pod reads when it starts."""
-    for volume in spec.get("volumes") or ():
-        if volume.get("configMap"):
-            yield "ConfigMap", str(volume["configMap"].get("name"))
-        if volume.get("secret"):
-            yield "Secret", str(volume["secret"].get("secretName"))
-        for source in (volume.get("projected") or {}).get("sources") or ():
-            for key, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
-                if source.get(key):
-                    yield kind, str(source[key].get("name"))
-    for container in spec.get("containers") or ():
-        for row in container.get("envFrom") or ():
-            for key, kind in (("configMapRef", "ConfigMap"), ("secretRef", "Secret")):
-                if row.get(key):
-                    yield kind, str(row[key].get("name"))
-        for row in container.get("env") or ():
-            for key, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
-                if (row.get("valueFrom") or {}).get(key):
-                    yield kind, str(row["valueFrom"][key].get("name"))
+    for volume in rows_of(spec.get("volumes")):
+        if named := _named(volume, "configMap", "name"):
+            yield "ConfigMap", named
+        if named := _named(volume, "secret", "secretName"):
+            yield "Secret", named
+        projected = volume.get("projected")
+        for source in rows_of(projected.get("sources") if isinstance(projected, Mapping) else None):
+            yield from _both(source, "configMap", "secret")
+    for container in rows_of(spec.get("containers")):
+        for row in rows_of(container.get("envFrom")):
+            yield from _both(row, "configMapRef", "secretRef")
+        for row in rows_of(container.get("env")):
+            if isinstance(row.get("valueFrom"), Mapping):
+                yield from _both(row["valueFrom"], "configMapKeyRef", "secretKeyRef")
+
+
+def _both(row: Mapping[str, Any], config_map: str, secret: str) -> Iterator[tuple[str, str]]:
+    for key, kind in ((config_map, "ConfigMap"), (secret, "Secret")):
+        if named := _named(row, key, "name"):
+            yield kind, named
+
+
+def _named(row: Mapping[str, Any], key: str, name: str) -> str:
+    inner = row.get(key)
+    return str(inner.get(name) or "") if isinstance(inner, Mapping) else ""
 
 
 def _digest(*values: Any) -> str:

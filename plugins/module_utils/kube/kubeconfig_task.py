@@ -17,9 +17,9 @@ from typing import Any
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.signers import PROFILE_TYPES
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 
 from . import oke_token
+from .checked import KubeTask
 from .config import Connection, load_yaml
 from .errors import KubeError, shown_url
 from .objects import SECRET
@@ -33,7 +33,7 @@ except ImportError:  # ansible's own requirement; absent only where imports are 
 _SECTIONS = {"clusters": "cluster", "contexts": "context", "users": "user"}
 
 
-class KubeconfigTask:
+class KubeconfigTask(KubeTask):
     """One cluster's entries in a kubeconfig; those of other clusters in the same file stay. And the way to the cluster,
     for the tasks that follow."""
 
@@ -55,13 +55,7 @@ class KubeconfigTask:
             "python": {"type": "path"},
         }
 
-    def execute(self, params: Document, context: Context) -> Document:
-        try:
-            return self._execute(params, context)
-        except KubeError as error:
-            raise ResourceError(str(error)) from None
-
-    def _execute(self, params: Document, context: Context) -> Document:
+    def perform(self, params: Document, context: Context) -> Document:
         if params.get("state") == "absent":
             name = params["context"]
             return self._kept(params, context, lambda before: _without(before, name))
@@ -142,13 +136,15 @@ def _user(params: Mapping[str, Any], context: Context) -> dict[str, Any]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = load_yaml(path.read_text())
+        document = load_yaml(path.read_text(), str(path))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise KubeError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise KubeError(f"{path}: not YAML; it is left as it is") from None
+    except ValueError:
+        raise KubeError(f"{path}: not text; it is left as it is") from None
+    except KubeError as error:
+        raise KubeError(f"{error}; it is left as it is") from None
     if document is None:
         return {}
     if not isinstance(document, dict) or document.get("kind", "Config") != "Config" or any(_odd(document)):

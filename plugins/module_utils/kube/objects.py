@@ -7,17 +7,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .documents import load_all
 from .errors import KubeError
-
-try:
-    import yaml
-except ImportError:  # ansible's own requirement; absent only where imports are checked
-    yaml = None  # type: ignore[assignment]
 
 OWNER_LABEL = "okestack.oci/owner"
 
@@ -92,11 +89,41 @@ def items_of(documents: Iterable[Any], source: str) -> list[Item]:
         if lacks:
             problems.append(f"{where}: lacks {', '.join(lacks)}")
             continue
+        problems += [f"{where}.{problem}" for problem in _shapeless(document)]
         # A copy of our own (labels are added later), and without null, which apply would take as a value.
         found.append(Item(without_nulls(json.loads(json.dumps(document, default=str))), where))
     if problems:
         raise KubeError("; ".join(problems))
     return found
+
+
+def _shapeless(document: Mapping[str, Any]) -> Iterator[str]:
+    """Parts that are another thing than every object has there."""
+    parts = ["spec", "metadata.labels", "metadata.annotations"]
+    if document.get("kind") in _WITH_TEMPLATE:
+        parts += ["spec.template", "spec.template.spec", "spec.template.metadata"]
+    for part in parts:
+        value: Any = document
+        for name in part.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if value is not None and not isinstance(value, Mapping):
+            yield f"{part}: {_TYPES.get(type(value), 'text')} where a mapping belongs"
+
+
+_WITH_TEMPLATE = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
+
+
+def refuse_shapeless(items: Sequence[Item]) -> None:
+    """:raises KubeError: what patches made of objects is none any more."""
+    problems = []
+    for item in items:
+        metadata = item.manifest.get("metadata")
+        if not isinstance(metadata, Mapping) or key_of(item.manifest) != item.key:
+            problems.append(f"{item.source}: patches change which object it is")
+        else:
+            problems += [f"{item.source}.{problem}" for problem in _shapeless(item.manifest)]
+    if problems:
+        raise KubeError("\n".join(problems))
 
 
 def without_nulls(value: Any) -> Any:
@@ -113,21 +140,17 @@ def parse_documents(text: str, source: str) -> list[Any]:
 
     :raises KubeError: not YAML, with the place.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return list(yaml.load_all(text, Loader=loader))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" line {mark.line + 1}" if mark else ""
-        # Not the error's own text: it quotes the file, which may hold a secret.
-        why = getattr(error, "problem", None) or "cannot be parsed"
-        raise KubeError(f"{source}{place}: not YAML ({why})") from None
+    return load_all(text, source)
 
 
 def read_files(path: Path) -> list[Item]:
     """Objects of a file, or of all *.yml, *.yaml and *.json in a folder, by name."""
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix in (".yml", ".yaml", ".json") and file.is_file())
+    if os.path.isdir(path):  # noqa: PTH112 - False too for what cannot be a path
+        try:
+            inside = sorted(path.iterdir())
+        except OSError as error:
+            raise KubeError(f"{path}: {error.strerror}") from None
+        files = [file for file in inside if file.suffix in (".yml", ".yaml", ".json") and file.is_file()]
         if not files:
             raise KubeError(f"{path}: no .yml, .yaml or .json in this folder")
     else:
@@ -327,6 +350,11 @@ def veiled(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[st
     return one, other
 
 
+def rows_of(value: Any) -> list[Mapping[str, Any]]:
+    """The mappings of a list, whatever it is that stands there."""
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, (list, tuple)) else []
+
+
 def _folded(definition: Mapping[str, Any]) -> dict[str, Any]:
     """A definition with a mark in place of each schema: thousands of lines that no one reads in a diff."""
     spec = dict(definition.get("spec") or {})
@@ -334,7 +362,7 @@ def _folded(definition: Mapping[str, Any]) -> dict[str, Any]:
         return dict(definition)
     spec["versions"] = [
         {**version, "schema": f"(schema {_mark(version['schema'])})"} if version.get("schema") else version
-        for version in spec.get("versions") or ()
+        for version in rows_of(spec.get("versions"))
     ]
     return {**definition, "spec": spec}
 

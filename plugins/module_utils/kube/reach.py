@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -79,7 +80,8 @@ def client_for(params: Mapping[str, Any], context: Context) -> Client | None:
     if context.check_mode and any(is_unknown(params.get(name)) for name in _KNOWN):
         return None
     if params.get("kubeconfig"):
-        if context.check_mode and (is_unknown(params["kubeconfig"]) or not Path(params["kubeconfig"]).is_file()):
+        there = os.path.isfile(params["kubeconfig"])  # noqa: PTH113 - False too for what cannot be a path
+        if context.check_mode and (is_unknown(params["kubeconfig"]) or not there):
             return None
         connection = adjusted(read_kubeconfig(params["kubeconfig"], params.get("context")), params)
     else:
@@ -135,6 +137,7 @@ def adjusted(connection: Connection, params: Mapping[str, Any]) -> Connection:
     elif params.get("cluster_ca_file"):
         try:
             changes["ca"] = Path(params["cluster_ca_file"]).read_text()
-        except OSError as error:
-            raise KubeError(f"cluster_ca_file {params['cluster_ca_file']}: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "not text"
+            raise KubeError(f"cluster_ca_file {params['cluster_ca_file']}: {why}") from None
     return dataclasses.replace(connection, **changes)

@@ -14,10 +14,10 @@ from typing import Any
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown, is_unknown, placeholder
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.types.vault import read_secret
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 
 from . import certificates
 from .apply import Applier, Options, diff_of
+from .checked import KubeTask
 from .client import Client
 from .errors import KubeError
 from .objects import items_of
@@ -26,7 +26,7 @@ from .reach import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
 _CONTENTS = ("registry", "self_signed", "certificate_file")
 
 
-class SecretTask:
+class SecretTask(KubeTask):
     """A Secret for pulling images, or one with a server's certificate."""
 
     name = "kubernetes_secret"
@@ -71,13 +71,7 @@ class SecretTask:
             "key_file": {"type": "path", "no_log": False},
         }
 
-    def execute(self, params: Document, context: Context) -> Document:
-        try:
-            return self._execute(params, context)
-        except KubeError as error:
-            raise ResourceError(str(error)) from None
-
-    def _execute(self, params: Document, context: Context) -> Document:
+    def perform(self, params: Document, context: Context) -> Document:
         name, namespace = params["name"], params["namespace"]
         manifest: dict[str, Any] = {
             "apiVersion": "v1",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,11 +12,11 @@ from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown, is_unknown, placeholder
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, scrub
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 
 from . import contents
 from .apply import Applier, Change, Options, diff_of
 from .chart import Chart, find_helm, render
+from .checked import KubeTask
 from .client import Client
 from .errors import KubeError
 from .kubeconfig_task import KubeconfigTask
@@ -28,6 +29,7 @@ from .objects import (
     read_files,
     refuse_duplicates,
     refuse_odd_secrets,
+    refuse_shapeless,
     secret_texts,
     settled,
 )
@@ -44,7 +46,7 @@ WAIT_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-class ManifestTask:
+class ManifestTask(KubeTask):
     """Objects as declared: applied, or absent."""
 
     name = "kubernetes_manifest"
@@ -98,19 +100,16 @@ class ManifestTask:
             "restart_on_change": {"type": "bool", "default": False},
         }
 
-    def execute(self, params: Document, context: Context) -> Document:
-        try:
-            return self._execute(params, context)
-        except KubeError as error:
-            raise ResourceError(str(error)) from None
-
-    def _execute(self, params: Document, context: Context) -> Document:
+    def perform(self, params: Document, context: Context) -> Document:
         began = time.monotonic()
+        options = _options(params, context)
         # A chart is rendered for the cluster it goes to; all else is looked at before the cluster is.
         client = client_for(params, context) if params.get("chart") else None
         items = self._items(params, client, context.warn)
         context.secrets |= secret_texts(items)
         refuse_duplicates(items)
+        if not items:
+            _tell_of_nothing(params, context)
         absent = params.get("state") == "absent"
         if not absent:
             refuse_odd_secrets(items, holds_unknown)
@@ -124,7 +123,7 @@ class ManifestTask:
         if params.get("restart_on_change") and not absent:
             _mark_contents(items, client, params.get("namespace"))
         report, warn = (_scrubbed(tell, context) for tell in (context.report, context.warn))
-        applier = Applier(client, _options(params, context), report, warn, holds_unknown, context.stop.wait)
+        applier = Applier(client, options, report, warn, holds_unknown, context.stop.wait)
         changes = applier.absent(items) if absent else applier.present(items)
         result = _result(changes, began)
         if not absent:
@@ -164,7 +163,18 @@ class ManifestTask:
             for path in [*(row.get("remove") or ()), *(row.get("set") or {})]:
                 parse_path(path)
         patch(items, patches)
+        refuse_shapeless(items)
         return items
+
+
+def _tell_of_nothing(params: Mapping[str, Any], context: Context) -> None:
+    """What a set without objects means."""
+    if params.get("prune"):
+        context.warn(
+            f"no object is declared, so prune removes everything that was applied under owner {params.get('owner')}"
+        )
+    else:
+        context.warn("no object is declared (definition, src or chart is empty), so nothing is done")
 
 
 def _scrubbed(tell: Callable[[str], None], context: Context) -> Callable[[str], None]:
@@ -192,10 +202,28 @@ def _mark_contents(items: Sequence[Item], client: Client | None, namespace: str 
     contents.mark(items, version, lambda kind, name: placeholder(kind, name, "contents"))
 
 
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_CONDITION = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?(=[A-Za-z]+)?")
+
+
+def _conditions(wanted: Any, path: str) -> list[str]:
+    """Conditions as given, one or a list; KubeError where they are none."""
+    rows = wanted if isinstance(wanted, list) and wanted else [wanted]
+    bad = [row for row in rows if not isinstance(row, str) or not _CONDITION.fullmatch(row)]
+    if bad:
+        raise KubeError(f"{path}: {bad[0]!r} is no condition: a name (Ready), or a name and a value (Ready=False)")
+    return rows
+
+
 def _options(params: Mapping[str, Any], context: Context) -> Options:
     conditions = {}
     for kind, wanted in (params.get("wait_conditions") or {}).items():
-        conditions[str(kind)] = [wanted] if isinstance(wanted, str) else list(wanted)
+        conditions[str(kind)] = _conditions(wanted, f"wait_conditions.{kind}")
+    if (name := params.get("namespace")) and not is_unknown(name) and not _NAMESPACE.fullmatch(name):
+        raise KubeError(f"namespace: {name!r} is no name of a namespace: lower case letters, digits and - between them")
+    if (owner := params.get("owner")) and not is_unknown(owner) and not _LABEL.fullmatch(owner):
+        raise KubeError(f"owner: {owner!r} is no value of a label: at most 63 letters, digits, and - _ . between them")
     return Options(
         namespace=params.get("namespace"),
         owner=params.get("owner"),
@@ -247,7 +275,7 @@ def _addresses(changes: Sequence[Change]) -> list[str]:
     return found
 
 
-class InfoTask:
+class InfoTask(KubeTask):
     """Objects as they are."""
 
     name = "kubernetes_info"
@@ -264,12 +292,9 @@ class InfoTask:
             "field_selector": {"type": "str"},
         }
 
-    def execute(self, params: Document, context: Context) -> Document:
-        try:
-            client = client_for(params, context)
-            found = self._find(client, params) if client else []
-        except KubeError as error:
-            raise ResourceError(str(error)) from None
+    def perform(self, params: Document, context: Context) -> Document:
+        client = client_for(params, context)
+        found = self._find(client, params) if client else []
         return {"changed": False, "resources": [_shown(row) for row in found]}
 
     def _find(self, client: Client, params: Document) -> list[Mapping[str, Any]]:
@@ -303,7 +328,7 @@ def _shown(live: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-class WaitTask:
+class WaitTask(KubeTask):
     """One object, or those a selector finds, until they are ready or gone."""
 
     name = "kubernetes_wait"
@@ -326,13 +351,7 @@ class WaitTask:
             "wait_interval": {"type": "float", "default": 10.0},
         }
 
-    def execute(self, params: Document, context: Context) -> Document:
-        try:
-            return self._execute(params, context)
-        except KubeError as error:
-            raise ResourceError(str(error)) from None
-
-    def _execute(self, params: Document, context: Context) -> Document:
+    def perform(self, params: Document, context: Context) -> Document:
         began = time.monotonic()
         if context.check_mode:
             return {"changed": False, "resources": [], "duration": 0.0}
@@ -340,7 +359,8 @@ class WaitTask:
         if client is None:
             raise KubeError("the cluster is not there")
         api_version, kind = params.get("api_version") or "v1", params["kind"]
-        predicate = predicate_for(api_version, kind, params.get("conditions") or ())
+        wanted = params.get("conditions")
+        predicate = predicate_for(api_version, kind, _conditions(wanted, "conditions") if wanted else ())
         absent = params.get("state") == "absent"
         if predicate is None and not absent:
             raise KubeError(f"what ready means for {kind} of {api_version} is not known here: set conditions")

@@ -4,20 +4,24 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import socket
 import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError, duration
 
+from .checked import KubeTask
+from .errors import KubeError, shown_url
 
-class UrlTask:
+
+class UrlTask(KubeTask):
     """Asks until the answer is the one that is waited for."""
 
     name = "url_wait"
@@ -34,37 +38,61 @@ class UrlTask:
             "wait_interval": {"type": "float", "default": 10.0},
         }
 
-    def execute(self, params: Document, context: Context) -> Document:
+    def perform(self, params: Document, context: Context) -> Document:
         asked = [params.get(name) for name in ("url", "address", "ca_certificate")]
         if context.check_mode and holds_unknown(asked):
-            return {"changed": False, "url": params["url"], "status": None, "duration": 0.0}
-        parts = urlsplit(params["url"])
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ResourceError(f"url: {params['url']} is not an http or https URL")
+            return {"changed": False, "url": shown_url(params["url"]), "status": None, "duration": 0.0}
+        url, tls = shown_url(params["url"]), _checked(params)
+        password = urlsplit(params["url"]).password
+        context.secrets |= {text for text in (password, unquote(password or "")) if text}
         began = heard = time.monotonic()
         delay, said = 0.2, ""
         while True:
-            text, status = _ask(params)
+            text, status = _ask(params, tls)
             now = time.monotonic()
             if text == "ready":
                 took = round(now - began, 1)
                 if said:
-                    context.report(f"{params['url']}: {status} {duration(took)}")
-                return {"changed": False, "url": params["url"], "status": status, "duration": took}
+                    context.report(f"{url}: {status} {duration(took)}")
+                return {"changed": False, "url": url, "status": status, "duration": took}
             if context.check_mode or now - began > float(params["wait_timeout"]):
                 if context.check_mode:
-                    context.warn(f"{params['url']}: {text}")
-                    return {"changed": False, "url": params["url"], "status": status, "duration": 0.0}
-                raise ResourceError(f"{params['url']} is not ready within {params['wait_timeout']}s: {text}")
+                    context.warn(f"{url}: {text}")
+                    return {"changed": False, "url": url, "status": status, "duration": 0.0}
+                raise ResourceError(f"{url} is not ready within {params['wait_timeout']}s: {text}")
             if text != said or now - heard > 30:
-                context.report(f"{params['url']}: {text} {duration(now - began)}")
+                context.report(f"{url}: {text} {duration(now - began)}")
                 said, heard = text, now
             if context.stop.wait(delay):
-                raise ResourceError(f"{params['url']}: stopped while it was waited for: {text}")
+                raise ResourceError(f"{url}: stopped while it was waited for: {text}")
             delay = min(delay * 2, float(params["wait_interval"]))
 
 
-def _ask(params: Mapping[str, Any]) -> tuple[str, int | None]:
+def _checked(params: Mapping[str, Any]) -> ssl.SSLContext | None:
+    """What is used of TLS, after a look at all that could never succeed. Raises KubeError."""
+    try:
+        parts = urlsplit(params["url"])
+        host, port = parts.hostname or "", parts.port
+        good = parts.scheme in ("http", "https") and bool(host) and port != 0 and params["url"].isprintable()
+        good = good and " " not in params["url"] and bool(host.encode("idna"))
+        (params.get("address") or "").encode("idna")
+    except ValueError:
+        good = False
+    if not good:
+        raise KubeError(
+            f"url: {shown_url(params['url'])!r} (address {params.get('address')!r}) is no http or https URL"
+        )
+    if not params["status"]:
+        raise KubeError("status: empty, so no answer is the one that is waited for")
+    if parts.scheme == "http":
+        return None
+    try:
+        return ssl.create_default_context(cadata=params.get("ca_certificate") or None)
+    except (ssl.SSLError, ValueError):
+        raise KubeError("ca_certificate: no PEM text of certificates") from None
+
+
+def _ask(params: Mapping[str, Any], tls: ssl.SSLContext | None) -> tuple[str, int | None]:
     """`ready` or what is wrong, and the status if there was an answer."""
     parts = urlsplit(params["url"])
     host = parts.hostname or ""
@@ -72,14 +100,17 @@ def _ask(params: Mapping[str, Any]) -> tuple[str, int | None]:
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     try:
         with socket.create_connection((params.get("address") or host, port), timeout=10) as raw:
-            if parts.scheme == "https":
-                tls = ssl.create_default_context(cadata=params.get("ca_certificate") or None)
+            if tls:
                 stream: socket.socket = tls.wrap_socket(raw, server_hostname=host)
             else:
                 stream = raw
             connection = http.client.HTTPConnection(host, port, timeout=10)
             connection.sock = stream
-            connection.request("GET", target, headers={"Host": parts.netloc.rpartition("@")[2], "Connection": "close"})
+            headers = {"Host": parts.netloc.rpartition("@")[2], "Connection": "close"}
+            if parts.username:
+                login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+                headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+            connection.request("GET", quote(target, safe="/?&=%:;,+@!$'()*~-._[]"), headers=headers)
             answer = connection.getresponse()
             body = answer.read(1 << 20).decode(errors="replace")
             stream.close()

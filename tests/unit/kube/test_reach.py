@@ -162,8 +162,12 @@ def test_certificate_serves_until_it_does_not() -> None:
     ("wanted", "message"),
     [
         (certificates.Wanted((), (), 10, 1), "needs dns_names or ip_addresses"),
-        (certificates.Wanted((), ("host",), 10, 1), "host is no address"),
+        (certificates.Wanted((), ("host",), 10, 1), "'host' is no address"),
         (certificates.Wanted(("a",), (), 10, 10), "must exceed"),
+        (certificates.Wanted(("a b",), (), 10, 1), "dns_names: 'a b' is no DNS name"),
+        (certificates.Wanted(("",), (), 10, 1), "dns_names: '' is no DNS name"),
+        (certificates.Wanted(("bücher.de",), (), 10, 1), "is no DNS name"),
+        (certificates.Wanted(("a",), (), 10**9, 1), "at most 36500"),
     ],
 )
 def test_certificate_that_makes_no_sense(wanted: certificates.Wanted, message: str) -> None:
