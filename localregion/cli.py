@@ -83,7 +83,11 @@ def _parser() -> argparse.ArgumentParser:
     fault.add_argument("--drop", choices=("before", "after"), help="cut the connection before or after it takes effect")
     fault.add_argument("--times", type=int, help="how many calls suffer (1; 0: all)")
     fault.add_argument("--skip", type=int, help="how many pass before")
+    fault.add_argument(
+        "--step", action="store_true", help="of a step of the region's own: container_engine.pool_deleted"
+    )
     fault.add_argument("--hidden", type=float, help="new resources are not seen for so many seconds")
+    fault.add_argument("--unresolved", type=float, help="new vaults' endpoints are not found for so many seconds")
     fault.add_argument("--clear", action="store_true", help="no faults any more")
     session_ = command("session", session, "make a configuration with a session token for the operator")
     session_.add_argument("--minutes", type=int, default=60, help="how long it is valid (60)")
@@ -162,8 +166,8 @@ def faults(settings: Settings, options: argparse.Namespace) -> int:
         _control(settings, "DELETE", "/faults")
     values = {
         name: getattr(options, name)
-        for name in ("operation", "status", "code", "delay", "drop", "times", "skip", "hidden")
-        if getattr(options, name) is not None
+        for name in ("operation", "status", "code", "delay", "drop", "times", "skip", "step", "hidden", "unresolved")
+        if getattr(options, name) not in (None, False)
     }
     if values.get("times") == 0:
         values["times"] = None
