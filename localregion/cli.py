@@ -167,7 +167,7 @@ def faults(settings: Settings, options: argparse.Namespace) -> int:
     values = {
         name: getattr(options, name)
         for name in ("operation", "status", "code", "delay", "drop", "times", "skip", "step", "hidden", "unresolved")
-        if getattr(options, name) not in (None, False)
+        if getattr(options, name) is not None and getattr(options, name) is not False
     }
     if values.get("times") == 0:
         values["times"] = None
