@@ -21,7 +21,8 @@ options:
   state:
     description:
       - V(present) makes the objects what is declared; a field left out since the last run is removed.
-      - V(absent) deletes them, and what belongs to them.
+      - V(absent) deletes them, and what belongs to them. A definition stays, with a warning, while there are objects of
+        its kind that are neither in the set nor of the same O(owner).
     type: str
     choices: [present, absent]
     default: present
@@ -115,6 +116,7 @@ options:
       - A name for this set of objects. They get it as the label C(okestack.oci/owner).
       - An object of the whole cluster (an IngressClass, a ClusterRole, a definition) that has the label of another owner
         is not taken over. It is an error that names the owner.
+      - With O(state=absent), objects that have the label of another owner are left, with a warning.
     type: str
   prune:
     description:

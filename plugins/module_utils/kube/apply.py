@@ -212,8 +212,8 @@ class Applier:
         live = self.client.get(resource, key.namespace, key.name)
         if live is not None and live["metadata"].get("deletionTimestamp"):
             return _create(item, resource, "after the one being deleted", live)
-        if live is not None and not resource.namespaced:
-            self._refuse_foreign(key, live)
+        if live is not None:
+            self._look_at_owner(key, live, resource.namespaced)
         change = self._compared(item, resource, live)
         if live is None:
             return change
@@ -222,10 +222,14 @@ class Applier:
             change = _differ("replace", item, resource, live, after, f"it {failed}")
         return change
 
-    def _refuse_foreign(self, key: Key, live: Mapping[str, Any]) -> None:
+    def _look_at_owner(self, key: Key, live: Mapping[str, Any], namespaced: bool) -> None:
         """:raises KubeError: what there is once in a cluster is another's."""
         owner = owner_of(live)
-        if owner and owner != self.options.owner:
+        if not owner or owner == self.options.owner:
+            return
+        if namespaced:
+            self.warn(f"{key} was applied under owner {owner}: it is taken over")
+        else:
             raise KubeError(
                 f"{key} belongs to {owner} (label {OWNER_LABEL}) and is there once for the whole cluster: it is not "
                 f"taken over. Leave it out of this declaration or give it another name; or have {owner} give it up"
@@ -483,15 +487,50 @@ class Applier:
             live = client.get(resource, item.key.namespace, item.key.name)
             if live is None:
                 return Change("none", item.key, None, resource)
+            owner = owner_of(live)
+            if self.options.owner and owner and owner != self.options.owner:
+                return self._left(Change("none", item.key, None, resource), f"it belongs to {owner}")
             return _delete_change(item.key, resource, live)
 
         changes = side_by_side(look, placed) if placed else []
         if self.options.prune:
             seen = {change.key for change in changes}
             changes += [change for change in self._to_prune([]) if change.key not in seen]
+        self._spare_definitions(client, changes)
         if not self.options.check_mode:
             self._delete([change for change in changes if change.action == "delete"])
         return changes
+
+    def _left(self, change: Change, why: str) -> Change:
+        self.warn(f"{change.key} is left: {why}")
+        change.action, change.note, change.before = "none", f"left: {why}", {}
+        return change
+
+    def _spare_definitions(self, client: Client, changes: Sequence[Change]) -> None:
+        """Leave the definitions of which somebody else has objects: these would go with them."""
+        going = {
+            (change.key.group, change.key.kind, change.key.namespace, change.key.name)
+            for change in changes
+            if change.action == "delete"
+        }
+        namespaces = {name for _group, kind, _namespace, name in going if kind == "Namespace"}
+
+        def look(change: Change) -> None:
+            for resource in _defined(change.live or {}):
+                for row in client.list(resource, metadata_only=True):
+                    key, owner = key_of(row), owner_of(row)
+                    ours = owner and owner == self.options.owner
+                    leaving = row["metadata"].get("deletionTimestamp") or key.namespace in namespaces
+                    if ours or leaving or (key.group, key.kind, key.namespace, key.name) in going:
+                        continue
+                    self._left(change, f"{key} of {owner or 'somebody else'} is of its kind, and would go with it")
+                    return
+
+        definitions = [
+            change for change in changes if change.action == "delete" and change.key.kind == "CustomResourceDefinition"
+        ]
+        if definitions:
+            side_by_side(look, definitions)
 
     def _placed_for_absence(self, items: Sequence[Item]) -> list[tuple[Item, Resource]]:
         found = []
@@ -548,6 +587,15 @@ def _scopes(items: Sequence[Item]) -> dict[tuple[str, str], bool]:
         for version in rows_of(spec.get("versions")):
             found[(f"{spec.get('group')}/{version.get('name')}", str(kind))] = spec.get("scope") != "Cluster"
     return found
+
+
+def _defined(definition: Mapping[str, Any]) -> list[Resource]:
+    """Where the objects of a definition are found, in one of its versions: all objects are in each of them."""
+    spec = definition.get("spec") or {}
+    names = spec.get("names") or {}
+    served = [row["name"] for row in rows_of(spec.get("versions")) if row.get("served")]
+    group, namespaced = spec.get("group"), spec.get("scope") != "Cluster"
+    return [Resource(f"{group}/{name}", names["kind"], names["plural"], namespaced) for name in served[:1]]
 
 
 def _create(item: Item, resource: Resource | None, note: str = "", live: Mapping[str, Any] | None = None) -> Change:

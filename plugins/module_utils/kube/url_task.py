@@ -80,7 +80,7 @@ def _checked(params: Mapping[str, Any]) -> ssl.SSLContext | None:
         good = False
     if not good:
         raise KubeError(
-            f"url: {shown_url(params['url'])!r} (address {params.get('address')!r}) is no http or https URL"
+            f"url: {shown_url(params['url'])!r} (address {params.get('address')!r}) is not an http or https URL"
         )
     if not params["status"]:
         raise KubeError("status: empty, so no answer is the one that is waited for")

@@ -298,6 +298,26 @@ def test_what_is_once_in_a_cluster_is_not_taken_from_its_owner(client: Client, s
             present(client, kind, owner=owner)
 
 
+def test_a_definition_stays_while_somebody_else_has_objects_of_it(client: Client, space: str) -> None:
+    group = f"{space}.example.com"
+    mine, theirs = widget("mine", group), widget("theirs", group)
+    present(client, definition(group), mine, namespace=space, owner="one")
+    present(client, theirs, namespace=space, owner="two")
+    warnings: list[str] = []
+
+    def remove(*objects: dict[str, Any], **more: Any) -> list[Change]:
+        options = Options(namespace=space, wait=False, **more)
+        return Applier(client, options, lambda line: None, warnings.append).absent(items_of(objects, "definition"))
+
+    assert actions(remove(definition(group), mine, owner="one")) == ["none", "delete"]
+    assert len(warnings) == 1 and f"Widget {space}/theirs of two is of its kind" in warnings[0]
+    assert actions(remove(theirs, owner="one")) == ["none"] and "it belongs to two" in warnings[1]
+    assert actions(remove(definition(group), check_mode=True)) == ["none"]
+    assert actions(remove(definition(group), theirs, check_mode=True)) == ["delete", "delete"]
+    assert actions(remove(theirs, owner="two")) == ["delete"]
+    assert actions(remove(definition(group), owner="one")) == ["delete"]
+
+
 def test_conflicts_of_all_objects_are_told_at_once_before_any_write(client: Client, space: str) -> None:
     resource = client.resource("v1", "ConfigMap")
     for name in ("one", "two"):
