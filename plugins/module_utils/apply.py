@@ -78,6 +78,7 @@ class Outcome:
     plan: Plan
     resource: Document | None
     seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
 
 
 class Engine:
@@ -101,6 +102,7 @@ class Engine:
         self.requests = WorkRequests(session, type_, self.label, wish.fields.get("compartment_id"))
         self._at_home = False  # what is written in the home region is read there as well
         self._spent = 0  # retry tokens whose answers were of no use
+        self._warnings: list[str] = []
         self._woken: tuple[str, str] | None = None  # the states before and after an action that had to come first
 
     # -- the whole ------------------------------------------------------------------------------------------------
@@ -116,7 +118,7 @@ class Engine:
             action = self.type.actions.get(self.wish.state)
             if action and resource is not None:
                 plan, resource = self._acted(action, plan, resource, check)
-        return Outcome(plan, self._shown(resource), round(self.clock() - started, 1))
+        return Outcome(plan, self._shown(resource), round(self.clock() - started, 1), tuple(self._warnings))
 
     def _shown(self, resource: Document | None) -> Document | None:
         """A resource without the secrets that were read to compare them."""
@@ -165,12 +167,31 @@ class Engine:
                     made, done = self._make(plan, told(self._address(observed)) if observed else "")
                 else:
                     done = self._carry_out(plan, self._address(observed or {}), observed)
+                    if first is plan and observed is not None:
+                        first = self._heeded(plan, observed, done)
                 if plan.kind == "revive":
                     continue  # what else differs is planned on what is there again
                 return first, done
             except (Stale, Uncertain) as error:
                 self.session.report(f"{self.label}: {error.code or 'no clear answer'}; reading it again")
         raise ResourceError(f"{self.label}: it keeps changing while it is being changed; who else writes it?")
+
+    def _heeded(self, plan: Plan, before: Document, after: Document) -> Plan:
+        """The plan without the changes that the service accepted and did not make, of those it is known for."""
+        if not self.wish.wait:
+            return plan
+        names = [
+            f.read or f.name for f in self.type.all_fields if f.name in self.type.unheeded and f.name in plan.after
+        ]
+        left = [name for name in names if (before.get(name) or None) == (after.get(name) or None)]
+        if not left:
+            return plan
+        self._warnings.append(
+            f"{self.label}: the service accepted an update of {', '.join(left)} and left it as it was. "
+            "Declare what is there, or make the resource anew"
+        )
+        made = [{k: v for k, v in side.items() if k not in left} for side in (plan.before, plan.after)]
+        return replace(plan, before=made[0], after=made[1]) if made[1] else Plan()
 
     def _acted(self, action: Action, plan: Plan, resource: Document, check: bool) -> tuple[Plan, Document]:
         """The plan and the resource after an action, which is done where the resource is not in its state yet."""

@@ -149,6 +149,8 @@ class ResourceTask:
         if problems:
             raise ResourceError("\n".join(problems))
         outcome = Engine(context.session, self.type, wish).run(check=context.check_mode)
+        for warning in outcome.warnings:
+            context.warn(warning)
         result: Document = {"changed": outcome.plan.changes, self.name: public(outcome.resource)}
         if outcome.plan.changes:
             label = self.type.label({**params, **(outcome.resource or {})})

@@ -325,6 +325,7 @@ VIRTUAL_NODE_POOL = ResourceType(
     lacks={"move": "it stays with its cluster", **_NOT_REVIVED},
     states=replace(_STATES, resting=("NEEDS_ATTENTION",)),
     held=_cluster_changes,
+    unheeded=("nsg_ids", "freeform_tags", "defined_tags"),
     usable=_nodes_active,
     wait_timeout=2400,
     checks=(_pool_problems,),

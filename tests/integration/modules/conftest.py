@@ -23,6 +23,7 @@ class Door:
     def __init__(self, region: Region) -> None:
         self.region = region
         self.lines: list[str] = []
+        self.warnings: list[str] = []
 
     def __call__(
         self,
@@ -45,6 +46,7 @@ class Door:
         options.setdefault("retry_timeout", 5)
         params, secrets = validated(task, options)
         context = Context(check, Connection.from_options(params, environment), self.lines.append, secrets=secrets)
+        context.warn = self.warnings.append
         result = run_task(task, params, context)
         assert bool(result.get("failed")) == fails, result
         return result

@@ -229,6 +229,23 @@ def test_cycling_reaches_the_nodes_along_with_another_change_only(site: Site, sh
     site.door("virtual_node_pool", id=pool["id"], state="absent", eviction_grace_duration="PT0M")
 
 
+def test_an_update_that_the_service_does_not_heed_is_no_change_and_told(site: Site, shared: Options) -> None:
+    """OKE accepts an update of a pool's groups and tags and leaves them (likely: evidence oke-13)."""
+    options = site.pool_options(shared["id"], display_name="unheeded", freeform_tags={"a": "b"})
+    pool = site.door("virtual_node_pool", **options)["virtual_node_pool"]
+    wanted = {**options, "nsg_ids": [site.group], "freeform_tags": {"a": "c"}}
+    for _ in range(2):
+        site.door.warnings.clear()
+        result = site.door("virtual_node_pool", **wanted)
+        assert not result["changed"] and result["virtual_node_pool"]["freeform_tags"] == {"a": "b"}
+        (told,) = site.door.warnings
+        assert "accepted an update of nsg_ids, freeform_tags and left it as it was" in told
+    site.door.warnings.clear()
+    result = site.door("virtual_node_pool", **{**wanted, "size": 1})
+    assert result["diff"]["after"] == {"size": 1} and len(site.door.warnings) == 1
+    site.door("virtual_node_pool", id=pool["id"], state="absent", eviction_grace_duration="PT0M")
+
+
 @pytest.mark.parametrize(
     ("values", "word"),
     [
