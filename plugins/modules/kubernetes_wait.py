@@ -12,6 +12,7 @@ description:
   - Waits for one object, or for all that have some labels.
   - Prints a line at each change of state and every 30 seconds. A time-out tells what the pods wait for and their
     last warnings.
+  - A suspended Job, a paused Deployment, a failed Job and a pod that virtual nodes refuse end the wait as an error.
   - In check mode it does not wait.
 options:
   api_version:

@@ -191,6 +191,8 @@ class Client:
             # Somebody else wrote at that moment; a declaration is as right after it as before.
             again = error.method == "DELETE" or content_type == APPLY
             return self.retry_timeout if again else 0.0
+        if error.status == 403 and "not yet ready to handle request" in error.message:
+            return self.retry_timeout
         denied = error.status == 401 or (error.status == 403 and (" cannot " in error.message or not error.reason))
         # A server that has just started does not know its roles and authenticators yet.
         return min(DENIAL_PASSES, self.retry_timeout) if denied and not self._denied else 0.0

@@ -52,6 +52,10 @@ CLUSTER_CONSTRAINTS: dict[str, Any] = {
 }
 
 
+RETRY_TIMEOUT = 60.0
+"""Seconds for which a request is repeated, unless the option of that name says less."""
+
+
 class _Token:
     """A token of the cluster: signed here, and anew long before it ends. The server asks the cloud about each."""
 
@@ -86,7 +90,7 @@ def client_for(params: Mapping[str, Any], context: Context) -> Client | None:
         connection = adjusted(read_kubeconfig(params["kubeconfig"], params.get("context")), params)
     else:
         connection = cluster_connection(params, context)
-    return Client(connection, retry_timeout=60.0)
+    return Client(connection, retry_timeout=min(RETRY_TIMEOUT, context.connection.retry_timeout))
 
 
 def cluster_connection(params: Mapping[str, Any], context: Context) -> Connection:

@@ -379,6 +379,7 @@ class WaitTask(KubeTask):
             _number(params.get("wait_timeout"), 600.0),
             _number(params.get("wait_interval"), 10.0),
             context.stop.wait,
+            consumers_come=True,
         )
         found: Sequence[Mapping[str, Any]] = []
         if absent:

@@ -290,11 +290,13 @@ class Waiter:
         sleep: Callable[[float], object] = time.sleep,
         heartbeat: float = 30.0,
         quiet: float = 0.0,
+        consumers_come: bool = False,
     ) -> None:
         """
         :param timeout: seconds for everything that is waited for together.
         :param interval: longest pause between two looks, seconds.
         :param quiet: seconds in which nothing is told, for what is nearly always done by then.
+        :param consumers_come: whether a claim that is bound when a pod comes is waited for.
         """
         self.client = client
         self.report = report
@@ -303,6 +305,7 @@ class Waiter:
         self.sleep = sleep
         self.heartbeat = heartbeat
         self.quiet = quiet
+        self.consumers_come = consumers_come
         self.patience = 5.0
         self.started = time.monotonic()
         self._asked: dict[int, float] = {}
@@ -425,8 +428,10 @@ class Waiter:
             found = self._class("storage.k8s.io/v1", "StorageClass", name)
             if found is None:
                 return Status(False, f"{status.text}: there is no StorageClass {name}")
-            if found.get("volumeBindingMode") == "WaitForFirstConsumer":
-                return Status(False, f"{status.text}: its class {name} waits for the first consumer, a pod", held=True)
+            chosen = ((live.get("metadata") or {}).get("annotations") or {}).get("volume.kubernetes.io/selected-node")
+            if found.get("volumeBindingMode") == "WaitForFirstConsumer" and not chosen:
+                text = f"{status.text}: its class {name} waits for the first consumer, a pod"
+                return Status(False, text, held=not self.consumers_come)
         if target.resource.kind == "Ingress" and spec.get("ingressClassName"):
             name = spec["ingressClassName"]
             if self._class("networking.k8s.io/v1", "IngressClass", name) is None:

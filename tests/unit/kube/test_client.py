@@ -90,6 +90,7 @@ PASSING: dict[str, Answer] = {
     "429": status(429, "TooManyRequests"),
     "401": status(401, "Unauthorized"),
     "403": status(403, "Forbidden", 'configmaps is forbidden: User "u" cannot get resource'),
+    "403 of a start": status(403, "Forbidden", 'pods "c" is forbidden: not yet ready to handle request'),
     "409": status(409, "Conflict", "the object has been modified"),
 }
 

@@ -361,6 +361,17 @@ def test_classes(kind: tuple[str, str], spec: dict[str, Any], classes: Any, held
             made.ready([one])
 
 
+@pytest.mark.parametrize("chosen", [False, True], ids=["no pod came", "a pod came"])
+def test_a_claim_is_waited_for_where_its_pod_comes(chosen: bool) -> None:
+    notes = {"volume.kubernetes.io/selected-node": "n"} if chosen else {}
+    pending = {"metadata": {"name": "x", "annotations": notes}, "spec": {"storageClassName": "late"}}
+    story = Cluster(pending, StorageClass={"volumeBindingMode": "WaitForFirstConsumer"})
+    made, _lines, _pauses = waiter(story, timeout=0)
+    made.consumers_come = not chosen
+    with pytest.raises(KubeError, match="Pending" if chosen else "first consumer"):
+        made.ready([Target(WELL_KNOWN[CLAIM], "shop", "x", predicate_for(*CLAIM) or condition("Ready"))])
+
+
 def test_a_namespace_says_what_is_left_in_it() -> None:
     left = row("NamespaceContentRemaining", message="configmaps. has 1 resource instances")
     held = {"kind": "Namespace", "metadata": {"finalizers": ["keep"]}, "status": {"conditions": left}}
