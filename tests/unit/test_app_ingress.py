@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
+from ansible.module_utils.parsing.convert_bool import boolean
 
 from localregion.parts import controllers
 
@@ -19,6 +20,7 @@ def service(**options: Any) -> dict[str, Any]:
     """The Service as the role's template makes it."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["to_json"] = json.dumps
+    environment.filters["bool"] = lambda value: boolean(value, strict=False)
     given = {
         **yaml.safe_load((ROLE / "defaults" / "main.yml").read_text()),
         "app_ingress_deployment": "shop",
@@ -58,3 +60,23 @@ def test_the_rest_is_what_the_controller_takes() -> None:
     controllers.check_rule_management(made)
     assert controllers.nsgs_of(made) == ["group"]
     assert all(isinstance(value, str) for value in made["metadata"]["annotations"].values())
+
+
+@pytest.mark.parametrize(("value", "internal"), [("false", False), ("true", True), (False, False), (True, True)])
+def test_text_of_a_survey_is_a_boolean(value: Any, internal: bool) -> None:
+    annotations = service(app_ingress_load_balancer_internal=value)["metadata"]["annotations"]
+    assert ("service.beta.kubernetes.io/oci-load-balancer-internal" in annotations) is internal
+
+
+PROXY_PROTOCOL = "service.beta.kubernetes.io/oci-load-balancer-connection-proxy-protocol-version"
+
+
+@pytest.mark.parametrize(("value", "version"), [("false", None), (False, None), ("true", "2"), (True, "2")])
+def test_the_clients_address_is_passed_on_where_that_is_wanted(value: Any, version: str | None) -> None:
+    assert service(app_ingress_proxy_protocol=value)["metadata"]["annotations"].get(PROXY_PROTOCOL) == version
+
+
+def test_further_annotations_win() -> None:
+    given = {"service.beta.kubernetes.io/oci-load-balancer-shape": "400Mbps", "example.org/owner": "shop"}
+    annotations = service(app_ingress_load_balancer_annotations=given)["metadata"]["annotations"]
+    assert given.items() <= annotations.items()
