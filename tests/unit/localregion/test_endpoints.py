@@ -84,5 +84,5 @@ def test_zones_hold_all_names_and_no_other_region() -> None:
 
 def test_every_client_of_the_sdk_is_known() -> None:
     oci = importlib.import_module("oci")
-    packages = {path.parent.name for path in Path(oci.__file__).parent.glob("*/*_client.py")}
+    packages = {path.parent.name for path in Path(str(oci.__file__)).parent.glob("*/*_client.py")}
     assert packages - {one.package for one in endpoints.services()} <= {"auth"}

@@ -267,7 +267,7 @@ def test_virtual_nodes_need_a_policy_of_the_root_compartment(region: Any, identi
         async def asked() -> list[str]:
             return region.inner.iam.missing_for_virtual_nodes("ocid1.subnet.x", region.compartment_id, **options)
 
-        return region.run(asked())  # type: ignore[no-any-return]
+        return region.run(asked())
 
     def policy(*statements: str, place: str = region.tenancy_id) -> Any:
         details = m.CreatePolicyDetails(
