@@ -452,26 +452,32 @@ class Applier:
             return []
         client = self.client
         kept = {(key.group, key.kind, key.namespace, key.name) for key in keep}
+        denied: list[str] = []
 
         def find(resource: Resource) -> list[Change]:
             try:
                 rows = client.list(resource, label_selector=f"{OWNER_LABEL}={self.options.owner}", metadata_only=True)
             except ApiError as error:
+                if error.status == 403:
+                    denied.append(resource.plural)
                 if error.status in (403, 404, 405):
                     return []
                 raise
-            found = []
+            gone = []
             for row in rows:
                 key = key_of(row)
                 # Controllers copy labels (an EndpointSlice has its Service's): ours are those that we applied.
                 ours = applied(row, FIELD_MANAGER) is not None
                 keep = ((row["metadata"].get("annotations") or {}).get("helm.sh/resource-policy")) == "keep"
                 if ours and not keep and (key.group, key.kind, key.namespace, key.name) not in kept:
-                    found.append(_delete_change(key, resource, row))
-            return found
+                    gone.append(_delete_change(key, resource, row))
+            return gone
 
         kinds = [resource for resource in client.all_resources() if resource.kind not in _NEVER_PRUNED]
-        return [change for group in side_by_side(find, kinds) for change in group]
+        found = [change for group in side_by_side(find, kinds) for change in group]
+        if denied:
+            self.warn(f"prune may not list {', '.join(sorted(denied))}: what was once applied of these stays")
+        return found
 
     # Absent
 

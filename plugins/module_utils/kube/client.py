@@ -32,7 +32,7 @@ except ImportError:  # absent only where imports are checked; Client says so
 FIELD_MANAGER = "okestack"
 APPLY = "application/apply-patch+yaml"
 _API_VERSION = re.compile(r"(?:[a-z0-9][a-z0-9.-]*/)?[a-z0-9]+")
-MULTIPLE_CHOICES, NOT_FOUND = 300, 404
+MULTIPLE_CHOICES, NOT_FOUND, GONE = 300, 404, 410
 DENIAL_PASSES = 5.0
 """Seconds in which a server that has just started comes to know who may do what."""
 
@@ -315,7 +315,14 @@ class Client:
             accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         found: list[dict[str, Any]] = []
         while True:
-            page = self.request("GET", resource.path(namespace), query, accept=accept, fits=_is_list)
+            try:
+                page = self.request("GET", resource.path(namespace), query, accept=accept, fits=_is_list)
+            except ApiError as error:
+                if error.status != GONE or "continue" not in query:
+                    raise
+                del query["continue"]  # the place in the list is too old: from the beginning
+                found.clear()
+                continue
             for item in page.get("items") or ():
                 item["apiVersion"], item["kind"] = resource.api_version, resource.kind
                 found.append(item)

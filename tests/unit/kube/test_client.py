@@ -169,3 +169,11 @@ def test_wrong_discovery_is_no_missing_kind(server: Server) -> None:
     client = server.client((200, {}))
     with pytest.raises(Unreachable):
         client.resource("example.com/v1", "Thing")
+
+
+def test_a_list_whose_place_is_too_old_begins_again(server: Server) -> None:
+    first = {**LIST, "metadata": {"continue": "x"}}
+    client = server.client((200, first), status(410, "Expired"), (200, first), (200, {**LIST, "items": []}))
+    assert [row["metadata"]["name"] for row in client.list(MAPS)] == ["c"]
+    with pytest.raises(ApiError):
+        server.client(status(410, "Expired")).list(MAPS)
