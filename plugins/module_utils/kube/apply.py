@@ -668,7 +668,6 @@ _ONCE = ("Job", "Pod")
 """Kinds that end; one that has failed stays so until it is made anew."""
 
 _BALANCER = "service.beta.kubernetes.io/oci-load-balancer-"
-_SHAPE = f"{_BALANCER}shape"
 _NETWORK_BALANCER = "oci-network-load-balancer.oraclecloud.com/"
 _FIXED = {
     "oci.oraclecloud.com/load-balancer-type": "lb",
@@ -690,10 +689,7 @@ def fixed_by_balancer(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> lis
     if not ((live.get("status") or {}).get("loadBalancer") or {}).get("ingress"):
         return []  # there is none yet
     old, new = (dict((one.get("metadata") or {}).get("annotations") or {}) for one in (live, wanted))
-    found = [name for name, default in _FIXED.items() if old.get(name, default) != new.get(name, default)]
-    if old.get(_SHAPE) == "flexible" != new.get(_SHAPE):  # the other way is possible
-        found.append(_SHAPE)
-    return found
+    return [name for name, default in _FIXED.items() if old.get(name, default) != new.get(name, default)]
 
 
 def _held(error: ApiError) -> dict[str, list[str]]:

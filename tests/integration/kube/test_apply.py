@@ -266,7 +266,8 @@ def test_a_load_balancer_does_not_change_its_kind_in_place(client: Client, space
     assert actions(present(client, internal, namespace=space)) == ["update"], "there is none yet"
     status = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7"}]}}}
     client.request("PATCH", f"{path}/status", body=status, content_type="application/merge-patch+json")
-    for other in (public, service(shape="100Mbps", internal="true"), service(internal="true")):
+    assert actions(present(client, service(shape="100Mbps", internal="true"), namespace=space)) == ["update"]
+    for other in (public, service(internal="true", subnet1="ocid1.subnet.oc1..b")):
         with pytest.raises(KubeError, match=r"cannot change .* in place.*allow_replace"):
             present(client, other, namespace=space)
     assert actions(present(client, public, namespace=space, allow_replace=True, check_mode=True)) == ["replace"]
