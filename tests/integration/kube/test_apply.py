@@ -7,11 +7,14 @@ import base64
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.kube.apply import Applier, Change, Options, diff_of
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN, Client
+from ansible_collections.okestack.oci.plugins.module_utils.kube.config import read_kubeconfig
 from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import ApiError, KubeError, UnknownKind
 from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import items_of
 from ansible_collections.okestack.oci.plugins.module_utils.kube.patch import put
@@ -551,3 +554,49 @@ def test_wait_ends_at_a_failed_job(client: Client, space: str) -> None:
     with pytest.raises(KubeError, match="BackoffLimitExceeded: it broke"):
         present(client, work, namespace=space, wait=True, timeout=60)
     assert time.monotonic() - began < 10
+
+
+WRONG_ANSWERS: list[tuple[int, bytes]] = [
+    (200, b""),
+    (200, b"{}"),
+    (200, b"<html>a proxy's page</html>"),
+    (200, b'{"kind": "ConfigMap", "metadata"'),
+    (404, b"<html>not here</html>"),
+    (500, b'{"kind": "Status", "reason": "InternalError", "message": "etcd"}'),
+    (502, b""),
+    (503, b""),
+    (504, b"<html>late</html>"),
+    (409, b'{"kind": "Status", "reason": "Conflict", "message": "the object has been modified"}'),
+    (403, b'{"kind": "Status", "reason": "Forbidden", "message": "User \\"tester\\" cannot get resource"}'),
+]
+
+
+@pytest.mark.parametrize("status_and_body", WRONG_ANSWERS, ids=[f"{row[0]} {row[1][:20]!r}" for row in WRONG_ANSWERS])
+@pytest.mark.parametrize("lost", [False, True], ids=["not done", "done, the answer lost"])
+def test_a_wrong_answer_to_any_call_does_no_harm(
+    kubeconfig: Path, space: str, monkeypatch: pytest.MonkeyPatch, status_and_body: tuple[int, bytes], lost: bool
+) -> None:
+    """Every call is answered wrongly once, before or after the server did what it asks."""
+    client = Client(read_kubeconfig(str(kubeconfig)), retry_timeout=10.0)
+    sent, send, pause = set(), client._send, time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: pause(min(seconds, 0.01)))
+
+    def wrong(method: str, path: str, query: Any, *rest: Any) -> Any:
+        call = (method, path, str(query))
+        if call in sent or (status_and_body[0] == 409 and method == "GET"):
+            return send(method, path, query, *rest)
+        sent.add(call)
+        if lost:
+            send(method, path, query, *rest)
+        return SimpleNamespace(status=status_and_body[0], data=status_and_body[1], headers={})
+
+    monkeypatch.setattr(client, "_send", wrong)
+    objects = [config_map("a", x="1"), config_map("b", x="1"), deployment("web")]
+    assert actions(present(client, *objects, namespace=space, owner=space)) == ["create"] * 3
+    sent.clear()
+    changes = present(client, config_map("a", x="2"), deployment("web"), namespace=space, owner=space, prune=True)
+    assert sorted(actions(changes)) == ["delete", "none", "update"]
+    monkeypatch.setattr(client, "_send", send)
+    live = client.list(client.resource("v1", "ConfigMap"), space, f"okestack.oci/owner={space}")
+    there = {row["metadata"]["name"]: row["data"] for row in live if "deletionTimestamp" not in row["metadata"]}
+    assert there == {"a": {"x": "2"}}
