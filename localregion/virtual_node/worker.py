@@ -156,7 +156,7 @@ class Worker:
             found = admission.problems(self.pod)
             self._admitted = True
             if found:
-                run.refusal = (REFUSED, "virtual nodes cannot run this pod: " + "; ".join(found))
+                run.refusal = (REFUSED, f"Error creating pod: [{'; '.join(found)}]")
                 self._event("ProviderCreateFailed", run.refusal[1], warning=True)
         if run.refusal:
             await self._push()
