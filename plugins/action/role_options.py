@@ -1,0 +1,99 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks the variables of roles before anything is written; see plugins/modules/role_options.yml."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible.plugins.action import ActionBase
+from ansible.release import __version__ as ansible_version
+from ansible_collections.okestack.oci.plugins.module_utils import cloud, role_options
+from ansible_collections.okestack.oci.plugins.module_utils.run import untagged
+
+ROLES = Path(__file__).parents[2] / "roles"
+FACTS = {"network", "vault", "mysql", "cluster", "app"}
+"""What roles set for those that follow: a variable that needs one is checked when it is there."""
+OLDEST_ANSIBLE = (2, 19)
+
+
+@functools.cache
+def described(role: str) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
+    """The entry points of a role with their options, and every name that the role itself uses."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    specs = yaml.load((ROLES / role / "meta/argument_specs.yml").read_text(), loader)["argument_specs"]
+    texts = [path.read_text() for path in sorted(ROLES.glob(f"{role}/*/*")) if path.is_file()]
+    names = {word for text in texts for word in re.findall(rf"\b{role}_\w+", text)}
+    return {entry: spec.get("options") or {} for entry, spec in specs.items()}, frozenset(names)
+
+
+for _path in ROLES.glob("*/meta/argument_specs.yml"):
+    described(_path.parents[1].name)  # once, in the parent of all workers
+
+
+class ActionModule(ActionBase):
+    """Says all that is wrong at once."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        own = self._task._role.get_name() if self._task._role else None
+        roles = self._task.args.get("roles") or ([own.rpartition(".")[2]] if own else [])
+        entry = self._task.args.get("entry_point") or "main"
+        problems = [*_machine(roles, variables)]
+        site = self._task.args.get("inventory") or {}
+        for name, option in untagged(site).items():
+            problems += self._wrong(name, option, variables)
+        for role in roles:
+            entries, names = described(role)
+            for name, option in entries[entry].items():
+                if name not in site and (name in variables or (role == own and option.get("required"))):
+                    problems += self._wrong(name, option, variables)
+            if role == "network" and entry == "main":
+                given = [self._given(f"network_{name}", variables) for name in ("cidr_blocks", "subnet_cidrs")]
+                problems += role_options.misplaced_subnets(*given)
+            problems += role_options.unknown(role, variables, names)
+        if problems:
+            lines = "\n".join(dict.fromkeys(problems))
+            return {**result, "failed": True, "msg": f"Nothing has been written. To be put right first:\n{lines}"}
+        return result
+
+    def _given(self, name: str, variables: Mapping[str, Any]) -> Any:
+        """A variable's value as plain data; None where it cannot be told."""
+        try:
+            return untagged(self._templar.template(variables[name]))
+        except (KeyError, AnsibleError):
+            return None
+
+    def _wrong(self, name: str, option: Mapping[str, Any], variables: Mapping[str, Any]) -> Iterator[str]:
+        try:
+            value = self._templar.template(variables[name]) if name in variables else None
+        except AnsibleUndefinedVariable as error:
+            missing = re.findall(r"'(\w+)' is undefined", str(error))
+            if not missing or missing[-1] not in FACTS:
+                yield f"{name}: {error}"
+            return
+        except AnsibleError as error:
+            yield f"{name}: {error}"
+            return
+        yield from role_options.wrong(name, option, untagged(value))
+
+
+def _machine(roles: list[str], variables: Mapping[str, Any]) -> Iterator[str]:
+    """What this machine lacks."""
+    if tuple(int(part) for part in ansible_version.split(".")[:2]) < OLDEST_ANSIBLE:
+        yield f"ansible-core {ansible_version} is older than 2.19: pip install 'ansible-core>=2.19'"
+    if cloud.oci is None:
+        yield "the Python package oci is not installed for the interpreter that runs Ansible: pip install oci"
+    if "external_secrets" in roles and not variables.get("external_secrets_helm_path") and not shutil.which("helm"):
+        yield "the program helm is not on PATH: install it, or name it with external_secrets_helm_path"

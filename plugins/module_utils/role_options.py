@@ -1,0 +1,194 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wrong with the variables of roles, found before the first write. Pure: values in, sentences out.
+
+An argument spec says the type; what a value must look like beyond it follows from the option's name, since roles name
+alike what is alike (`..._cidrs`, `..._subnet_id`, `..._image`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.okestack.oci.plugins.module_utils.model import holds_unknown, is_unknown
+
+LONGEST_DEPLOYMENT = 40
+"""Characters of a deployment's name: with what the roles add it must fit into a label of Kubernetes, which has 63."""
+
+_PLACEHOLDER = re.compile(r"<[A-Za-z][^<>\n]*>")
+_IMAGE = re.compile(
+    r"[a-z0-9][a-z0-9.-]*(:\d+)?(/[a-z0-9._-]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+)
+
+
+def _cidr(value: str) -> str | None:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        return f"{error}; a CIDR block is like 192.0.2.0/24" if "/" in value else "is no CIDR block like 192.0.2.0/24"
+    return None if "/" in value else "is no CIDR block: write its length too, as in 192.0.2.5/32"
+
+
+def _ocid(*kinds: str) -> Callable[[str], str | None]:
+    def check(value: str) -> str | None:
+        if value.startswith(tuple(f"ocid1.{kind}." for kind in kinds)):
+            return None
+        return f"is not the OCID of a {kinds[0]} (ocid1.{kinds[0]}...)"
+
+    return check
+
+
+def _like(pattern: str, what: str) -> Callable[[str], str | None]:
+    found = re.compile(pattern)
+    return lambda value: None if found.fullmatch(value) else f"is not {what}"
+
+
+def _image(value: str) -> str | None:
+    if _IMAGE.fullmatch(value):
+        return None
+    return "is not the name of an image, e.g. fra.ocir.io/namespace/shop:1.0"
+
+
+def _file(value: str) -> str | None:
+    path = Path(value).expanduser()
+    return None if os.access(path, os.R_OK) else "there is no such file, or you may not read it"
+
+
+def deployment(value: str) -> str | None:
+    """Why a text can't be a deployment's name; None: it can."""
+    if re.fullmatch(r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?", value) and len(value) <= LONGEST_DEPLOYMENT:
+        return None
+    return (
+        "cannot be a deployment's name: letters, digits and hyphens, beginning with a letter, at most "
+        f"{LONGEST_DEPLOYMENT} of them"
+    )
+
+
+_NAMES_OF_KUBERNETES = "lower-case letters, digits and hyphens"
+_FORMATS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
+    (r"\w+_deployment", deployment),
+    (r"\w+_(cidr|cidrs|cidr_blocks)", _cidr),
+    (r"\w+_compartment_id", _ocid("compartment", "tenancy")),
+    (r"\w+_subnet_ids?", _ocid("subnet")),
+    (r"\w+_nsg_ids", _ocid("networksecuritygroup")),
+    (r"\w+_vcn_id", _ocid("vcn")),
+    (r"\w+_kms_key_id", _ocid("key")),
+    (r"\w+_vault_id", _ocid("vault")),
+    (r"\w+_secret_id", _ocid("vaultsecret")),
+    (
+        r".*availability_domain",
+        _like(r"[^\s:]+:[^\s:]+", "the name of an availability domain, e.g. Uocm:EU-FRANKFURT-1-AD-1"),
+    ),
+    (r"\w+_image", _image),
+    (r"\w+_kubernetes_version", _like(r"v?\d+\.\d+(\.\d+)?", "a version of Kubernetes, e.g. v1.36.1")),
+    (
+        r"(app_ingress|external_secrets)(_\w+)?_namespace",
+        _like(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", f"the name of a namespace: {_NAMES_OF_KUBERNETES}"),
+    ),
+    (
+        r"app_ingress_name",
+        _like(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])?", f"a name of Kubernetes: {_NAMES_OF_KUBERNETES}"),
+    ),
+    (r"network_lb_ports", _like(r"\d{1,5}(-\d{1,5})?", "a port or a range of ports, e.g. 443")),
+    (r"\w+_(auth_token|tls_certificate|tls_key|cluster_ca)_file", _file),
+)
+_NEEDED = ("network_api_client_cidrs", "network_lb_client_cidrs")
+"""Lists that must not be empty: nobody could reach what is made."""
+
+
+def wrong(name: str, option: Mapping[str, Any], value: Any) -> Iterator[str]:
+    """What is wrong with the value of one option, each with its path. ``value`` is templated, plain data."""
+    kind = option.get("type", "str")
+    if value is None or value == "":
+        if option.get("required") or kind not in ("str", "path"):
+            yield f"{name}: has no value" + ("" if option.get("required") else "; leave it out to get the default")
+        return
+    if left := list(_placeholders(value, name)):
+        yield from left
+        return
+    if is_unknown(value):
+        return
+    if problem := _of_type(name, option, value):
+        yield problem
+        return
+    if name in _NEEDED and not value:
+        yield f"{name}: is empty, so that nobody could reach it; name at least one CIDR block"
+    if kind == "int" and int(value) < 0:
+        yield f"{name}: {value} is less than 0"
+    for pattern, check in _FORMATS:
+        if re.fullmatch(pattern, name):
+            for path, text in _texts(value, name):
+                if text and not is_unknown(text) and (why := check(text)):
+                    yield f"{path}: {text!r} {why}"
+            break
+    if kind == "list" and option.get("options"):
+        for index, row in enumerate(value):
+            for inner, of in option["options"].items():
+                if isinstance(row, Mapping) and row.get(inner) is not None:
+                    yield from wrong(f"{name}[{index}].{inner}", of, row[inner])
+
+
+def _of_type(name: str, option: Mapping[str, Any], value: Any) -> str | None:
+    """Why a value is not of its option's type. Lists and dictionaries are never text: roles compute with them."""
+    from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+    kind = option.get("type", "str")
+    if kind in ("list", "dict") and isinstance(value, str):
+        what = "a list" if kind == "list" else "a dictionary"
+        return f"{name}: is text, where {what} belongs: write it as YAML, or as JSON with -e '{{\"{name}\": ...}}'"
+    if kind in ("str", "path", "int", "float") and isinstance(value, (Mapping, list, bool)):
+        return f"{name}: {value!r} is no {'number' if kind in ('int', 'float') else 'text'}"
+    if holds_unknown(value):
+        return None
+    errors = ArgumentSpecValidator({name: dict(option)}).validate({name: value}).errors.errors
+    return f"{name}: {'; '.join(error.msg for error in errors)}" if errors else None
+
+
+def _placeholders(value: Any, path: str) -> Iterator[str]:
+    for where, text in _texts(value, path):
+        if _PLACEHOLDER.search(text):
+            yield f"{where}: {text!r} still holds a placeholder in angle brackets"
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _texts(inner, f"{path}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, f"{path}[{index}]")
+    elif isinstance(value, str):
+        yield path, value
+
+
+def misplaced_subnets(blocks: Any, subnets: Any) -> Iterator[str]:
+    """Subnets outside of the VCN's blocks, and those that overlap; what is no CIDR block is told elsewhere."""
+    try:
+        vcn = [ipaddress.ip_network(block) for block in blocks]
+        placed = {name: ipaddress.ip_network(cidr) for name, cidr in subnets.items()}
+    except (ValueError, TypeError, AttributeError):
+        return
+    names = sorted(placed)
+    for index, name in enumerate(names):
+        mine = placed[name]
+        path = f"network_subnet_cidrs.{name}"
+        if not any(mine.version == block.version and mine.subnet_of(block) for block in vcn):  # type: ignore[arg-type]
+            yield f"{path}: {mine} is not inside of network_cidr_blocks ({', '.join(map(str, vcn))})"
+        for other in names[index + 1 :]:
+            if mine.overlaps(placed[other]):
+                yield f"{path}: {mine} overlaps with {other}, {placed[other]}"
+
+
+def unknown(role: str, given: Iterable[str], known: Iterable[str]) -> Iterator[str]:
+    """Variables that look like a role's and are none, each with the name that is nearest."""
+    known = set(known)
+    for name in sorted(set(given) - known):
+        if name.startswith(f"{role}_"):
+            near = difflib.get_close_matches(name, known, 1, 0.6)
+            yield f"{name}: the role {role} has no such variable" + (f"; did you mean {near[0]}?" if near else "")
