@@ -189,6 +189,20 @@ def test_operator_and_stores(client: Client) -> None:
     assert len(definitions) > 10 and time.monotonic() - began < 20
 
 
+@pytest.mark.parametrize(
+    ("given", "places"),
+    [({}, {"crud", "crud-bootstrap"}), ({"app_ingress_namespace": "shop"}, {"shop", "crud-bootstrap"})],
+)
+def test_the_applications_secrets_are_brought_where_it_is(given: dict[str, Any], places: set[str]) -> None:
+    items = objects("external_secrets", "stores.yml.j2", **FACTS, **given)
+    assert {item.key.namespace for item in items if item.key.kind == "ExternalSecret"} == places
+
+
+def test_what_is_the_clusters_has_the_deployments_name() -> None:
+    items = objects("app_ingress", "controller.yml.j2", **FACTS)
+    assert {i.key.name for i in items if i.key.kind.startswith("ClusterRole")} == {"local-traefik"}
+
+
 @pytest.mark.parametrize(("facts", "marks"), [(FACTS, ["3", "1,3"]), (PLANNED, ["", ","])])
 def test_a_new_version_in_the_vault_changes_the_external_secret(facts: dict[str, Any], marks: list[str]) -> None:
     items = objects("external_secrets", "stores.yml.j2", **facts)
