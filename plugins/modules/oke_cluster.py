@@ -35,7 +35,7 @@ options:
     type: str
   kubernetes_version:
     description:
-      - The version of Kubernetes, for example V(v1.35.4). Needed to make it. A newer one is an upgrade of the control
+      - The version of Kubernetes, for example V(v1.36.1). Needed to make it. A newer one is an upgrade of the control
         plane in place, by one minor version at most. The service does not go back to an older one.
       - A version that the region, or the cluster's own C(available_kubernetes_upgrades), does not have is refused
         before anything is changed, with the versions there are.
@@ -247,7 +247,7 @@ EXAMPLES = r"""
     name: shop
     vcn_id: "{{ network.vcn.id }}"
     type: ENHANCED_CLUSTER
-    kubernetes_version: v1.34.2
+    kubernetes_version: v1.35.2
     kms_key_id: "{{ etcd_key.vault_key.id }}"
     endpoint_config:
       subnet_id: "{{ api_subnet.subnet.id }}"
@@ -265,7 +265,7 @@ EXAMPLES = r"""
   okestack.oci.oke_cluster:
     compartment_id: "{{ compartment_id }}"
     name: shop
-    kubernetes_version: v1.35.4
+    kubernetes_version: v1.36.1
 
 - name: Take its public address away, and leave the rest as it is
   okestack.oci.oke_cluster:
@@ -315,7 +315,7 @@ oke_cluster:
     kubernetes_version:
       description: The version of its control plane.
       type: str
-      sample: v1.35.4
+      sample: v1.35.2
     available_kubernetes_upgrades:
       description: Versions it can be upgraded to.
       type: list

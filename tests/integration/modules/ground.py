@@ -129,6 +129,17 @@ class Ground:
 
     @cached_property
     def mysql_group(self) -> Result:
+        names = (
+            "VNIC_CREATE, VNIC_UPDATE, VNIC_ASSOCIATE_NETWORK_SECURITY_GROUP, VNIC_DISASSOCIATE_NETWORK_SECURITY_GROUP"
+        )
+        where = f"in compartment id {self.compartment_id} where request.principal.type='mysqldbsystem'"
+        self._make(
+            "policy",
+            name=f"db-systems-{self.name}",
+            description="DB systems join groups",
+            statements=[f"Allow any-user to {{{each}}} {where}" for each in (f"{group}_UPDATE_MEMBERS", names)],
+        )
+        self.region.settle()
         return self._group("mysql-group")
 
     @cached_property
