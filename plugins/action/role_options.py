@@ -63,10 +63,23 @@ class ActionModule(ActionBase):
                 given = [self._given(f"network_{name}", variables) for name in ("cidr_blocks", "subnet_cidrs")]
                 problems += role_options.misplaced_subnets(*given)
             problems += role_options.unknown(role, variables, names)
+        if not problems and site:
+            problems += self._region(variables)
         if problems:
             lines = "\n".join(dict.fromkeys(problems))
             return {**result, "failed": True, "msg": f"Nothing has been written. To be put right first:\n{lines}"}
         return result
+
+    def _region(self, variables: Mapping[str, Any]) -> list[str]:
+        """Values that the region does not have. Where it cannot be asked, the tasks that need it say so."""
+        options = {name: self._given(f"okestack_{name}", variables) for name in cloud.CONNECTION_OPTIONS}
+        asked = {name: self._given(name, variables) for name in role_options.REGIONAL}
+        connection = cloud.Connection.from_options({**options, "retry_timeout": 5.0})
+        try:
+            session = cloud.Session(connection)
+            return role_options.not_in_region(session, self._given("okestack_compartment_id", variables), asked)
+        except cloud.CloudError:
+            return []
 
     def _given(self, name: str, variables: Mapping[str, Any]) -> Any:
         """A variable's value as plain data; None where it cannot be told."""

@@ -13,6 +13,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,50 @@ def unknown(role: str, given: Iterable[str], known: Iterable[str]) -> Iterator[s
         if name.startswith(f"{role}_"):
             near = difflib.get_close_matches(name, known, 1, 0.6)
             yield f"{name}: the role {role} has no such variable" + (f"; did you mean {near[0]}?" if near else "")
+
+
+# --- what only the region knows ----------------------------------------------------------------------------------
+
+
+def _domains(session: Any, compartment_id: str) -> list[str]:
+    client = session.client("identity.IdentityClient")
+    return [row["name"] for row in session.rows(client, "list_availability_domains", compartment_id)]
+
+
+def _kubernetes(session: Any, compartment_id: str) -> list[str]:
+    """Versions on offer, and those that the compartment's clusters have: what stands may be older than the offer."""
+    client = session.client("container_engine.ContainerEngineClient")
+    options = session.call(client, "get_cluster_options", "all", should_list_all_patch_versions=True)
+    there = session.rows(client, "list_clusters", compartment_id)
+    return [*(options.data.kubernetes_versions or []), *(row["kubernetes_version"] for row in there)]
+
+
+def _pods(session: Any, compartment_id: str) -> list[str]:
+    client = session.client("container_engine.ContainerEngineClient")
+    return [row["name"] for row in session.rows(client, "list_pod_shapes", compartment_id)]
+
+
+def _databases(session: Any, compartment_id: str) -> list[str]:
+    client = session.client("mysql.MysqlaasClient")
+    return [row["name"] for row in session.rows(client, "list_shapes", compartment_id, is_supported_for=["DBSYSTEM"])]
+
+
+REGIONAL: Mapping[str, Callable[[Any, str], list[str]]] = {
+    "okestack_availability_domain": _domains,
+    "oke_virtual_pool_kubernetes_version": _kubernetes,
+    "oke_virtual_pool_pod_shape": _pods,
+    "mysql_shape_name": _databases,
+}
+"""Variables whose values the region decides -> what it has."""
+
+
+def not_in_region(session: Any, compartment_id: str, asked: Mapping[str, Any]) -> list[str]:
+    """Sentences on values that the region lacks; a call for each variable, side by side. Raises CloudError."""
+    given = {name: value for name, value in asked.items() if isinstance(value, str) and value}
+    with ThreadPoolExecutor(len(REGIONAL)) as pool:
+        found = {name: pool.submit(REGIONAL[name], session, compartment_id) for name in given}
+    return [
+        f"{name}: this region has no {value!r}, it has {', '.join(dict.fromkeys(found[name].result()))}"
+        for name, value in given.items()
+        if not any(has == value or has.startswith(f"{value}.") for has in found[name].result())
+    ]

@@ -131,6 +131,21 @@ def test_all_that_is_wrong_is_said_at_once_before_the_first_write(
             assert words in said, words + "\n" + said
 
 
+def test_what_the_region_lacks_is_said_before_the_first_write(region: Region, inventory: Inventory) -> None:
+    inventory.fill()
+    wrong = {
+        "okestack_availability_domain": "Lcl1:LOCAL-1-AD-9",
+        "oke_virtual_pool_kubernetes_version": "v1.35.4",
+        "oke_virtual_pool_pod_shape": "Pod.Standard.Z9.Flex",
+        "mysql_shape_name": "MySQL.999",
+    }
+    code, said = inventory.play(**wrong)
+    assert code != 0 and region.writes() == []
+    said = re.sub(r"\s+", " ", said).replace("''", "'")
+    for name, value in wrong.items():
+        assert f"{name}: this region has no '{value}', it has" in said, said
+
+
 @pytest.mark.parametrize("inventory", ["dev", "staging", "prod"], indirect=True)
 def test_filled_in_it_passes(region: Region, inventory: Inventory) -> None:
     """The operator's chart is not served here: the plan goes on until the cluster's objects."""
