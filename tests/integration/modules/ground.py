@@ -129,9 +129,8 @@ class Ground:
 
     @cached_property
     def mysql_group(self) -> Result:
-        names = (
-            "VNIC_CREATE, VNIC_UPDATE, VNIC_ASSOCIATE_NETWORK_SECURITY_GROUP, VNIC_DISASSOCIATE_NETWORK_SECURITY_GROUP"
-        )
+        group = "NETWORK_SECURITY_GROUP"
+        names = f"VNIC_CREATE, VNIC_UPDATE, VNIC_ASSOCIATE_{group}, VNIC_DISASSOCIATE_{group}"
         where = f"in compartment id {self.compartment_id} where request.principal.type='mysqldbsystem'"
         self._make(
             "policy",
