@@ -1,0 +1,56 @@
+"""Bad values of every option of every role: each is refused by a sentence that begins with the variable's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.okestack.oci.plugins.module_utils.model import placeholder
+from ansible_collections.okestack.oci.plugins.module_utils.role_options import deployment, unknown, wrong
+
+ROOT = Path(__file__).parents[2]
+OPTIONS: dict[str, dict[str, Any]] = {
+    name: option
+    for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml"))
+    for name, option in yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"].items()
+}
+BAD: dict[str, list[Any]] = {
+    "str": [["a"], {"a": 1}, True, "<AD 1>"],
+    "path": [["a"], {"a": 1}],
+    "int": ["many", [1], {"a": 1}, True, -1, "", 1.5],
+    "bool": ["maybe", [1], {"a": 1}, "", 7],
+    "list": ["a", '["a"]', {"a": 1}, "", ["<your address>/32"]],
+    "dict": ["a", '{"a": 1}', ["a"], "", {"a": {"b": ["<user>"]}}],
+}
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_a_bad_value_is_refused_with_its_name(name: str) -> None:
+    option = OPTIONS[name]
+    for value in BAD[option.get("type", "str")]:
+        found = list(wrong(name, option, value))
+        assert found and all(text.startswith(name) for text in found), (value, found)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_what_is_known_only_after_a_run_passes(name: str) -> None:
+    if OPTIONS[name].get("type", "str") not in ("list", "dict"):
+        assert list(wrong(name, OPTIONS[name], placeholder("vcn", "shop", "id"))) == []
+
+
+@pytest.mark.parametrize("name", ["PROD", "Shop-Prod", "shop", "a1"])
+def test_names_of_deployments(name: str) -> None:
+    assert deployment(name) is None
+
+
+@pytest.mark.parametrize("name", ["My Shop", "1shop", "büro", "a" * 41, "shop-", "-shop", "shop_1"])
+def test_no_names_of_deployments(name: str) -> None:
+    assert deployment(name)
+
+
+def test_a_misspelt_variable_is_told_with_the_nearest() -> None:
+    assert list(unknown("network", ["network_flowlogs", "other_x"], ["network_flow_logs", "network_wait"])) == [
+        "network_flowlogs: the role network has no such variable; did you mean network_flow_logs?"
+    ]
