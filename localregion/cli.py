@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import dataclasses
 import fcntl
 import importlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -40,10 +42,10 @@ class Problem(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """The command line. Gives the exit code."""
     options = _parser().parse_args(arguments)
-    settings = Settings.from_environment(options.name)
     try:
+        settings = Settings.from_environment(options.name)
         code = options.run(settings, options)
-    except Problem as problem:
+    except (Problem, names.BadSettings) as problem:
         print(f"localregion: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -66,7 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
-    command("up", up, "start the region in the background")
+    up_ = command("up", up, "start the region in the background")
+    up_.add_argument("--api-only", action="store_true", help="the API alone: no real parts, root is not needed")
+    env_ = command("env", environment, 'what a shell needs for Oracle\'s clients: eval "$(localregion env)"')
+    env_.add_argument("--unset", action="store_true", help="take the variables away again")
+    env_.add_argument("--json", action="store_true", help="as JSON")
     command("down", down, "stop the region; its state stays")
     command("status", status, "what runs").add_argument("--json", action="store_true", help="as JSON")
     command("reset", reset, "stop the region and forget all its state")
@@ -101,9 +107,48 @@ def _parser() -> argparse.ArgumentParser:
 # commands
 
 
-def up(settings: Settings, _: argparse.Namespace) -> int:
+def environment(settings: Settings, options: argparse.Namespace) -> int:
+    """Print the variables that Oracle's clients take the region from, for a shell to evaluate."""
+    from localregion.api.endpoints import region_metadata
+
+    config, bundle = str(settings.operator_dir / "config"), str(settings.bundle)
+    values = {
+        "OCI_REGION_METADATA": region_metadata(settings.realm_domain),
+        **dict.fromkeys(("OCI_CONFIG_FILE", "OCI_CLI_CONFIG_FILE"), config),
+        **dict.fromkeys(("OCI_CONFIG_PROFILE", "OCI_CLI_PROFILE"), "DEFAULT"),
+        **dict.fromkeys(("OCI_REGION", "OCI_CLI_REGION"), names.REGION),
+        **dict.fromkeys(
+            ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "OCI_DEFAULT_CERTS_PATH", "NODE_EXTRA_CA_CERTS"),
+            bundle,
+        ),
+    }
+    if options.unset:
+        print("\n".join(f"unset {name}" for name in values))
+        return 0
+    found = _status(settings)
+    if found is None:
+        raise Problem(f"the region {settings.name} is not running: `localregion up` starts it.")
+    if found.get("https_problem"):
+        print(f"localregion: no HTTPS under the services' names: {found['https_problem']}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(values, indent=2))
+    else:
+        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items()))
+    return 0
+
+
+def up(settings: Settings, options: argparse.Namespace) -> int:
     """Start the region, unless it runs, and print where it is."""
     began = time.monotonic()
+    if options.api_only != settings.pure and (settings.state / "region.sqlite").exists():
+        raise Problem(
+            f"{settings.state} is the state of a region {'of the API alone' if settings.pure else 'with real parts'}: "
+            f"`localregion up{' --api-only' if settings.pure else ''}`, or `localregion reset` first."
+        )
+    if options.api_only and not settings.pure:
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.api_only_mark.touch()
+        settings = dataclasses.replace(settings, pure=True)
     if (found := _status(settings)) is not None:
         print(f"The region {settings.name} is up already.")
         _show_up(settings, found, None)
@@ -210,14 +255,16 @@ def _preflight(settings: Settings) -> None:
     from localregion import system
 
     try:
-        system.require(folders=(settings.state, settings.cache))
+        if not settings.pure:
+            system.require(folders=(settings.state, settings.cache))
         # A daemon that was killed may have left something that would be in our own way.
         asyncio.run(_daemon().clean_up(settings))
         port = settings.port
         # The API, the second region's, instance metadata, the registry and its token service.
         wanted = [(settings.api_address, port), (settings.other_api_address, port), (settings.metadata_address, port)]
         wanted += [(settings.api_address, port + 50), (settings.api_address, port + 51)]
-        system.require(listen=wanted, programs=False)
+        if not settings.pure:
+            system.require(listen=wanted, programs=False)
     except system.SystemUnfit as unfit:
         raise Problem(str(unfit)) from None
 
@@ -328,6 +375,9 @@ def _show_up(settings: Settings, found: dict[str, Any], seconds: float | None) -
     config = settings.operator_dir / "config"
     rows = {
         "API": settings.endpoint,
+        "HTTPS": f"not served: {found['https_problem']}"
+        if found.get("https_problem")
+        else f"https://<service>.{names.REGION}.{settings.realm_domain}, for who evaluates `localregion env`",
         "OCI config": f"{config} (profile DEFAULT)",
         "compartment": names.COMPARTMENT_ID,
         "registry": f"{settings.registry_address} (lcl.ocir.{names.REALM_DOMAIN})",

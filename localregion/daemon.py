@@ -18,29 +18,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from localregion import front
 from localregion import settings as names
+from localregion.api import endpoints
 from localregion.api.app import Api
 from localregion.api.control import control_app
 from localregion.api.metadata import metadata_app
 from localregion.api.server import Server, listen, make_server
 from localregion.fabric import Fabric
-from localregion.operator_files import write_operator
+from localregion.fabric.nothing import NullFabric
+from localregion.operator_files import write_bundle, write_operator
 from localregion.parts import programs
 from localregion.parts.images import Images
 from localregion.parts.images import clean as clean_images
 from localregion.parts.podman import Credentials, PodmanService
-from localregion.pki import Authority
 from localregion.region import Region
 from localregion.settings import Settings
 
 log = logging.getLogger(__name__)
-
-SERVICE_NAMES = tuple(
-    f"*.{zone}"
-    for base in (f"{names.REGION}.{names.REALM_DOMAIN}", f"{names.REGION}.oci.{names.REALM_DOMAIN}")
-    for zone in (base, f"kms.{base}", f"vaults.{base}")
-)
-"""DNS names of the services inside the VCNs, which their certificate holds."""
 
 
 class AlreadyRunning(RuntimeError):
@@ -55,14 +50,22 @@ def make_podman(settings: Settings) -> PodmanService:
 
 def make_fabric(settings: Settings) -> Fabric:
     """The region's network."""
-    return Fabric(settings.name, settings.state / "fabric", coredns=lambda: programs.path("coredns"))
+    domains = dict.fromkeys((names.REALM_DOMAIN, settings.realm_domain))
+    return Fabric(
+        settings.name,
+        settings.state / "fabric",
+        coredns=lambda: programs.path("coredns"),
+        service_zones=tuple(zone for domain in domains for zone in endpoints.zones(domain)),
+    )
 
 
 async def clean_up(settings: Settings) -> None:
     """Remove from the machine what a daemon that is no more may have left; the state stays."""
-    await make_podman(settings).clean()
-    await make_fabric(settings).destroy()
-    await asyncio.to_thread(clean_images, settings.cache)
+    if not settings.pure:
+        await make_podman(settings).clean()
+        await make_fabric(settings).destroy()
+        await asyncio.to_thread(clean_images, settings.cache)
+    front.clean_up(settings)
     settings.control_socket.unlink(missing_ok=True)
 
 
@@ -102,11 +105,13 @@ class Daemon:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopping = asyncio.Event()
+        self.front = front.Front(settings)
         self.programs = programs.Programs(settings.cache)
         programs.use(self.programs)
-        self.podman = make_podman(settings)
-        self.region = Region(settings, make_fabric(settings))
+        self.podman = None if settings.pure else make_podman(settings)
+        self.region = Region(settings, NullFabric() if settings.pure else make_fabric(settings))
         self.region.podman = self.podman
+        self.region.announce = self.front.announce
         self.images: Images | None = None
         self._serving: list[tuple[Server, asyncio.Task[Any]]] = []
 
@@ -118,8 +123,9 @@ class Daemon:
         # Addresses first: one that is taken is told before anything is made.
         sockets = [listen(address, self.settings.port) for address in self._addresses()]
         metadata = listen(self.settings.metadata_address, self.settings.port)
+        named = self.front.listen()
         try:
-            await self._start(sockets, metadata)
+            await self._start(sockets, named, metadata)
             log.info("the region answers at %s", self.settings.endpoint)
             await self.stopping.wait()
         finally:
@@ -128,43 +134,39 @@ class Daemon:
     def _addresses(self) -> tuple[str, str]:
         return self.settings.api_address, self.settings.other_api_address
 
-    async def _start(self, sockets: list[socket.socket], metadata: socket.socket) -> None:
+    async def _start(self, sockets: list[socket.socket], named: list[socket.socket], metadata: socket.socket) -> None:
         region = self.region
         self._serve(control_app(region, self.stopping.set, self._more), [self._control()])
-        self.programs.start()
-        await self.podman.start()
-        await region.fabric.start()
+        if self.podman is not None:
+            self.programs.start()
+            await self.podman.start()
+            await region.fabric.start()
         await region.start()
         write_operator(self.settings, region.services["identity"])  # type: ignore[arg-type]
-        await self._serve_inside()
+        leaf = self.front.leaf()
+        write_bundle(self.settings)
+        if self.podman is not None:
+            # The same API inside the VCNs, by TLS on the services' address.
+            named = [*named, await region.fabric.serve_in(region.fabric.root, names.SERVICE_ADDRESS, 443)]
+        if named:
+            self._serve(Api(region), named, tls=(str(leaf.certificate), str(leaf.key)))
         self._serve(Api(region), sockets)
         self._serve(metadata_app(region.federation), [metadata])
-        self._supply()
+        if self.podman is not None:
+            self._supply(self.podman)
 
-    def _supply(self) -> None:
+    def _supply(self, podman: PodmanService) -> None:
         """Make the site's images in the background, for the region's registry."""
         registry = self.region.services["artifacts"].registry  # type: ignore[attr-defined]
         token = self.settings.operator_dir / "auth_token"
         self.images = Images(
             self.settings.cache,
-            podman=self.podman,
+            podman=podman,
             registry=registry,
             program=programs.path,
             credentials=lambda: Credentials(f"{names.NAMESPACE}/{names.OPERATOR_NAME}", token.read_text().strip()),
         )
         self.images.start()
-
-    async def _serve_inside(self) -> None:
-        """The same API inside the VCNs, by TLS on the services' address."""
-        authority = Authority.load_or_create(self.settings.state, f"okestack {self.settings.name} region")
-        leaf = authority.issue(
-            self.settings.state / "tls",
-            "services",
-            common_name="services",
-            names=[*SERVICE_NAMES, names.SERVICE_ADDRESS],
-        )
-        sock = await self.region.fabric.serve_in(self.region.fabric.root, names.SERVICE_ADDRESS, 443)
-        self._serve(Api(self.region), [sock], tls=(str(leaf.certificate), str(leaf.key)))
 
     def _control(self) -> socket.socket:
         path = self.settings.control_socket
@@ -185,7 +187,11 @@ class Daemon:
 
     def _more(self) -> dict[str, Any]:
         images = self.images.progress() if self.images is not None else {}
-        return {"pid": os.getpid(), "programs": self.programs.progress(), "images": images}
+        running = "" if self.settings.pure else self.programs.progress()
+        return {
+            "pid": os.getpid(), "programs": running, "images": images, "api_only": self.settings.pure,
+            "https_problem": self.front.problem,
+        }  # fmt: skip
 
     async def _stop(self) -> None:
         log.info("stopping")
@@ -193,11 +199,13 @@ class Daemon:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._serving), return_exceptions=True)
         images = [self.images.stop] if self.images is not None else []
-        for end in (*images, self.region.stop, self.programs.stop, self.podman.stop):
+        parts = [self.programs.stop, self.podman.stop] if self.podman is not None else []
+        for end in (*images, self.region.stop, *parts):
             try:
                 await end()
             except Exception:
                 log.exception("stopping: %s", getattr(end, "__qualname__", end))
+        self.front.close()
         self.settings.control_socket.unlink(missing_ok=True)
         log.info("stopped")
 

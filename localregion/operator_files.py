@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,3 +74,27 @@ def write_operator(settings: Settings, identity: Identity) -> None:
         "region": names.REGION, "key_file": key_file,
     }  # fmt: skip
     write_private(folder / "config", _CONFIG.format(**values))
+
+
+_MACHINE_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)  # fmt: skip
+
+
+def write_bundle(settings: Settings) -> Path:
+    """What clients of the region trust, in one file: the certificates that this person's programs trust already
+    (SSL_CERT_FILE, else the machine's) and the region's own. Its path."""
+    own = (settings.state / "ca.pem").read_text()
+    given = os.environ.get("SSL_CERT_FILE", "")
+    places = [given, ssl.get_default_verify_paths().cafile or "", *_MACHINE_BUNDLES]
+    trusted = ""
+    for place in places:
+        # A bundle of a region's own is what this made for another shell.
+        if place and Path(place).name != settings.bundle.name and Path(place).is_file():
+            trusted = Path(place).read_text(errors="replace").rstrip("\n") + "\n"
+            break
+    text = trusted + own
+    if not settings.bundle.exists() or settings.bundle.read_text(errors="replace") != text:
+        write_private(settings.bundle, text)
+    return settings.bundle

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +48,40 @@ def _cache_dir() -> Path:
     return Path(base).expanduser() / "okestack"
 
 
+class BadSettings(ValueError):
+    """Variables of the environment that no region can be made of; the text names each, with what it is to be."""
+
+
+def _network(text: str) -> str:
+    network = ipaddress.IPv4Network(text)
+    if not network.subnet_of(ipaddress.IPv4Network("127.0.0.0/8")) or network.prefixlen > 16:
+        raise ValueError
+    return str(network)
+
+
+def _port(text: str) -> int:
+    if not 1 <= int(text) <= 65535 - PORTS:
+        raise ValueError
+    return int(text)
+
+
+def _minute(text: str) -> float:
+    if not (math.isfinite(float(text)) and float(text) >= 0):
+        raise ValueError
+    return float(text)
+
+
+PORTS = 60
+"""How many ports from the API's on are the region's: the registry's follow fifty after it."""
+
+_VARIABLES: dict[str, tuple[str, Callable[[str], object], str]] = {
+    "OKESTACK_NETWORK": ("host_network", _network, "a network of loopback with its length, such as 127.77.0.0/16"),
+    "OKESTACK_PORT": ("port", _port, f"a port from 1 to {65535 - PORTS}, such as 14000"),
+    "OKESTACK_MINUTE": ("minute", _minute, "the seconds of a cloud's minute, 0 or more, such as 1.0"),
+}
+_NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
+
+
 @dataclass(frozen=True)
 class Settings:
     """Settings of one local region.
@@ -67,15 +104,24 @@ class Settings:
     def from_environment(cls, name: str = "local", **overrides: object) -> Settings:
         """The settings of the region called `name`.
 
-        OKESTACK_STATE, OKESTACK_CACHE, OKESTACK_NETWORK, OKESTACK_PORT and OKESTACK_MINUTE (seconds) apply.
+        OKESTACK_STATE, OKESTACK_CACHE, OKESTACK_NETWORK, OKESTACK_PORT and OKESTACK_MINUTE (seconds) apply. Raises
+        BadSettings, which tells all that is wrong.
         """
         values: dict[str, object] = {"name": name, "state": _state_dir(name)}
-        if network := os.environ.get("OKESTACK_NETWORK"):
-            values["host_network"] = network
-        if port := os.environ.get("OKESTACK_PORT"):
-            values["port"] = int(port)
-        if minute := os.environ.get("OKESTACK_MINUTE"):
-            values["minute"] = float(minute)
+        wrong = []
+        if not _NAME.fullmatch(name):
+            wrong.append(
+                f"the region's name (--name, OKESTACK_REGION) is {name!r}: 1 to 16 of a-z and 0-9, a letter first"
+            )
+        for variable, (field_name, read, wanted) in _VARIABLES.items():
+            if text := os.environ.get(variable):
+                try:
+                    values[field_name] = read(text)
+                except ValueError:
+                    wrong.append(f"{variable} is {text!r}: it has to be {wanted}")
+        if wrong:
+            raise BadSettings("\n".join(wrong))
+        values["pure"] = (Path(str(values["state"])) / "api-only").exists()
         return cls(**(values | overrides))  # type: ignore[arg-type]
 
     def host_address(self, offset: int) -> str:
@@ -139,5 +185,19 @@ class Settings:
 
     @property
     def control_socket(self) -> Path:
-        """Socket of the admin API; in /run, since a socket's path may have 107 characters only."""
-        return Path("/run") / f"{self.prefix}.sock"
+        """Socket of the admin API; in /run, since a socket's path may have 107 characters only. Another user's than
+        root's is in that user's own such folder, or with the state."""
+        if os.geteuid() == 0:
+            return Path("/run") / f"{self.prefix}.sock"
+        folder = os.environ.get("XDG_RUNTIME_DIR")
+        return Path(folder) / f"{self.prefix}.sock" if folder else self.state / "control.sock"
+
+    @property
+    def bundle(self) -> Path:
+        """The certificates that clients of the region trust: the machine's and the region's own."""
+        return self.operator_dir / "ca-bundle.pem"
+
+    @property
+    def api_only_mark(self) -> Path:
+        """The file that tells a state without real parts (`up --api-only`) from one with them."""
+        return self.state / "api-only"

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PACKAGES", "Problem", "SystemUnfit", "check", "install", "missing_packages", "require"]
+__all__ = ["PACKAGES", "Problem", "SystemUnfit", "check", "install", "listener", "missing_packages", "require"]
 
 PACKAGES: dict[str, tuple[str, ...]] = {
     "podman": ("podman",),
@@ -157,7 +157,7 @@ def _addresses(addresses: Iterable[tuple[str, int]]) -> list[Problem]:
                 attempt.bind((address, port))
                 attempt.listen(1)
             except OSError as error:
-                holder = _listener(address, port)
+                holder = listener(address, port)
                 by = f" by {holder}" if holder else ""
                 problems.append(
                     Problem(
@@ -168,7 +168,7 @@ def _addresses(addresses: Iterable[tuple[str, int]]) -> list[Problem]:
     return problems
 
 
-def _listener(address: str, port: int) -> str:
+def listener(address: str, port: int) -> str:
     """Name and id of the process that listens there, when it can be told."""
     with contextlib.suppress(OSError):
         done = subprocess.run(["ss", "-H", "-l", "-n", "-t", "-p", f"sport = :{port}"], capture_output=True, text=True)

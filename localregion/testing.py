@@ -20,7 +20,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from localregion import settings as names
 from localregion.api.app import Api
 from localregion.api.metadata import metadata_app
 from localregion.api.server import Server, listen, make_server
+from localregion.fabric.nothing import NullFabric
 from localregion.faults import Faults
 from localregion.iam import Principal, resource_principal
 from localregion.parts.authentication import workload_app
@@ -38,47 +39,6 @@ from localregion.pki import Authority, Leaf, key_pem, new_key, write_private
 from localregion.settings import Settings
 
 Snapshot = dict[str, list[tuple[Any, ...]]]
-
-
-class NullFabric:
-    """A fabric that makes nothing."""
-
-    async def start(self) -> None:
-        """Nothing."""
-
-    async def stop(self) -> None:
-        """Nothing."""
-
-    async def destroy(self) -> None:
-        """Nothing."""
-
-    async def ensure_subnet(self, subnet_id: str, cidr: str) -> None:
-        """Nothing."""
-
-    async def remove_subnet(self, subnet_id: str) -> None:
-        """Nothing."""
-
-    async def attach(self, vnic_key: str, subnet_id: str, cidr: str, address: str) -> str:
-        """No namespace; a name all the same."""
-        return f"none-{vnic_key[-8:]}"
-
-    async def detach(self, vnic_key: str) -> None:
-        """Nothing."""
-
-    async def add_address(self, subnet_id: str, cidr: str, address: str) -> None:
-        """Nothing."""
-
-    async def remove_address(self, subnet_id: str, address: str) -> None:
-        """Nothing."""
-
-    async def expose(self, public_ip: str, port: int, address: str, target_port: int) -> None:
-        """Nothing."""
-
-    async def unexpose(self, public_ip: str, port: int | None = None) -> None:
-        """Nothing."""
-
-    def set_hosts(self, names: Mapping[str, str]) -> None:
-        """Nothing."""
 
 
 @cache

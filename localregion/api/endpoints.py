@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 
 from localregion import settings as names
-from localregion.settings import Settings
 
 REGIONS = (names.REGION, names.OTHER_REGION)
 
@@ -78,31 +77,34 @@ def _packages(domain: str) -> dict[str, frozenset[str]]:
     return {host: frozenset(packages) for host, packages in found.items()}
 
 
-def service_hosts(settings: Settings, region: str) -> list[str]:
-    """The host names of all services in a region, sorted."""
-    return sorted({host for service in services() for host in service.hosts(region, settings.realm_domain)})
+def service_hosts(domain: str, region: str) -> list[str]:
+    """The host names of all services in a region of the realm with a domain, sorted."""
+    return sorted({host for service in services() for host in service.hosts(region, domain)})
 
 
-def packages_at(settings: Settings, host: str) -> frozenset[str]:
-    """The SDK's packages whose clients call a host name; none for an address or a name that no client makes."""
+def packages_at(host: str, *domains: str) -> frozenset[str]:
+    """The SDK's packages whose clients call a host name (a port may follow); none for an address, or a name that no
+    client makes. `domains`: of the realm."""
     name = host.partition(":")[0].lower()
-    if _VAULT.match(name) and in_zone(settings, name):
-        return frozenset({"key_management"})
-    return _packages(settings.realm_domain).get(name, frozenset())
+    for domain in domains:
+        if found := _packages(domain).get(name):
+            return found
+        if _VAULT.match(name) and name.endswith(f".{domain}"):
+            return frozenset({"key_management"})
+    return frozenset()
 
 
-def zones(settings: Settings) -> list[str]:
+def zones(domain: str) -> list[str]:
     """The DNS zones that hold the host names of both regions' services (`local-1.oci.okestack.test`)."""
-    found = set()
-    for region in REGIONS:
-        for host in service_hosts(settings, region):
-            found.add(region + host.partition(f".{region}")[2])
-    return sorted(found)
+    hosts = [(region, host) for region in REGIONS for host in service_hosts(domain, region)]
+    return sorted({region + host.partition(f".{region}")[2] for region, host in hosts})
 
 
-def in_zone(settings: Settings, host: str) -> bool:
-    """Whether a name is one that a service of the region can have."""
-    return any(host.endswith(f".{zone}") for zone in zones(settings))
+def certificate_names(domain: str) -> list[str]:
+    """The names of a certificate that holds for all services and vaults: a wildcard covers one label."""
+    above = {host.partition(".")[2] for region in REGIONS for host in service_hosts(domain, region)}
+    above |= {host.partition(".")[2] for region in REGIONS for host in vault_hosts("-", domain, region).values()}
+    return sorted(f"*.{parent}" for parent in above)
 
 
 def vault_hosts(prefix: str, domain: str, region: str = names.REGION) -> dict[str, str]:
@@ -110,12 +112,12 @@ def vault_hosts(prefix: str, domain: str, region: str = names.REGION) -> dict[st
     return {use: f"{prefix}-{use}.kms.{region}.{domain}" for use in ("management", "crypto")}
 
 
-def region_metadata(settings: Settings) -> str:
+def region_metadata(domain: str) -> str:
     """What OCI_REGION_METADATA is to be, so that an SDK knows the region."""
     return json.dumps(
         {
             "realmKey": names.REALM,
-            "realmDomainComponent": settings.realm_domain,
+            "realmDomainComponent": domain,
             "regionKey": names.REGION_KEY,
             "regionIdentifier": names.REGION,
         },

@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 
 from localregion.api import endpoints
-from localregion.settings import Settings
 
-LOCAL = Settings(state=Path("/nowhere"))
-TWO = Settings(name="two", state=Path("/nowhere"))
+DOMAIN = "okestack.test"
 
 _ASK = """
 import importlib, json, sys
@@ -41,45 +39,47 @@ def test_the_sdk_s_own_clients_call_these_names() -> None:
         ("work_requests", "WorkRequestClient"), ("resource_search", "ResourceSearchClient"), ("audit", "AuditClient"),
         ("monitoring", "MonitoringClient"), ("dns", "DnsClient"), ("streaming", "StreamAdminClient"),
     ]  # fmt: skip
-    environment = {**os.environ, "OCI_REGION_METADATA": endpoints.region_metadata(LOCAL)}
+    environment = {**os.environ, "OCI_REGION_METADATA": endpoints.region_metadata(DOMAIN)}
     done = subprocess.run(
         [sys.executable, "-c", _ASK], env=environment, input=json.dumps(classes), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     made = json.loads(done.stdout)
-    names = set(endpoints.service_hosts(LOCAL, "local-1"))
+    names = set(endpoints.service_hosts(DOMAIN, "local-1"))
     for package, name in classes:
         host = made[name].partition("://")[2].partition("/")[0]
         assert host in names, f"{package}.{name} calls {made[name]}"
-        assert package in endpoints.packages_at(LOCAL, host)
+        assert package in endpoints.packages_at(host, DOMAIN)
     assert made["VirtualNetworkClient"].startswith("https://iaas.local-1.")
 
 
 @pytest.mark.parametrize(
-    ("settings", "host", "package"),
+    ("host", "package"),
     [
-        (LOCAL, "iaas.local-1.okestack.test", "core"),
-        (LOCAL, "iaas.local-2.okestack.test:443", "core"),
-        (LOCAL, "identity.local-1.oci.okestack.test", "identity"),
-        (LOCAL, "mysql.local-1.ocp.okestack.test", "mysql"),
-        (LOCAL, "auth.local-1.okestack.test", "auth"),
-        (LOCAL, "abc-management.kms.local-1.okestack.test", "key_management"),
-        (TWO, "iaas.local-1.two.okestack.test", "core"),
-        (LOCAL, "iaas.local-3.okestack.test", None),
-        (LOCAL, "127.77.0.1:14000", None),
+        ("iaas.local-1.okestack.test", "core"),
+        ("iaas.local-2.okestack.test:443", "core"),
+        ("identity.local-1.oci.okestack.test", "identity"),
+        ("mysql.local-1.ocp.okestack.test", "mysql"),
+        ("auth.local-1.okestack.test", "auth"),
+        ("abc-management.kms.local-1.okestack.test", "key_management"),
+        ("iaas.local-1.two.okestack.test", "core"),
+        ("iaas.local-3.okestack.test", None),
+        ("127.77.0.1:14000", None),
     ],
 )
-def test_packages_at(settings: Settings, host: str, package: str | None) -> None:
-    found = endpoints.packages_at(settings, host)
+def test_packages_at(host: str, package: str | None) -> None:
+    found = endpoints.packages_at(host, "okestack.test", "two.okestack.test")
     assert package in found if package else not found
 
 
-def test_zones_hold_all_names_and_no_other_region() -> None:
-    zones = endpoints.zones(LOCAL)
+def test_zones_and_certificate_hold_all_names_of_the_two_regions() -> None:
+    zones = endpoints.zones(DOMAIN)
     assert {"local-1.okestack.test", "local-1.oci.okestack.test", "local-1.ocp.okestack.test"} <= set(zones)
     assert all(zone.startswith(("local-1.", "local-2.")) for zone in zones)
-    assert endpoints.in_zone(LOCAL, "x-crypto.kms.local-1.okestack.test")
-    assert not endpoints.in_zone(LOCAL, "iaas.local-1.two.okestack.test")
+    certified = endpoints.certificate_names(DOMAIN)
+    for host in (*endpoints.service_hosts(DOMAIN, "local-1"), *endpoints.vault_hosts("abc", DOMAIN).values()):
+        assert any(host.endswith(f".{zone}") for zone in zones)
+        assert "*." + host.partition(".")[2] in certified
 
 
 def test_every_client_of_the_sdk_is_known() -> None:
