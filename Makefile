@@ -15,6 +15,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_ROOT_USER_ACTION := ignore
+# Builds and the tests' regions need gigabytes: /tmp may be small, or memory.
+export TMPDIR ?= /var/tmp
 
 .PHONY: help
 help: ## this list

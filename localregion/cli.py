@@ -253,10 +253,12 @@ def _daemon() -> Any:
 def _preflight(settings: Settings) -> None:
     """Raises Problem when this machine cannot run the region, before anything starts."""
     from localregion import system
+    from localregion.parts.programs import Programs
 
     try:
         if not settings.pure:
-            system.require(folders=(settings.state, settings.cache))
+            build = bool(Programs(settings.cache).missing())
+            system.require(folders=system.room(settings.state, settings.cache, build=build))
         # A daemon that was killed may have left something that would be in our own way.
         asyncio.run(_daemon().clean_up(settings))
         port = settings.port

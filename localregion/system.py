@@ -12,14 +12,13 @@ import os
 import platform
 import shutil
 import socket
-import stat
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PACKAGES", "Problem", "SystemUnfit", "check", "install", "listener", "missing_packages", "require"]
+__all__ = ["PACKAGES", "Problem", "SystemUnfit", "check", "install", "listener", "missing_packages", "require", "room"]
 
 PACKAGES: dict[str, tuple[str, ...]] = {
     "podman": ("podman",),
@@ -41,8 +40,14 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 """Debian packages, and the programs (or files) each must have brought."""
 
 _SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-_MEMORY = 5 * 1024**3
-_DISK = 12 * 1024**3
+_GIB = 1024**3
+_MEMORY = 5 * _GIB
+
+# What a first run puts where, as `du` told after one on Debian 12, and half as much again.
+_STATE_ROOM = 2 * _GIB
+_CACHE_ROOM = 3 * _GIB
+_GO_BUILD_ROOM = 5 * _GIB
+_GO_MODULES_ROOM = 5 * _GIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,25 +185,69 @@ def listener(address: str, port: int) -> str:
     return ""
 
 
-def _resources(folders: Iterable[Path]) -> list[Problem]:
+def room(state: Path, cache: Path, *, build: bool) -> dict[Path, int]:
+    """Folder -> the bytes that a first run puts into it. `build`: whether programs have to be built, which fills Go's
+    own caches too."""
+    wanted = {state: _STATE_ROOM}
+    if build:
+        home = Path(os.environ.get("HOME") or cache)
+        go = Path(os.environ.get("GOPATH") or home / "go")
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+        wanted[cache] = _CACHE_ROOM
+        wanted[Path(os.environ.get("GOCACHE") or caches / "go-build")] = _GO_BUILD_ROOM
+        wanted[Path(os.environ.get("GOMODCACHE") or go / "pkg" / "mod")] = _GO_MODULES_ROOM
+    return wanted
+
+
+def _disks(wanted: Mapping[Path, int]) -> list[Problem]:
+    """File systems without the room for all that goes into them. What is in a folder already counts as room."""
+    disks: dict[int, list[tuple[Path, Path, int]]] = {}
+    for folder, size in wanted.items():
+        there = folder
+        while not there.exists():
+            there = there.parent
+        if there == folder and not folder.is_dir():
+            continue  # said elsewhere
+        disks.setdefault(there.stat().st_dev, []).append((folder, there, size))
+    problems = []
+    for folders in disks.values():
+        needed = sum(max(0, size - _used(folder, size)) for folder, _there, size in folders)
+        free = shutil.disk_usage(folders[0][1]).free
+        if free < needed:
+            names = ", ".join(f"{folder} ({size / _GIB:.0f} GiB)" for folder, _there, size in folders)
+            problems.append(
+                Problem(
+                    f"{free / _GIB:.1f} GiB are free where {needed / _GIB:.1f} GiB are needed: {names}",
+                    "Make room, or name folders elsewhere: OKESTACK_STATE, OKESTACK_CACHE, GOCACHE, GOMODCACHE.",
+                )
+            )
+    return problems
+
+
+def _used(folder: Path, enough: int) -> int:
+    """Bytes in a folder, counted until there are enough."""
+    total = 0
+    for place, _folders, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += (Path(place) / name).lstat().st_blocks * 512
+        if total >= enough:
+            break
+    return total
+
+
+def _resources(folders: Mapping[Path, int]) -> list[Problem]:
     problems = []
     for line in _read("/proc/meminfo").splitlines():
         if line.startswith("MemTotal:") and int(line.split()[1]) * 1024 < _MEMORY:
             memory = int(line.split()[1]) / 1024**2
             problems.append(Problem(f"it has {memory:.1f} GiB of memory", "5 GiB are needed, 8 to build the programs."))
     for folder in folders:
-        there = folder
-        while not there.exists():
-            there = there.parent
-        free = shutil.disk_usage(there).free
-        if free < _DISK and not (folder / "programs" / "current").exists():
-            problems.append(Problem(f"{there} has {free / 1024**3:.1f} GiB free", "12 GiB are needed for a first run."))
-            break
-        if there == folder and not stat.S_ISDIR(folder.stat().st_mode):
+        if folder.exists() and not folder.is_dir():
             problems.append(
                 Problem(f"{folder} is not a folder", "Remove it, or set OKESTACK_STATE and OKESTACK_CACHE.")
             )
-    return problems
+    return problems + _disks(folders)
 
 
 def _read(path: str) -> str:
@@ -211,20 +260,24 @@ def _read(path: str) -> str:
 def check(
     *,
     listen: Iterable[tuple[str, int]] = (),
-    folders: Iterable[Path] = (),
+    folders: Mapping[Path, int] | None = None,
     programs: bool = True,
 ) -> list[Problem]:
-    """Everything that keeps a region from running here; empty when nothing does. `listen`: addresses and ports of the
-    host that it will use (leave out those of a region that runs). Takes 50 ms, changes nothing."""
+    """Everything that keeps a region from running here; empty when nothing does.
+
+    `listen`: addresses and ports of the host that it will use (leave out those of a region that runs); `folders`: see
+    `room`. Takes 50 ms, changes nothing."""
     problems = _platform()
     if platform.system() != "Linux":
         return problems
     if programs:
         problems += _programs()
-    return problems + _kernel() + _addresses(listen) + _resources(folders)
+    return problems + _kernel() + _addresses(listen) + _resources(folders or {})
 
 
-def require(*, listen: Iterable[tuple[str, int]] = (), folders: Iterable[Path] = (), programs: bool = True) -> None:
+def require(
+    *, listen: Iterable[tuple[str, int]] = (), folders: Mapping[Path, int] | None = None, programs: bool = True
+) -> None:
     """Raise SystemUnfit, which lists every problem, when there is any."""
     if problems := check(listen=listen, folders=folders, programs=programs):
         raise SystemUnfit(problems)
@@ -241,6 +294,7 @@ def install(packages: Sequence[str] | None = None) -> list[str]:
         raise SystemUnfit(_programs() or [Problem("packages are missing", apt_command(wanted))])
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
     command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0", *wanted]
+    print(f"installing {len(wanted)} system packages with apt: {', '.join(wanted)}", flush=True)
     with _no_services():
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode != 0:

@@ -1,7 +1,7 @@
 """Network namespaces by system call: made, entered for a socket, emptied and removed.
 
-A namespace is a file `/run/netns/NAME`, as `ip netns` has them, so `ip -n NAME` and `nsenter --net=` work. It is made
-here and not by `ip netns add`, which also turns `/run/netns` itself into a shared mount and leaves that behind.
+A namespace is a file `/run/netns/NAME`, as `ip netns` has them, so `ip -n NAME` and `nsenter --net=` work. The folder
+is made a shared mount first, as `ip netns add` does: done later, by anybody, it would cover the names that are there.
 
 All functions block for well under a millisecond unless they say otherwise. Linux, root.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import re
@@ -24,8 +25,13 @@ from typing import TypeVar
 
 FOLDER = Path("/run/netns")
 
+_CLONE_FS = 0x200
+_CLONE_NEWNS = 0x20000
 _CLONE_NEWNET = 0x40000000
 _MS_BIND = 4096
+_MS_REC = 16384
+_MS_PRIVATE = 1 << 18
+_MS_SHARED = 1 << 20
 _MNT_DETACH = 2
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
@@ -84,12 +90,22 @@ def exists(name: str) -> bool:
     return path.exists() and os.path.ismount(path)
 
 
+def _share_folder() -> None:
+    """The folder of namespaces, as a mount that is shared with other mount namespaces."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    folder = os.fsencode(FOLDER)
+    if _libc.mount(b"", folder, b"none", _MS_SHARED | _MS_REC, None) != 0:
+        # It is no mount yet.
+        _check(_libc.mount(folder, folder, b"none", _MS_BIND | _MS_REC, None), f"mounting {FOLDER}")
+        _check(_libc.mount(b"", folder, b"none", _MS_SHARED | _MS_REC, None), f"sharing {FOLDER}")
+
+
 def create(name: str, sysctls: Mapping[str, str]) -> None:
     """A new namespace with its loopback up and these sysctls (`net.ipv4.ip_forward`); those the kernel does not have
     are passed over. Does nothing when it exists."""
     if exists(name):
         return
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    _share_folder()
     path = FOLDER / name
     path.touch(mode=0o444)
 
@@ -122,6 +138,26 @@ def remove(name: str) -> None:
     # A daemon that was killed at the wrong moment may have mounted twice.
     while os.path.ismount(path):
         _check(_libc.umount2(os.fsencode(path), _MNT_DETACH), f"removing the network namespace {name}")
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        in_thread(lambda: _remove_covered(path))
+
+
+def _remove_covered(path: Path) -> None:
+    """Remove a name whose mount lies below another mount of the folder. For a thread of its own.
+
+    What covers it is taken away in a mount namespace of this thread's own. There the file is a mount point no more, so
+    that it can be removed; the kernel then detaches its mounts in every other mount namespace.
+    """
+    _check(_libc.unshare(_CLONE_NEWNS | _CLONE_FS), "making a mount namespace")
+    _check(_libc.mount(b"", b"/", b"none", _MS_PRIVATE | _MS_REC, None), "keeping its mounts private")
+    for place in (FOLDER, path):
+        # A folder mounted over itself does not look like a mount: until there is none left (EINVAL).
+        while _libc.umount2(os.fsencode(place), _MNT_DETACH) == 0:
+            pass
     path.unlink(missing_ok=True)
 
 

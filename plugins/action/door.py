@@ -7,7 +7,9 @@ Ansible loads this file once, in the parent; each task's worker is forked from i
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import os
 import signal
 import sys
@@ -30,6 +32,11 @@ MISPLACED_DEFAULTS = (
     "module_defaults: options can be set for all modules of okestack.oci, under group/okestack.oci.all, and not for "
     "one of them: they are one action to Ansible, which would give the options of one module to the others"
 )
+
+if isinstance(sys.stdout, io.TextIOWrapper):
+    # Ansible leaves it to the system when a file or a pipe gets what it prints: a wait of minutes would show nothing.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.reconfigure(line_buffering=True)
 
 registry.preload()
 preload_place({})  # the environment of ansible-playbook itself

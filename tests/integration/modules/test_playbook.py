@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 from localregion.testing import Region
 
-from .playbook import play
+from .playbook import ROOT, play
 
 
 def _vcn(region: Region, name: str) -> dict[str, Any]:
@@ -38,3 +45,38 @@ def test_defaults_of_one_module_are_refused_for_they_would_reach_the_others(regi
     task = {"okestack.oci.vcn_info": {"compartment_id": region.compartment_id}, "register": "refused"}
     check = {"ansible.builtin.assert": {"that": ["'group/okestack.oci.all' in refused.msg"]}}
     play(region, tmp_path, [{"block": [{**task, "ignore_errors": True}], **misplaced}, check])
+
+
+class _Hello(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_progress_is_seen_in_a_pipe_while_it_lasts(tmp_path: Path) -> None:
+    """The server that the task waits for starts when its progress line has come through the pipe."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    waits = {"okestack.oci.url_wait": {"url": f"http://127.0.0.1:{port}/", "wait_timeout": 120, "wait_interval": 0.2}}
+    path = tmp_path / "play.yml"
+    path.write_text(
+        json.dumps([{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [waits]}])
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "localhost,", str(path)],
+        cwd=ROOT, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        env=environment | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+    ) as playing:  # fmt: skip
+        assert playing.stdout is not None
+        seen = next((line for line in playing.stdout if "no answer" in line), "")
+        assert seen.startswith(f"  http://127.0.0.1:{port}/: no answer"), seen
+        with HTTPServer(("127.0.0.1", port), _Hello) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            rest = playing.stdout.read()
+            server.shutdown()
+    assert playing.returncode == 0, rest

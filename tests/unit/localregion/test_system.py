@@ -18,7 +18,7 @@ def test_all_problems_come_in_one_message(monkeypatch: pytest.MonkeyPatch, tmp_p
         port = taken.getsockname()[1]
         (tmp_path / "state").write_text("a file")
         with pytest.raises(system.SystemUnfit) as caught:
-            system.require(listen=[("127.82.0.1", port), ("127.82.0.2", port)], folders=[tmp_path / "state"])
+            system.require(listen=[("127.82.0.1", port), ("127.82.0.2", port)], folders={tmp_path / "state": 1})
     text = str(caught.value)
     assert "not run by root" in text
     assert "programs are missing: podman, mysql_install_db, haproxy" in text
@@ -35,16 +35,35 @@ def test_other_systems_are_told_so_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [problem.what for problem in problems] == ["it runs Darwin, and network namespaces are Linux's"]
 
 
-def test_too_little_room_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    usage = type("Usage", (), {"free": 3 * 1024**3})
-    monkeypatch.setattr(system.shutil, "disk_usage", lambda path: usage)
+def test_too_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system, "_read", lambda path: "MemTotal:  2097152 kB\n" if "meminfo" in path else "overlay")
-    said = " ".join(str(problem) for problem in system.check(folders=[tmp_path / "not" / "there"], programs=False))
-    assert "2.0 GiB of memory" in said and "3.0 GiB free" in said
-    # What is built needs no room any more.
-    (tmp_path / "programs" / "current").mkdir(parents=True)
-    said = " ".join(str(problem) for problem in system.check(folders=[tmp_path], programs=False))
-    assert "GiB free" not in said
+    assert "2.0 GiB of memory" in " ".join(str(problem) for problem in system.check(programs=False))
+
+
+def test_each_disk_is_asked_for_what_goes_onto_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("GOCACHE", "GOMODCACHE", "GOPATH", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    state, cache = tmp_path / "not" / "there", tmp_path / "cache"
+    built, first = system.room(state, cache, build=False), system.room(state, cache, build=True)
+    assert list(built) == [state]
+    assert list(first) == [state, cache, tmp_path / "home/.cache/go-build", tmp_path / "home/go/pkg/mod"]
+
+    def problems(free: float, folders: dict[Path, int]) -> list[str]:
+        usage = type("Usage", (), {"free": int(free * 1024**3)})
+        monkeypatch.setattr(system.shutil, "disk_usage", lambda path: usage)
+        return [str(p) for p in system.check(folders=folders, programs=False) if "GiB" in p.what]
+
+    # A state in a small /tmp is told, also when every program is built.
+    (told,) = problems(1, built)
+    assert f"1.0 GiB are free where 2.0 GiB are needed: {state} (2 GiB)" in told and "OKESTACK_STATE" in told
+    assert problems(2.1, built) == []
+    # Folders on one disk share its room.
+    (told,) = problems(14, first)
+    assert "14.0 GiB are free where 15.0 GiB are needed" in told and str(cache) in told
+    # What is there already needs no room any more.
+    monkeypatch.setattr(system, "_used", lambda folder, enough: enough if folder != state else 0)
+    assert problems(2.1, first) == []
 
 
 def test_nothing_is_installed_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
