@@ -101,6 +101,10 @@ integration: venv system ## modules against the region's API, the region's parts
 e2e: venv system browser programs $(VENV)-cli/bin/oci ## the whole site, end to end
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
+.PHONY: campaign
+campaign: venv ## all cases of the campaigns (wrong answers, bad options), of which the tests play a sample
+	@$(BIN)/pytest tests/faults --whole $(ARGS)
+
 .PHONY: lint
 lint: venv ## ruff, mypy, yamllint, ansible-lint, the collection's documentation
 	@$(BIN)/pytest tests/lint -m lint $(ARGS)

@@ -24,7 +24,8 @@ class Fault:
     ``operation`` is a pattern on `package.operation` (`core.create_*`). Of the calls that match, the first `skip` pass,
     the next `times` (None: all) suffer. ``delay`` seconds go by first. ``drop`` is "before" (the call does nothing) or
     "after" (it takes effect and its answer is lost); else an error answer of `status`, `code`, `message`, if `status`
-    is given.
+    is given. ``body`` is answered in place of the service's own, as a proxy would: with the call's effect, or without
+    it (`drop` "before", or a `status`).
 
     With ``step`` it is not a call that suffers but a step which the region takes by itself, named by package and what
     the service calls it: `container_engine.pool_deleted` with a status lets a pool's deletion end in NEEDS_ATTENTION.
@@ -39,6 +40,7 @@ class Fault:
     times: int | None = 1
     skip: int = 0
     headers: dict[str, str] = field(default_factory=dict)
+    body: str | None = None
     step: bool = False
     id: int = field(default_factory=lambda: next(_IDS))
     seen: int = 0

@@ -200,6 +200,8 @@ class Region:
         principal = self.authenticator.authenticate(request)
         trace.principal = principal.id
         fault = await self._suffer(operation.full_name, trace)
+        if fault and fault.body is not None and (fault.drop or fault.status):
+            return _instead(fault)
         path_values, query_values = validate.parameters(
             operation, in_path, parse_qsl(query.decode("latin-1"), keep_blank_values=True)
         )
@@ -229,6 +231,8 @@ class Region:
                 self.schema, operation.package, operation.response, reply.doc, strict=self.settings.strict_replies,
                 form=service.form,
             )  # fmt: skip
+        if fault and fault.body is not None:
+            return _instead(fault)
         if fault and fault.drop == "after":
             raise Drop
         return reply
@@ -267,6 +271,8 @@ class Region:
             return None
         if fault.delay:
             await asyncio.sleep(fault.delay)
+        if fault.body is not None:
+            return fault
         if fault.drop == "before":
             raise Drop
         if fault.status:
@@ -388,6 +394,13 @@ def _digest(call: Call) -> str:
     scope = json.dumps([call.path, call.query], sort_keys=True, default=str).encode()
     body = json.dumps(call.body, sort_keys=True).encode() if isinstance(call.body, dict) else call.content
     return hashlib.sha256(scope + body).hexdigest()
+
+
+def _instead(fault: Fault) -> Reply:
+    """The answer of somebody between the caller and the service."""
+    content = (fault.body or "").encode()
+    kind = {"content-type": "text/html" if content.startswith(b"<") else "application/json"}
+    return Reply(status=fault.status or 200, doc=content, headers=kind | fault.headers)
 
 
 def _request_id(headers: Mapping[str, str]) -> str:

@@ -11,6 +11,17 @@ import pytest
 ORDER = ("unit", "lint", "integration", "faults", "e2e", "bench")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--whole`: campaigns play all of their cases."""
+    parser.addoption("--whole", action="store_true", help="play all cases of the campaigns, not a sample")
+
+
+@pytest.fixture(scope="session")
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Whether campaigns play all of their cases."""
+    return bool(request.config.getoption("--whole"))
+
+
 def _rank(item: pytest.Item) -> tuple[int, bool]:
     folder = item.path.relative_to(Path(__file__).parent).parts[0]
     rank = ORDER.index(folder) if folder in ORDER else len(ORDER)

@@ -48,6 +48,15 @@ from ansible_collections.okestack.oci.plugins.module_utils.work_requests import 
 
 SHOWN_SECONDS = 60.0
 """How long a service may not show what it made."""
+IN_USE = frozenset(
+    {
+        (409, "Conflict"),
+        (409, "IncorrectState"),
+        (409, "ExternalServerIncorrectState"),
+        (412, "PreconditionFailed"),
+    }
+)
+"""(status, code) with which services refuse to remove what something else is in; it passes, or somebody has to act."""
 
 
 class _Earlier(Exception):
@@ -134,6 +143,7 @@ class Engine:
     def _present(self, check: bool) -> tuple[Plan, Document | None]:
         first: Plan | None = None
         made: Address | None = None
+        lost: Uncertain | None = None
         for _attempt in range(5):
             observed = self.find()
             if observed is not None and not self.wish.id and self.type.states.of(observed) in self.type.states.going:
@@ -158,6 +168,8 @@ class Engine:
                 return plan, self._would_be(plan, observed)
             if not plan.changes:
                 return first, self._usable(observed) if self.wish.wait else observed
+            if lost is not None:
+                raise lost
             if made and plan.create is not None and plan.kind == "create":
                 raise ResourceError(f"{self.label}: was made as {told(made)} but cannot be seen; run again")
             try:
@@ -174,6 +186,8 @@ class Engine:
                 return first, done
             except (Stale, Uncertain) as error:
                 self.session.report(f"{self.label}: {error.code or 'no clear answer'}; reading it again")
+                if isinstance(error, Uncertain) and error.spent:
+                    lost = error  # unless it took effect: then there is nothing left to do
         raise ResourceError(f"{self.label}: it keeps changing while it is being changed; who else writes it?")
 
     def _heeded(self, plan: Plan, before: Document, after: Document) -> Plan:
@@ -501,8 +515,14 @@ class Engine:
             except CloudError as error:
                 if error.status == 409 and error.code == "InvalidatedRetryToken":
                     continue
+                self._spent = counter  # the same token, where it is sent again
                 raise
             self._remember(response)
+            if response.data is None and "opc-work-request-id" not in response.headers:
+                self._spent = counter
+                raise Uncertain(
+                    f"{self.label}: {self.type.create_operation}: the answer names no resource and no work request"
+                )
             address = (*place, self._id_of(response)) if "id" in self.type.address else place
             if not self._dead(response, address):
                 return address
@@ -597,12 +617,21 @@ class Engine:
             if self.wish.extra.get(option) is not None:
                 kwargs[argument] = self.wish.extra[option]
         self.session.report(f"{self.label}: {self.type.delete_operation}")
-        try:
-            self._remember(self.session.call(self.writer, self.type.delete_operation, *address, **kwargs))
-        except CloudError as error:
-            if error.status != 404:
-                raise
-            return
+        waiting = self._waiting(timeout=self.session.connection.retry_timeout)
+        while True:
+            try:
+                self._remember(
+                    self.session.call(self.writer, self.type.delete_operation, *address, patient=False, **kwargs)
+                )
+                break
+            except CloudError as error:
+                if error.status == 404:
+                    return
+                if (error.status, error.code) not in IN_USE:
+                    raise
+                # What is in it goes a minute or more after its owner (VNICs of pods, load balancers, DB Systems).
+                waiting.tell("still in use", error.message)
+                waiting.pause(lambda took, why=error: f"{self.label} ({told(address)}): in use after {took}: {why}")  # type: ignore[misc]
         if self.wish.wait:
             self.wait(address, gone=True)
             self._unheld()

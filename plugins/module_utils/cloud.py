@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import email.utils
 import importlib
+import mmap
 import os
 import random
 import re
 import ssl
+import struct
 import threading
 import time
 import traceback
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from ansible_collections.okestack.oci.plugins.module_utils.answers import NotTheAnswer, guard
 from ansible_collections.okestack.oci.plugins.module_utils.signers import (
     AUTH_TYPES,
     PROFILE_TYPES,
@@ -67,22 +70,26 @@ CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
 class CloudError(Exception):
     """A call that failed for good, told for the reader at 3 a.m.
 
-    ``status`` is the HTTP status (0 where there was no answer), ``code`` the service's, ``request_id`` Oracle's.
+    ``status`` is the HTTP status (0 where there was no answer), ``code`` and ``message`` are the service's,
+    ``request_id`` Oracle's.
     """
 
-    def __init__(self, text: str, *, status: int = 0, code: str = "", request_id: str = "") -> None:
+    def __init__(self, text: str, *, status: int = 0, code: str = "", request_id: str = "", message: str = "") -> None:
         super().__init__(text)
         self.status = status
         self.code = code
         self.request_id = request_id
+        self.message = message
 
 
 class Uncertain(CloudError):
-    """A write that must not be sent twice got no clear answer: look again before sending it."""
+    """A write got no clear answer: look again before sending it. ``spent``: it was sent again until time was up."""
+
+    spent = False
 
 
 class Stale(CloudError):
-    """412: the resource changed since it was read."""
+    """The resource changed since it was read: 412, or 409 NoEtagMatch of the identity service."""
 
 
 class Cancelled(CloudError):
@@ -341,6 +348,7 @@ class Session:
             client = made({"region": region}, **kwargs)
         except ValueError as error:
             raise CloudError(f"{name}: {error}") from None
+        guard(client)
         http = client.base_client.session
         http.trust_env = False  # proxies and CA bundles are options; reading .netrc for each request is slow
         if self.connection.ca_file:
@@ -352,15 +360,18 @@ class Session:
             http.proxies = {"http": self.connection.proxy_url, "https": self.connection.proxy_url}
         return client
 
-    def call(self, client: Any, operation: str, *args: Any, repeatable: bool = True, **kwargs: Any) -> Any:
+    def call(
+        self, client: Any, operation: str, *args: Any, repeatable: bool = True, patient: bool = True, **kwargs: Any
+    ) -> Any:
         """One operation, repeated by the policy. Returns the SDK's response; raises CloudError.
 
         ``repeatable=False``: a write that takes no token; raises Uncertain instead of sending it again.
+        ``patient=False``: a 409 is the caller's to wait out.
         """
         until = time.monotonic() + self.connection.retry_timeout
         pause = 0.5
         renewed = False
-        where = _endpoint_of(client)
+        where, reads = _endpoint_of(client), operation.startswith(("get_", "list_"))
         while True:
             if self.stop.is_set():
                 raise Cancelled(f"{operation}: stopped before it was sent")
@@ -368,7 +379,16 @@ class Session:
             try:
                 answer = getattr(client, operation)(*args, **kwargs)
                 self._answered.add(where)
+                if not reads and "oci.identity" in type(client).__module__:
+                    _note_identity_write()
                 return answer
+            except NotTheAnswer as error:
+                # Whoever answered, it was not the service: the call may have taken effect or not.
+                problem, again, wanted = self._another_answer(client, operation, error), True, None
+                if not reads:
+                    problem = Uncertain(str(problem), request_id=error.request_id)
+                if not repeatable:
+                    raise problem from None
             except oci.exceptions.ServiceError as error:
                 self._answered.add(where)
                 if error.status == 401 and not renewed:
@@ -376,9 +396,17 @@ class Session:
                     if self._renew():
                         continue
                 problem = explain(error, operation, self._signed_in(error.status))
-                if error.status == 412:
-                    raise Stale(str(problem), status=412, code=error.code, request_id=problem.request_id) from None
-                again = error.status in _RETRIED_STATUS or (error.status == 409 and error.code in _RETRIED_CODES)
+                if error.code == "NoEtagMatch" or (error.status == 412 and "if_match" in kwargs):
+                    raise Stale(
+                        str(problem), status=error.status, code=error.code, request_id=problem.request_id
+                    ) from None
+                busy = error.status == 409 and error.code in _RETRIED_CODES
+                again = error.status in _RETRIED_STATUS or (patient and busy)
+                if error.status == 404 and not _has_code(error):  # not the service's: it always gives a code
+                    told = NotTheAnswer("a 404 without the service's error", 404, problem.request_id)
+                    problem, again = self._another_answer(client, operation, told), True
+                if _not_heard_yet(error, operation) and (fresh := _identity_is_fresh()) > 0:
+                    again, until = True, min(until, time.monotonic() + fresh)
                 if again and not repeatable and error.status in (500, 502, 504):
                     raise Uncertain(
                         str(problem), status=error.status, code=error.code, request_id=problem.request_id
@@ -402,6 +430,8 @@ class Session:
                 raise problem
             delay = wanted if wanted is not None else pause * random.uniform(0.8, 1.2)
             if time.monotonic() + delay > until:
+                if isinstance(problem, Uncertain):
+                    problem.spent = True
                 raise problem
             if delay > 5:
                 self.report(f"{operation}: {problem.status or 'no answer'} {problem.code}; again in {delay:.0f}s")
@@ -416,6 +446,15 @@ class Session:
         if isinstance(cause, ssl.SSLCertVerificationError):
             hint = "Set ca_file (or OCI_CA_FILE) to the certificates of the authority that signed the service's"
         return CloudError(f"{operation}: no answer from {where}{through}: {str(cause) or type(cause).__name__}. {hint}")
+
+    def _another_answer(self, client: Any, operation: str, error: NotTheAnswer) -> CloudError:
+        """Somebody else's answer, told as what it is. It has no status: nothing follows from it."""
+        service = getattr(client.base_client, "service", "")
+        return CloudError(
+            f"{service} {operation}: {error.status}, but the answer is {error}: from a proxy, or no service of "
+            f"Oracle's at {_endpoint_of(client)}? (request {error.request_id or 'without an id'})",
+            request_id=error.request_id,
+        )
 
     def _renew(self) -> bool:
         """A new session token after the service refused the present one; False where there is none."""
@@ -465,7 +504,50 @@ def explain(error: Any, operation: str, signed_in: str = "") -> CloudError:
         status=error.status,
         code=error.code or "",
         request_id=error.request_id or "",
+        message=str(error.message or ""),
     )
+
+
+# --- what was just written in identity -------------------------------------------------------------------------------
+
+FRESH_SECONDS = 90.0
+"""How long other services may not have heard of a write to identity; a new policy holds after 30 to 60 s."""
+_written = mmap.mmap(-1, 8)
+"""When identity was last written (seconds since the epoch), shared by the tasks of a run: their workers are forks."""
+_NOT_HEARD = frozenset(
+    {
+        (404, "NotAuthorizedOrNotFound"),
+        (400, "RelatedResourceNotAuthorizedOrNotFound"),
+        (400, "InsufficientServicePermissions"),
+        (409, "NotAuthorizedOrResourceAlreadyExists"),
+    }
+)
+
+
+def _note_identity_write() -> None:
+    _written[:] = struct.pack("d", time.time())
+
+
+def _identity_is_fresh() -> float:
+    """The seconds for which a write to identity may still be unknown elsewhere; none where there was none."""
+    return float(struct.unpack("d", _written[:])[0]) + FRESH_SECONDS - time.time()
+
+
+def _not_heard_yet(error: Any, operation: str) -> bool:
+    """Whether a service may answer so only because it has not heard of a new compartment or policy.
+
+    Not a 404 of what one resource is asked by or removed: that is how it is seen to be gone.
+    """
+    if operation.startswith(("get_", "delete_")):
+        return False
+    tree = re.search(r"(?i)compartment.*(tree|hierarchy|not found|exist)", str(error.message or ""))
+    return (error.status, error.code) in _NOT_HEARD or (
+        error.status == 400 and error.code == "InvalidParameter" and tree is not None
+    )
+
+
+def _has_code(error: Any) -> bool:
+    return bool(error.code) and str(error.code) != "None"
 
 
 def _retry_after(headers: Mapping[str, str] | None) -> float | None:

@@ -70,7 +70,7 @@ def _endpoint_answers(session: Any, document: Document) -> str | None:
     try:
         client.list_keys(document["compartment_id"], limit=1)
     except Exception as error:
-        return None if getattr(error, "status", 0) else "its management endpoint does not answer yet"
+        return None if getattr(error, "status", 0) >= 400 else "its management endpoint does not answer yet"
     return None
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import oci
 import pytest
+from ansible_collections.okestack.oci.plugins.module_utils import cloud
 
 from localregion.testing import Region
 
@@ -100,3 +101,72 @@ def test_names_where_ocids_belong_are_told_with_their_options(door: Door, region
         assert path in told
     assert "id: 'main' is no OCID" in door("vcn", fails=True, id="main", freeform_tags={"a": "b"})["msg"]
     assert region.calls == []
+
+
+@pytest.mark.parametrize(("status", "code"), [(409, "Conflict"), (409, "IncorrectState"), (412, "PreconditionFailed")])
+def test_what_is_still_in_use_is_removed_when_it_is_free(door: Door, region: Region, status: int, code: str) -> None:
+    """VNICs go a minute or more after their owner; a 412 without an If-Match is no stale etag."""
+    options = _vcn(region, f"held {code}")
+    door("vcn", **options)
+    region.faults.add("core.delete_vcn", status=status, code=code, message="it has VNIC ocid1.vnic.x", times=2)
+    assert door("vcn", state="absent", **options)["changed"]
+    assert any("still in use" in line and "ocid1.vnic.x" in line for line in door.lines)
+
+
+def test_what_stays_in_use_is_told_with_its_holder(door: Door, region: Region) -> None:
+    options = _vcn(region, "kept")
+    door("vcn", **options)
+    region.faults.add("core.delete_vcn", status=409, code="Conflict", message="it has VNIC ocid1.vnic.x", times=None)
+    told = door("vcn", fails=True, state="absent", retry_timeout=1, **options)["msg"]
+    for part in ("vcn kept", "in use after 1s", "409 Conflict", "ocid1.vnic.x"):
+        assert part in told
+
+
+def test_a_stale_etag_of_the_identity_service_is_planned_anew(door: Door, region: Region) -> None:
+    options: dict[str, Any] = {
+        "compartment_id": region.compartment_id,
+        "name": "stale",
+        "statements": ["Allow any-user to inspect vaults in compartment okestack"],
+    }
+    door("policy", description="one", **options)
+    region.faults.add("identity.update_policy", status=409, code="NoEtagMatch")
+    changed = door("policy", description="two", **options)
+    assert changed["changed"] and changed["policy"]["description"] == "two"
+
+
+_LATE = [
+    ("core.list_vcns", 404, "NotAuthorizedOrNotFound", ""),
+    ("core.create_vcn", 404, "NotAuthorizedOrNotFound", ""),
+    ("core.create_vcn", 400, "RelatedResourceNotAuthorizedOrNotFound", ""),
+    ("core.create_vcn", 400, "InsufficientServicePermissions", ""),
+    ("core.create_vcn", 400, "InvalidParameter", "The compartment is not in the compartment tree of the tenancy"),
+    ("core.create_vcn", 409, "NotAuthorizedOrResourceAlreadyExists", ""),
+]
+
+
+@pytest.mark.parametrize(("operation", "status", "code", "message"), _LATE, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize("written", [True, False], ids=["identity written", "not written"])
+def test_a_service_that_has_not_heard_of_identity_is_asked_again(
+    door: Door,
+    region: Region,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    status: int,
+    code: str,
+    message: str,
+    written: bool,
+) -> None:
+    """After a write to identity, and only then: else such an answer is what it says."""
+    monkeypatch.setattr(cloud, "_written", bytearray(8))
+    if written:
+        cloud._note_identity_write()
+    region.faults.add(operation, status=status, code=code, message=message or "not there", times=2)
+    result = door("vcn", fails=None, **_vcn(region, f"late {status} {code} {written} {operation}"))
+    assert bool(result.get("failed")) is not written, result
+
+
+def test_a_404_that_stays_is_told_after_a_while(door: Door, region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cloud, "FRESH_SECONDS", 1.0)
+    cloud._note_identity_write()
+    region.faults.add("core.list_vcns", status=404, times=None)
+    assert "404" in door("vcn", fails=True, retry_timeout=60, **_vcn(region, "never"))["msg"]
