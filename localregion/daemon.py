@@ -164,8 +164,10 @@ class Daemon:
             podman=podman,
             registry=registry,
             program=programs.path,
+            building=self.programs.progress,
             credentials=lambda: Credentials(f"{names.NAMESPACE}/{names.OPERATOR_NAME}", token.read_text().strip()),
         )
+        self.region.images = self.images
         self.images.start()
 
     def _control(self) -> socket.socket:

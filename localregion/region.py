@@ -65,6 +65,8 @@ class Region:
         self.fabric = fabric
         self.podman: Any = None
         """The region's containers (localregion.parts.podman.PodmanService); None in a pure region."""
+        self.images: Any = None
+        """The images that the region makes (localregion.parts.images.Images); None where it makes none."""
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.logs_dir.mkdir(parents=True, exist_ok=True)
         self.schema = _schema(settings.cache)

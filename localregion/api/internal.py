@@ -8,6 +8,8 @@
 * `GET /internal/policy?subnetId=&groups=`: `{missing: [...]}`, what virtual nodes may not associate their container
   instances with in a subnet (`subnets`, `vnics`, and with `groups=true` `network-security-group`): pods start when that
   is nothing. It is asked for each pod, so a policy that comes later helps.
+* `GET /internal/images?name=`: `{making: "..."}`, what an image of the region's own (`repository:tag`) still waits for,
+  for people; empty when it can be pulled, and for every other image.
 """
 
 from __future__ import annotations
@@ -74,6 +76,10 @@ def internal_app(region: Region) -> Starlette:
         missing = region.iam.missing_for_virtual_nodes(subnet.id, subnet.compartment or "", groups=groups)
         return JSONResponse({"missing": missing})
 
+    async def images(request: Request) -> Response:
+        made = region.images
+        return JSONResponse({"making": await made.making(request.query_params["name"]) if made is not None else ""})
+
     async def failed(request: Request, error: Exception) -> Response:
         if isinstance(error, ServiceError):
             return JSONResponse({"code": error.code, "message": error.message}, error.status)
@@ -85,6 +91,7 @@ def internal_app(region: Region) -> Starlette:
             Route("/internal/vnics", find, methods=["GET"]),
             Route("/internal/vnics/{vnic_id}", detach, methods=["DELETE"]),
             Route("/internal/policy", policy, methods=["GET"]),
+            Route("/internal/images", images, methods=["GET"]),
         ],
         exception_handlers={ServiceError: failed, Exception: failed},
     )

@@ -41,6 +41,7 @@ from localregion.parts.podman import (
     unmount_below,
 )
 from localregion.parts.process import ProcessError, lives, run
+from localregion.parts.programs import human_time
 from localregion.parts.registry import Registry
 
 __all__ = ["EXTERNAL_SECRETS_VERSION", "MIRROR", "TRAEFIK_VERSION", "Images", "ImagesError", "clean"]
@@ -243,8 +244,9 @@ def _session(number: int) -> int:
 class Images:
     """Makes the site's images and keeps the region's registry supplied with them, in the background.
 
-    `program(name)` gives a Go program's path, and takes as long as building it does. `credentials`: the operator's, to
-    pull the private application image ahead; `application`: its folder, None when this installation has none.
+    `program(name)` gives a Go program's path, and takes as long as building it does; `building()` says how far that is.
+    `credentials`: the operator's, to pull the private application image ahead; `application`: its folder, None when
+    this installation has none.
     """
 
     def __init__(
@@ -254,6 +256,7 @@ class Images:
         podman: PodmanService,
         registry: Registry,
         program: Callable[[str], Awaitable[Path]],
+        building: Callable[[], str] = lambda: "",
         credentials: Callable[[], Credentials] | None = None,
         application: Path | None = EXAMPLES,
         version: str | None = None,
@@ -267,7 +270,9 @@ class Images:
         self.credentials = credentials
         self.application = application if application is not None and application.is_dir() else None
         self._version = version
+        self.building = building
         self._states: dict[str, str] = {}
+        self._since: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         # One at a time: they share two processors with the cluster that is being made.
         self._turn = asyncio.Lock()
@@ -303,7 +308,7 @@ class Images:
             return
         clean(self.folder.parent)
         for each in self.wanted():
-            self._states[each.name] = "waiting"
+            self._say(each.name, "waiting")
             self._tasks.append(asyncio.create_task(self._keep(each), name=f"image {each.name}"))
 
     async def stop(self) -> None:
@@ -315,21 +320,45 @@ class Images:
         unmount_below(self._scratch_folder)
         _discard(self._scratch_folder)
 
+    async def making(self, name: str) -> str:
+        """For people: what an image (`repository:tag`) of the region's own still waits for, how far that is and how
+        long it has taken; empty when the registry has it, and for images that are not made here."""
+        state = self._states.get(name)
+        if state in (None, "pulling", "ready"):
+            return ""
+        repository, _, tag = name.rpartition(":")
+        with contextlib.suppress(httpx.HTTPError):
+            if await self.registry.has(repository, tag):
+                return ""
+        if state == "pushing":
+            return f"{name} is being pushed to the region's registry"
+        if state == "waiting":
+            return self.building() or f"{name} is to be made"
+        if state == "making":
+            return f"making the image {name}, {human_time(time.monotonic() - self._since.get(name, time.monotonic()))}"
+        return f"{name} could not be made and is tried again: {state[:500]}"
+
+    def _say(self, name: str, state: str) -> None:
+        if self._states.get(name) != state:
+            self._since[name] = time.monotonic()
+        self._states[name] = state
+
     def progress(self) -> dict[str, str]:
         """Image (`repository:tag`) to `waiting`, `making`, `pushing`, `pulling`, `ready` or the error's text."""
         return dict(self._states)
 
     async def _keep(self, wanted: _Wanted) -> None:
         while True:
+            self._say(wanted.name, "waiting")
             try:
                 await self.ensure(wanted)
                 return
             except (ImagesError, ProcessError, PodmanError, OSError) as error:
-                self._states[wanted.name] = str(error)
+                self._say(wanted.name, str(error))
                 log.warning("image %s: %s", wanted.name, error)
             except Exception as error:
                 # A program that cannot be built has said so where it is waited for.
-                self._states[wanted.name] = str(error)
+                self._say(wanted.name, str(error))
                 log.exception("image %s", wanted.name)
             await asyncio.sleep(30)
 
@@ -337,17 +366,17 @@ class Images:
         """Make one image, push it, pull it ahead. What is there already is not made again. Raises ImagesError."""
         layout = await wanted.make()
         async with self._turn:
-            self._states[wanted.name] = "pushing"
+            self._say(wanted.name, "pushing")
             present = {image.tag: image.digest for image in await self.registry.images(wanted.repository)}
             if present.get(wanted.tag) != layout_digest(layout):
                 await push_layout(layout, self.registry, wanted.repository, wanted.tag)
-            self._states[wanted.name] = "pulling"
+            self._say(wanted.name, "pulling")
             with contextlib.suppress(PodmanError):
                 # Ahead of the first pod; when it fails, that pod says why.
                 reference = f"lcl.ocir.okestack.test/{wanted.name}"
                 keys = self.credentials() if self.credentials is not None else None
                 await self.podman.client.pull(reference, credentials=keys, always=True)
-        self._states[wanted.name] = "ready"
+        self._say(wanted.name, "ready")
 
     async def _once(self, name: str, key: str, make: Callable[[Path], Awaitable[None]]) -> Path:
         """`<cache>/images/<name>-<key>`, made by `make(path)` when it is not there. Older ones of the name go away when
@@ -359,7 +388,7 @@ class Images:
         async with self._base_turn if name == "base" else self._turn:
             for state in self._states:
                 if state.rpartition("/")[2].startswith("crud:" if name == "base" else f"{name}:"):
-                    self._states[state] = "making"
+                    self._say(state, "making")
             self.folder.mkdir(parents=True, exist_ok=True)
             new = self.folder / f".{name}-{key}.{os.getpid()}"
             _discard(new)

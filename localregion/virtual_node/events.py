@@ -29,8 +29,11 @@ class Events:
         self._queue: asyncio.Queue[tuple[tuple[str, ...], Json]] = asyncio.Queue(_QUEUE)
         self._known: OrderedDict[tuple[str, ...], tuple[str, int]] = OrderedDict()
 
-    def note(self, about: Json, node: str, reason: str, message: str, *, warning: bool = False) -> None:
-        """Record an event about an object (its kind is Pod where it names none)."""
+    def note(
+        self, about: Json, node: str, reason: str, message: str, *, warning: bool = False, topic: str = ""
+    ) -> None:
+        """Record an event about an object (its kind is Pod where it names none). One of the same reason and message, or
+        of the same reason and `topic`, is written on, with a higher count."""
         meta = about["metadata"]
         namespace = meta.get("namespace", "default")
         kind = "Warning" if warning else "Normal"
@@ -58,7 +61,7 @@ class Events:
             "count": 1,
         }
         try:
-            self._queue.put_nowait(((namespace, meta.get("uid", ""), reason, message), event))
+            self._queue.put_nowait(((namespace, meta.get("uid", ""), reason, topic or message), event))
         except asyncio.QueueFull:
             log.warning("event dropped: %s %s", reason, meta["name"])
 
@@ -75,7 +78,7 @@ class Events:
         path = f"/api/v1/namespaces/{key[0]}/events"
         if key in self._known:
             name, count = self._known[key]
-            body = {"count": count + 1, "lastTimestamp": event["lastTimestamp"]}
+            body = {"count": count + 1, "lastTimestamp": event["lastTimestamp"], "message": event["message"]}
             try:
                 await self._api.call("PATCH", f"{path}/{name}", body, content_type=MERGE)
                 self._known[key] = (name, count + 1)

@@ -30,11 +30,13 @@ class Attachment:
 
 class Network(Protocol):
     """Gives pods their addresses. `attach` is idempotent for a pod's uid; `attached` is what the pool has: pod uid to
-    VNIC. Raises NetworkError."""
+    VNIC; `making` says what an image of the region's own (`repository:tag`) waits for until it can be pulled, empty
+    when it can. Raises NetworkError."""
 
     async def attach(self, node: VirtualNode, pod: Json) -> Attachment: ...
     async def detach(self, vnic_id: str) -> None: ...
     async def attached(self) -> dict[str, str]: ...
+    async def making(self, image: str) -> str: ...
     async def close(self) -> None: ...
 
 
@@ -65,6 +67,9 @@ class RegionNetwork:
     async def attached(self) -> dict[str, str]:
         answer = (await self._call("GET", "/internal/vnics", params={"ownerId": self.config.pool_id})).json()
         return {item["displayName"]: item["id"] for item in answer["items"] if item.get("displayName")}
+
+    async def making(self, image: str) -> str:
+        return str((await self._call("GET", "/internal/images", params={"name": image})).json()["making"])
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
@@ -112,3 +117,6 @@ class AddressesOnly:
 
     async def attached(self) -> dict[str, str]:
         return {}
+
+    async def making(self, image: str) -> str:
+        return ""

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
+from localregion.parts.podman import REGISTRY_PREFIX
 from localregion.virtual_node import admission, env, pods, probes, volumes
 from localregion.virtual_node.api import STRATEGIC, ApiError
-from localregion.virtual_node.images import ImageError
+from localregion.virtual_node.images import ImageError, full_name
 from localregion.virtual_node.network import Attachment, NetworkError
 from localregion.virtual_node.pods import ContainerRun, PodRun, Terminated
 from localregion.virtual_node.quantity import quantity
@@ -37,6 +38,10 @@ RESOLVER = "169.254.169.254"
 # Virtual Kubelet's word for a pod that its provider does not run.
 REFUSED = "ProviderFailed"
 _CONFIG_RETRY = 5.0
+# An image that the region still makes is asked for again after this long.
+_MAKING_RETRY = 2.0
+# How often its pods say how long that has lasted.
+_MAKING_TOLD = 15.0
 
 
 class Worker:
@@ -56,6 +61,7 @@ class Worker:
         self._looking = True
         self._renewals: list[tuple[float, volumes.TokenNeed]] = []
         self._pull_delays: dict[str, float] = {}
+        self._making_told: dict[str, tuple[float, str]] = {}
         self._delay = 0.0
         self._wake = asyncio.Event()
         self._ending = asyncio.Event()
@@ -359,6 +365,9 @@ class Worker:
         attempt = one.restart_count + 1 if one.created_before else 0
         runtime = self.kubelet.runtime
         try:
+            if making := await self._making(container["image"]):
+                pods.note_waiting(one, "ContainerCreating", making, time.time() + _MAKING_RETRY)
+                return
             image = await self._image(container, attempt)
             spec = await self._spec(container, attempt, image)
             if before:
@@ -399,6 +408,27 @@ class Worker:
             self.look()
             return
         self._watch(name)
+
+    async def _making(self, image: str) -> str:
+        """What an image of the region's own still waits for: until then its pull simply lasts, so that no back-off
+        delays a pod and nobody takes it for broken."""
+        prefix, _, name = full_name(image).partition("/")
+        if prefix != REGISTRY_PREFIX or not self.kubelet.runtime.with_files:
+            return ""
+        try:
+            making = await self.kubelet.network.making(name)
+        except NetworkError as error:
+            log.info("%s: %s: %s", self.name, image, error)
+            return ""
+        when, told = self._making_told.get(image, (0.0, ""))
+        # All but the time that it has taken, which is another each second.
+        same = told.rpartition(",")[0] == making.rpartition(",")[0]
+        if making and same and told and time.monotonic() - when < _MAKING_TOLD:
+            return told
+        if making:
+            self._making_told[image] = (time.monotonic(), making)
+            self._event("Pulling", f'Pulling image "{image}": {making}', topic=f"making {image}")
+        return making
 
     async def _image(self, container: Json, attempt: int) -> Image:
         name, policy = container["image"], container.get("imagePullPolicy", "IfNotPresent")
@@ -688,8 +718,8 @@ class Worker:
 
     # --- saying so
 
-    def _event(self, reason: str, message: str, *, warning: bool = False) -> None:
-        self.kubelet.events.note(self.pod, self.node.name, reason, message, warning=warning)
+    def _event(self, reason: str, message: str, *, warning: bool = False, topic: str = "") -> None:
+        self.kubelet.events.note(self.pod, self.node.name, reason, message, warning=warning, topic=topic)
 
     async def _push(self) -> None:
         """Tell the API server the pod's status if it is another than before."""

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -95,6 +96,7 @@ class Region:
         self.vnics: dict[str, Json] = {}
         self.log: list[str] = []
         self.broken = False
+        self.making: dict[str, str] = {}
         self._lock = threading.Lock()
         self._next = 10
         region = self
@@ -118,6 +120,11 @@ class Region:
                     self._answer(200, region.attach(body))
 
             def do_GET(self) -> None:
+                url = urllib.parse.urlsplit(self.path)
+                if url.path == "/internal/images":
+                    name = urllib.parse.parse_qs(url.query)["name"][0]
+                    self._answer(200, {"making": region.making.get(name, "")})
+                    return
                 items = [{"id": v["id"], "displayName": v["key"].rpartition("/")[2]} for v in region.vnics.values()]
                 self._answer(200, {"items": items})
 

@@ -305,6 +305,49 @@ def test_pull_secret(lab: Lab) -> None:
         lab.gone(name)
 
 
+def test_an_image_that_the_region_still_makes_is_waited_for_beyond_every_deadline(lab: Lab) -> None:
+    name = PUBLIC.partition("/")[2]
+    lab.region.making[name] = "building traefik (9 of 9), 3m20s"
+    try:
+        labels = {"app": "slow"}
+        container = {"name": "main", "image": PUBLIC, "command": ["sleep", "1000"]}
+        lab.api.post(
+            "/apis/apps/v1/namespaces/default/deployments",
+            {
+                "metadata": {"name": "slow"},
+                "spec": {
+                    "progressDeadlineSeconds": 3,
+                    "selector": {"matchLabels": labels},
+                    "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+                },
+            },
+        )
+
+        def condition(kind: str, reason: str) -> bool:
+            found = lab.api.get("/apis/apps/v1/namespaces/default/deployments/slow")
+            rows = found.get("status", {}).get("conditions") or ()
+            return any(row["type"] == kind and row["reason"] == reason for row in rows)
+
+        lab.until(lambda: condition("Progressing", "ProgressDeadlineExceeded"), 30, "beyond its deadline")
+        lab.region.making[name] = "building traefik (9 of 9), 3m40s"
+        time.sleep(3)
+        items = lab.api.get("/api/v1/namespaces/default/pods?labelSelector=app%3Dslow")["items"]
+        assert len(items) == 1
+        pod = items[0]["metadata"]["name"]
+        told = state_of(items[0])["state"]["waiting"]
+        assert told["reason"] == "ContainerCreating"
+        assert told["message"].startswith("building traefik (9 of 9), 3m")
+        events = lab.events(pod)
+        assert len([event for event in events if event[1] == "Pulling"]) == 1
+        assert not [event for event in events if event[0] == "Warning"]
+        del lab.region.making[name]
+        lab.until(lambda: condition("Available", "MinimumReplicasAvailable"), 20, "available once the image is there")
+        assert not [event for event in lab.events(pod) if event[0] == "Warning"]
+    finally:
+        lab.region.making.clear()
+        lab.api.delete("/apis/apps/v1/namespaces/default/deployments/slow")
+
+
 def test_secrets_that_come_later(lab: Lab) -> None:
     lab.make_pod(
         "early",
