@@ -168,6 +168,8 @@ class ContainerState:
     image_id: str
     labels: Mapping[str, str]
     log_file: Path | None
+    conmon: int = 0
+    """Process id of its monitor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -539,6 +541,7 @@ class Podman:
             image_id=_bare(document.get("Image") or ""),
             labels=dict((document.get("Config") or {}).get("Labels") or {}),
             log_file=Path(log) if log else None,
+            conmon=int(state.get("ConmonPid") or 0),
         )
 
     async def list(self, labels: Mapping[str, str] | None = None) -> list[tuple[str, str, str, dict[str, str]]]:
@@ -584,7 +587,7 @@ class Podman:
         if not containers:
             return {}
         response = await self._call(
-            "GET", "/containers/stats", params={"containers": ",".join(containers), "stream": "false"}, accept=(404,)
+            "GET", "/containers/stats", params={"containers": list(containers), "stream": "false"}, accept=(404,)
         )
         if response.status_code == 404:
             return {}

@@ -7,7 +7,7 @@ the API server itself fills with a default is a problem only where it has anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 Json = dict[str, Any]
@@ -33,6 +33,23 @@ _CONTAINER_SECURITY = (
     "capabilities",
 )
 _CONTAINER_FIELDS = ("volumeDevices", "stdin", "stdinOnce", "tty", "restartPolicy", "restartPolicyRules")
+# The enumeration of the container instances that pods are (ContainerCapabilities of the SDK); ALL means these.
+CAPABILITIES = (
+    "AUDIT_WRITE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "MKNOD",
+    "NET_BIND_SERVICE",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYS_CHROOT",
+)
 _VOLUMES = ("emptyDir", "configMap", "secret", "projected", "persistentVolumeClaim")
 _PROJECTED = ("serviceAccountToken", "configMap", "secret")
 _MODE = 0o644
@@ -42,8 +59,15 @@ _NODE_PORTS = range(30000, 32768)
 
 
 def problems(pod: Json) -> list[str]:
-    """Everything of a pod that virtual nodes refuse, each as `path: reason`; empty if the pod can run."""
-    return [f"{path}: {reason}" for path, reason in _pod(pod)]
+    """Everything of a pod that virtual nodes refuse, each as `path: reason`, or as the service was seen to say it;
+    empty if the pod can run."""
+    return [f"{path}: {reason}" if path else reason for path, reason in _pod(pod)]
+
+
+def capabilities(wanted: Iterable[str]) -> tuple[str, ...]:
+    """Capabilities without CAP_, ALL as those that virtual nodes know."""
+    names = [name.upper().removeprefix("CAP_") for name in wanted]
+    return CAPABILITIES if "ALL" in names else tuple(names)
 
 
 def _pod(pod: Json) -> Iterator[tuple[str, str]]:
@@ -52,7 +76,7 @@ def _pod(pod: Json) -> Iterator[tuple[str, str]]:
         if owner.get("kind") == "DaemonSet":
             yield "metadata.ownerReferences", "pods of a DaemonSet are not supported by virtual nodes"
     if spec.get("initContainers"):
-        yield "spec.initContainers", "init containers are not supported by virtual nodes"
+        yield "", "initContainers are not supported"
     if spec.get("ephemeralContainers"):
         yield "spec.ephemeralContainers", "ephemeral containers are not supported by virtual nodes"
     for name in _POD_FIELDS:
@@ -135,10 +159,11 @@ def _container(path: str, container: Json) -> Iterator[tuple[str, str]]:
                 yield f"{path}.ports[{index}].{name}", "not supported by virtual nodes"
         if port.get("containerPort") in _NODE_PORTS:
             yield f"{path}.ports[{index}].containerPort", "virtual nodes keep ports 30000-32767 for node ports"
-    for index, mount in enumerate(container.get("volumeMounts") or ()):
-        for name in ("mountPropagation", "subPathExpr", "recursiveReadOnly"):
-            if mount.get(name) not in (None, "", "None", "Disabled"):
-                yield f"{path}.volumeMounts[{index}].{name}", "not supported by virtual nodes"
+    for mount in container.get("volumeMounts") or ():
+        # The API server fills in none of these: `mountPropagation: None` is refused too, as it was seen to be.
+        for name in ("subPath", "subPathExpr", "mountPropagation", "recursiveReadOnly"):
+            if mount.get(name):
+                yield "", f"unsupported VolumeMount option: {name}: {mount[name]}"
     for index, item in enumerate(container.get("env") or ()):
         source = item.get("valueFrom") or {}
         for name in ("resourceFieldRef", "fileKeyRef"):
@@ -154,18 +179,9 @@ def _container(path: str, container: Json) -> Iterator[tuple[str, str]]:
     yield from _security(f"{path}.securityContext", container.get("securityContext") or {})
     for name in ("startupProbe", "readinessProbe", "livenessProbe"):
         probe = container.get(name) or {}
-        for kind in ("grpc", "tcpSocket", "terminationGracePeriodSeconds"):
+        for kind in ("grpc", "terminationGracePeriodSeconds"):
             if probe.get(kind):
-                yield (
-                    f"{path}.{name}.{kind}",
-                    "virtual nodes support httpGet and exec probes only"
-                    if kind
-                    in (
-                        "grpc",
-                        "tcpSocket",
-                    )
-                    else "not supported by virtual nodes",
-                )
+                yield f"{path}.{name}.{kind}", "not supported by virtual nodes"
 
 
 def _security(path: str, security: Json) -> Iterator[tuple[str, str]]:
@@ -176,3 +192,8 @@ def _security(path: str, security: Json) -> Iterator[tuple[str, str]]:
                 yield f"{path}.{name}", "not supported by virtual nodes"
         elif name == "allowPrivilegeEscalation" and value:
             yield f"{path}.{name}", "virtual nodes support false only"
+        elif name == "capabilities":
+            for kind in ("add", "drop"):
+                known = set(capabilities(value.get(kind) or ())) - set(CAPABILITIES)
+                for capability in sorted(known):
+                    yield f"{path}.capabilities.{kind}", f"{capability} is not supported by virtual nodes"

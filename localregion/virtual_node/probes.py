@@ -128,6 +128,19 @@ async def http(target: HttpTarget, timeout: float, version: str) -> Result:
                 writer.transport.abort()
 
 
+async def tcp(host: str, port: int, timeout: float) -> Result:
+    """Connect once."""
+    try:
+        async with asyncio.timeout(timeout):
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        return Result(False, f"dial tcp {host}:{port}: i/o timeout")
+    except OSError as error:
+        return Result(False, f"dial tcp {host}:{port}: {error}")
+    writer.close()
+    return Result(True)
+
+
 def exec_result(code: int | None, output: str, seconds: float) -> Result:
     """From an exec probe's exit code; None where it ran longer than `seconds`."""
     if code is None:

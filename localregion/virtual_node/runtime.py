@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 import subprocess
 import time
@@ -22,13 +23,18 @@ from localregion.parts.podman import ContainerSpec as PodmanSpec
 from localregion.parts.podman import ContainerState as PodmanState
 from localregion.parts.podman import Credentials, Podman, PodmanError
 from localregion.parts.podman import Mount as PodmanMount
+from localregion.parts.process import lives
 from localregion.virtual_node.images import Credential, ImageError
 from localregion.virtual_node.volumes import Mount
+
+log = logging.getLogger(__name__)
 
 LABEL_POOL = "okestack.virtual-node-pool"
 LABEL_POD = "okestack.pod-uid"
 LABEL_CONTAINER = "okestack.container"
 LABEL_ATTEMPT = "okestack.attempt"
+# The exit code of a container of which nobody knows how it ended.
+_LOST = 255
 _NOT_STARTED = ("created", "configured", "initialized")
 
 
@@ -135,7 +141,8 @@ class PodmanRuntime:
         # runc and conmon start on few cores: more at once only make each slower.
         self._starts = asyncio.Semaphore(3)
         self._ends: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-        self._followed: dict[str, int] = {}
+        self._followed: dict[str, list[int]] = {}
+        self._lost: dict[str, float] = {}
         self._reaping: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -242,6 +249,7 @@ class PodmanRuntime:
     async def remove(self, container_id: str) -> None:
         with _as_failures():
             await self._podman.remove(container_id)
+        self._lost.pop(container_id, None)
 
     async def inspect(self, container_id: str) -> ContainerState | None:
         with _as_failures():
@@ -249,6 +257,18 @@ class PodmanRuntime:
         if found is None:
             return None
         labels = found.labels
+        if found.id in self._lost:
+            # podman goes on to call it running: nobody told it of the end.
+            return ContainerState(
+                found.id,
+                labels.get(LABEL_POD, ""),
+                labels.get(LABEL_CONTAINER, ""),
+                int(labels.get(LABEL_ATTEMPT, 0)),
+                False,
+                found.started_at.timestamp() if found.started_at else 0.0,
+                self._lost[found.id],
+                _LOST,
+            )
         self._follow(found)
         return ContainerState(
             found.id,
@@ -272,7 +292,7 @@ class PodmanRuntime:
                 labels.get(LABEL_POD, ""),
                 labels.get(LABEL_CONTAINER, ""),
                 int(labels.get(LABEL_ATTEMPT, 0)),
-                state in ("running", "paused", "stopping"),
+                state in ("running", "paused", "stopping") and number not in self._lost,
                 never_started=state in _NOT_STARTED,
             )
             for number, _, state, labels in found
@@ -335,28 +355,50 @@ class PodmanRuntime:
                 if state is None or not state.running:
                     break
                 await asyncio.sleep(0.02)
+            else:
+                await self._lose(number)
             yield uid
 
+    async def _lose(self, number: str) -> None:
+        """Give a container up whose monitor was killed: podman never learns of its end, and what it writes goes
+        nowhere."""
+        with contextlib.suppress(PodmanError):
+            found = await self._podman.inspect(number)
+            if found is None or not found.running or lives(found.conmon):
+                return
+            if lives(found.pid):
+                await asyncio.create_subprocess_exec("runc", "kill", found.id, "KILL")
+            log.warning("container %s has lost its monitor and is given up", found.name)
+            self._lost[found.id] = time.time()
+
     def _follow(self, found: PodmanState) -> None:
-        """Be told when a container's process ends. The kernel does it: podman's own event needs its clean-up to run."""
+        """Be told when a container's process or its monitor ends. The kernel does it: podman's own event needs its
+        clean-up to run."""
         if found.id in self._followed or not found.running or not found.pid:
             return
+        uid = found.labels.get(LABEL_POD, "")
+        handles: list[int] = []
         try:
-            handle = os.pidfd_open(found.pid)
+            for number in (found.pid, found.conmon):
+                if number:
+                    handles.append(os.pidfd_open(number))
         except OSError:  # gone already
-            self._ends.put_nowait((found.id, found.labels.get(LABEL_POD, "")))
+            for handle in handles:
+                os.close(handle)
+            self._ends.put_nowait((found.id, uid))
             return
-        self._followed[found.id] = handle
-        asyncio.get_running_loop().add_reader(handle, self._ended, found.id, found.labels.get(LABEL_POD, ""))
+        self._followed[found.id] = handles
+        for handle in handles:
+            asyncio.get_running_loop().add_reader(handle, self._ended, found.id, uid)
 
     def _ended(self, number: str, uid: str) -> None:
         self._unfollow(number)
         self._ends.put_nowait((number, uid))
 
     def _unfollow(self, number: str) -> None:
-        handle = self._followed.pop(number)
-        asyncio.get_running_loop().remove_reader(handle)
-        os.close(handle)
+        for handle in self._followed.pop(number):
+            asyncio.get_running_loop().remove_reader(handle)
+            os.close(handle)
 
 
 @contextlib.contextmanager

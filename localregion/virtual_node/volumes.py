@@ -182,19 +182,10 @@ class PodFolders:
             volume = volumes[mount["name"]]
             folder = self.volume(volume)
             empty = "emptyDir" in volume
-            source = folder
             if mount.get("subPath"):
-                source = inside(folder, mount["subPath"])
-                if not source.exists():
-                    if not empty:
-                        raise ConfigError(
-                            f"failed to prepare subPath {mount['subPath']} of volume {mount['name']}: no such file"
-                        )
-                    source.mkdir(parents=True)
-                    source.chmod(0o777)
-                if not source.resolve().is_relative_to(folder.resolve()):
-                    raise ConfigError(f"subPath {mount['subPath']} leads out of volume {mount['name']}")
-            result.append(Mount(str(source), mount["mountPath"], bool(mount.get("readOnly")) or not empty))
+                # Refused before; a path below what a container has written is never followed here.
+                raise ConfigError(f"unsupported VolumeMount option: subPath: {mount['subPath']}")
+            result.append(Mount(str(folder), mount["mountPath"], bool(mount.get("readOnly")) or not empty))
         return result
 
 

@@ -517,7 +517,7 @@ class Worker:
             user=_user(security, image),
             read_only=bool(security.get("readOnlyRootFilesystem")),
             no_new_privileges=security.get("allowPrivilegeEscalation") is False,
-            add_capabilities=tuple(capabilities.get("add") or ()),
+            add_capabilities=admission.capabilities(capabilities.get("add") or ()),
             drop_capabilities=tuple(capabilities.get("drop") or ()),
             cpu_limit=quantity(limits.get("cpu", 0)),
             memory_limit=int(quantity(limits.get("memory", 0))),
@@ -622,6 +622,9 @@ class Worker:
                 return probes.Result(False, str(error))
             return probes.exec_result(code, output, timeout)
         try:
+            if "tcpSocket" in probe:
+                port = probes.port_number(container, probe["tcpSocket"]["port"])
+                return await probes.tcp(probe["tcpSocket"].get("host") or self.run.ip, port, timeout)
             target = probes.HttpTarget.of(probe["httpGet"], container, self.run.ip)
         except (KeyError, ValueError) as error:
             return probes.Result(False, f"probe cannot be asked: {error}")

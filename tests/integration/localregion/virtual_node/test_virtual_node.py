@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import os
 import signal
 import ssl
 import time
@@ -104,11 +105,11 @@ def test_environment_files_and_names(lab: Lab) -> None:
             "envFrom": [{"prefix": "C_", "configMapRef": {"name": "conf"}}],
             "volumeMounts": [
                 {"name": "conf", "mountPath": "/conf"},
-                {"name": "one", "mountPath": "/one/renamed", "subPath": "renamed"},
+                {"name": "one", "mountPath": "/one"},
                 {"name": "all", "mountPath": "/all"},
                 {"name": "mem", "mountPath": "/scratch"},
-                {"name": "mem", "mountPath": "/mem", "subPath": "deep"},
-                {"name": "mem", "mountPath": "/sub", "subPath": "deep"},
+                {"name": "mem", "mountPath": "/mem"},
+                {"name": "mem", "mountPath": "/sub"},
             ],
         },
         restartPolicy="Never",
@@ -156,7 +157,7 @@ def test_environment_files_and_names(lab: Lab) -> None:
     assert claims["kubernetes.io"]["pod"]["name"] == "wide"
     assert "drwxrwxrwx" in text
     assert "tmpfs /scratch" in text.replace("okestack-memory", "tmpfs")
-    assert text.split("/sub:")[1].split()[0] == "y"
+    assert text.split("/sub:")[1].split()[:2] == ["x", "y"]
     assert "\nwide\n0\nwide geheim-3306-$(NAME)-$(NOPE)\n" in text
     assert "read only" in text
     lab.delete("wide")
@@ -235,7 +236,19 @@ def test_readiness_and_liveness(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("name", "container", "spec", "word"),
     [
-        ("init", {}, {"initContainers": [{"name": "i", "image": IMAGE}]}, "spec.initContainers"),
+        (
+            "init",
+            {},
+            {"initContainers": [{"name": "i", "image": IMAGE}]},
+            "Error creating pod: [initContainers are not",
+        ),
+        ("admin", {"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}, {}, "SYS_ADMIN is not supported"),
+        (
+            "sub",
+            {"volumeMounts": [{"name": "e", "mountPath": "/e", "subPath": "out/made"}]},
+            {"volumes": [{"name": "e", "emptyDir": {}}]},
+            "Error creating pod: [unsupported VolumeMount option: subPath: out/made]",
+        ),
         ("group", {}, {"securityContext": {"fsGroup": 1}}, "spec.securityContext.fsGroup"),
         ("grpc", {"livenessProbe": {"grpc": {"port": 1}}}, {}, "livenessProbe.grpc"),
         ("seccomp", {"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}}, {}, "seccompProfile"),
@@ -397,6 +410,47 @@ def test_security(lab: Lab) -> None:
         lab.gone(name)
 
 
+def test_a_pod_with_all_capabilities_is_kept_from_the_host(lab: Lab) -> None:
+    script = (
+        f"cat /proc/self/status; ls /dev; ls {lab.folder} /run/netns && echo SEEN; "
+        "cat /proc/kcore >/dev/null && echo KCORE; echo b > /proc/sysrq-trigger && echo SYSRQ; "
+        "echo x > /proc/sys/kernel/core_pattern && echo PATTERN; true"
+    )
+    lab.make_pod(
+        "bold",
+        {"command": ["sh", "-c", script], "securityContext": {"capabilities": {"add": ["ALL"]}}},
+        restartPolicy="Never",
+    )
+    lab.phase("bold", "Succeeded")
+    text = lab.logs("bold")
+    effective = int(next(line for line in text.splitlines() if line.startswith("CapEff:")).split()[1], 16)
+    # SYS_MODULE, SYS_RAWIO, SYS_PTRACE, SYS_ADMIN, NET_ADMIN, DAC_READ_SEARCH, SYS_BOOT, SYS_TIME, BPF.
+    assert not effective & sum(1 << bit for bit in (16, 17, 19, 21, 12, 2, 22, 25, 39))
+    assert effective & 1 << 27, "MKNOD is one of the service's"
+    for word in ("SEEN", "KCORE", "SYSRQ", "PATTERN", "sda", "vda", "kmsg"):
+        assert word not in text, text
+    lab.delete("bold")
+    lab.gone("bold")
+
+
+def test_a_container_whose_monitor_was_killed_is_started_again(lab: Lab) -> None:
+    # One that dies with its monitor, as it writes, and one that would not.
+    lab.make_pod("writer", {"command": ["sh", "-c", "while sleep 0.2; do echo x; done"]})
+    lab.make_pod("silent")
+    for name in ("writer", "silent"):
+        number = state_of(lab.ready(name))["containerID"].removeprefix("podman://")
+        monitor = lab.run(lab.podman.client.inspect(number)).conmon
+        began = time.monotonic()
+        os.kill(monitor, signal.SIGKILL)
+        pod = running(lab, name, 1)
+        assert time.monotonic() - began < 15
+        assert state_of(pod)["lastState"]["terminated"]["exitCode"] == 255
+        lab.ready(name)
+    for name in ("writer", "silent"):
+        lab.delete(name)
+        lab.gone(name)
+
+
 def test_out_of_memory(lab: Lab) -> None:
     command = ["dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=2"]
     container = {"command": command, "resources": {"limits": {"memory": "32Mi"}}}
@@ -534,7 +588,22 @@ def test_kubelet_port(lab: Lab) -> None:
     memory = next(line for line in lines if line.startswith("container_memory_working_set_bytes"))
     assert float(memory.split()[-2]) > 100_000
     summary = json.loads(lab.api.text(f"/api/v1/nodes/{node}/proxy/stats/summary"))
-    assert [pod["podRef"]["name"] for pod in summary["pods"]] == ["busy"]
+    assert [pod["podRef"]["name"] for pod in summary["pods"]] == ["busy"], summary
+    lab.make_pod("busy2", nodeName=node)
+    lab.ready("busy2")
+
+    def told() -> bool:
+        text = lab.api.text(f"/api/v1/nodes/{node}/proxy/metrics/resource")
+        kinds = ("container_cpu_usage_seconds_total", "container_memory_working_set_bytes")
+        return all(
+            f'{kind}{{container="main",namespace="default",pod="{pod}"' in text
+            for kind in kinds
+            for pod in ("busy", "busy2")
+        )
+
+    lab.until(told, 15, "numbers of both pods")
+    lab.delete("busy2")
+    lab.gone("busy2")
     assert lab.api.text(f"/api/v1/nodes/{node}/proxy/healthz") == "ok"
     lab.delete("busy")
     lab.gone("busy")

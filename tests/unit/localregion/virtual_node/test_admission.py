@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localregion.virtual_node.admission import problems
+from localregion.virtual_node.admission import CAPABILITIES, capabilities, problems
 
 # As the API server holds it: with every default it fills in.
 PLAIN: dict[str, Any] = {
@@ -85,7 +85,6 @@ SA = {"serviceAccountToken": {"path": "t", "expirationSeconds": 600}}
 
 REFUSED = [
     ("metadata.ownerReferences", [{"kind": "DaemonSet", "name": "d"}], "metadata.ownerReferences"),
-    ("spec.initContainers", [{"name": "i"}], "spec.initContainers"),
     ("spec.ephemeralContainers", [{"name": "e"}], "spec.ephemeralContainers"),
     ("spec.hostNetwork", True, "spec.hostNetwork"),
     ("spec.hostPID", True, "spec.hostPID"),
@@ -124,15 +123,15 @@ REFUSED = [
     (f"{C}.ports.0.hostIP", "1.2.3.4", "ports[0].hostIP"),
     (f"{C}.ports.0.containerPort", 30000, "ports[0].containerPort"),
     (f"{C}.ports.0.containerPort", 32767, "ports[0].containerPort"),
-    (f"{C}.volumeMounts.0.mountPropagation", "HostToContainer", "volumeMounts[0].mountPropagation"),
-    (f"{C}.volumeMounts.0.subPathExpr", "$(A)", "volumeMounts[0].subPathExpr"),
     (f"{C}.env", [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}}], "resourceFieldRef"),
     (f"{C}.securityContext", {"privileged": True}, "securityContext.privileged"),
     (f"{C}.securityContext", {"allowPrivilegeEscalation": True}, "allowPrivilegeEscalation"),
     (f"{C}.securityContext", {"procMount": "Unmasked"}, "securityContext.procMount"),
     (f"{C}.securityContext", {"seccompProfile": {"type": "RuntimeDefault"}}, "securityContext.seccompProfile"),
     (f"{C}.livenessProbe", {"grpc": {"port": 1}}, "livenessProbe.grpc"),
-    (f"{C}.readinessProbe", {"tcpSocket": {"port": 1}}, "readinessProbe.tcpSocket"),
+    (f"{C}.securityContext", {"capabilities": {"add": ["SYS_ADMIN"]}}, "securityContext.capabilities.add"),
+    (f"{C}.securityContext", {"capabilities": {"add": ["CAP_NET_ADMIN"]}}, "securityContext.capabilities.add"),
+    (f"{C}.securityContext", {"capabilities": {"drop": ["SYS_TIME"]}}, "securityContext.capabilities.drop"),
     (f"{C}.startupProbe", {"exec": {}, "terminationGracePeriodSeconds": 1}, "terminationGracePeriodSeconds"),
     (f"{C}.lifecycle", {"stopSignal": "SIGINT"}, "lifecycle.stopSignal"),
 ]
@@ -145,8 +144,29 @@ def test_refused(path: str, value: Any, word: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "value", "text"),
+    [
+        ("spec.initContainers", [{"name": "i"}], "initContainers are not supported"),
+        (f"{C}.volumeMounts.0.subPath", "deep", "unsupported VolumeMount option: subPath: deep"),
+        (f"{C}.volumeMounts.0.subPathExpr", "$(A)", "unsupported VolumeMount option: subPathExpr: $(A)"),
+        (f"{C}.volumeMounts.0.mountPropagation", "None", "unsupported VolumeMount option: mountPropagation: None"),
+    ],
+)
+def test_refused_in_the_words_of_the_service(path: str, value: Any, text: str) -> None:
+    assert problems(changed(path, value)) == [text]
+
+
+def test_all_capabilities_are_those_that_the_service_knows() -> None:
+    assert capabilities(["ALL"]) == CAPABILITIES
+    assert capabilities(["CAP_CHOWN", "kill"]) == ("CHOWN", "KILL")
+    assert not {"SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "NET_ADMIN", "SYS_RAWIO"} & set(CAPABILITIES)
+
+
+@pytest.mark.parametrize(
     ("path", "value"),
     [
+        (f"{C}.readinessProbe", {"tcpSocket": {"port": 1}}),
+        (f"{C}.securityContext", {"capabilities": {"add": ["ALL"], "drop": ["NET_RAW"]}}),
         ("metadata.labels", {"a": "b"}),
         ("spec.hostname", "p"),
         ("spec.subdomain", "s"),
