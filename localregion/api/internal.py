@@ -2,7 +2,8 @@
 """The daemon's internal API: what the processes of virtual nodes ask of the region, over a unix socket of root's own.
 
 * `POST /internal/vnics` `{subnetId, displayName, ownerId, nsgIds}`: a VNIC for a pod; the same owner and name give the
-  same VNIC. Answers `{id, privateIp, netns, fqdn}`.
+  same VNIC. Answers `{id, privateIp, netns, fqdn, privateIpId}`. The step `container_engine.pod_created` of faults
+  is a lack of capacity for the pod.
 * `DELETE /internal/vnics/{id}`: 204; also when it is gone.
 * `GET /internal/vnics?ownerId=`: `{items: [{id, displayName, privateIp}]}`, for finding what a crash left behind.
 * `GET /internal/policy?subnetId=&groups=`: `{missing: [...]}`, what virtual nodes may not associate their container
@@ -14,6 +15,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -25,6 +27,9 @@ from localregion.api.errors import ServiceError, not_found
 
 if TYPE_CHECKING:
     from localregion.region import Region
+
+
+NO_CAPACITY = "cannot provision pod due to insufficient capacity"
 
 
 def _shown(vnic: Any) -> dict[str, Any]:
@@ -53,7 +58,13 @@ def internal_app(region: Region) -> Starlette:
         except (ValueError, KeyError, TypeError) as error:
             return JSONResponse({"code": "InvalidParameter", "message": f"{type(error).__name__}: {error}"}, 400)
         network: Any = region.services["network"]
-        return JSONResponse(_shown(await network.attach_vnic(**wanted)))
+        if (fault := region.faults.hit("container_engine.pod_created", step=True)) is not None:
+            await asyncio.sleep(fault.delay)
+            if fault.status:
+                raise ServiceError(fault.status, "OutOfHostCapacity", NO_CAPACITY)
+        vnic = await network.attach_vnic(**wanted)
+        addresses = network.living("private_ip", parent=vnic.id)
+        return JSONResponse(_shown(vnic) | {"privateIpId": addresses[0].id if addresses else ""})
 
     async def detach(request: Request) -> Response:
         network: Any = region.services["network"]

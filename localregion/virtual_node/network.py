@@ -12,10 +12,15 @@ import httpx
 from localregion.virtual_node.config import Config, VirtualNode
 
 Json = dict[str, Any]
+NO_CAPACITY = "OutOfHostCapacity"
 
 
 class NetworkError(Exception):
-    """A pod's VNIC could not be attached or detached; the message is the region's."""
+    """A pod's VNIC could not be attached or detached; the message is the region's, `code` too."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -26,17 +31,20 @@ class Attachment:
     ip: str
     netns: str
     """Name of its network namespace."""
+    private_ip_id: str = ""
+    """OCID of its private IP."""
 
 
 class Network(Protocol):
     """Gives pods their addresses. `attach` is idempotent for a pod's uid; `attached` is what the pool has: pod uid to
     VNIC; `making` says what an image of the region's own (`repository:tag`) waits for until it can be pulled, empty
-    when it can. Raises NetworkError."""
+    when it can; `forbidden` what the tenancy's policy keeps the pods' container instances from. Raises NetworkError."""
 
     async def attach(self, node: VirtualNode, pod: Json) -> Attachment: ...
     async def detach(self, vnic_id: str) -> None: ...
     async def attached(self) -> dict[str, str]: ...
     async def making(self, image: str) -> str: ...
+    async def forbidden(self) -> list[str]: ...
     async def close(self) -> None: ...
 
 
@@ -59,7 +67,7 @@ class RegionNetwork:
             "nsgIds": list(self.config.pod_nsg_ids),
         }
         answer = (await self._call("POST", "/internal/vnics", json=body)).json()
-        return Attachment(answer["id"], answer["privateIp"], answer["netns"])
+        return Attachment(answer["id"], answer["privateIp"], answer["netns"], answer.get("privateIpId", ""))
 
     async def detach(self, vnic_id: str) -> None:
         await self._call("DELETE", f"/internal/vnics/{vnic_id}")
@@ -71,6 +79,11 @@ class RegionNetwork:
     async def making(self, image: str) -> str:
         return str((await self._call("GET", "/internal/images", params={"name": image})).json()["making"])
 
+    async def forbidden(self) -> list[str]:
+        query = {"subnetId": self.config.pod_subnet_id, "groups": str(bool(self.config.pod_nsg_ids)).lower()}
+        missing: list[str] = (await self._call("GET", "/internal/policy", params=query)).json()["missing"]
+        return missing
+
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             response = await self._http.request(method, path, **options)
@@ -79,11 +92,13 @@ class RegionNetwork:
         if response.status_code == 404 and method == "DELETE":
             return response
         if response.status_code >= 400:
+            code = ""
             try:
-                message = response.json()["message"]
+                document = response.json()
+                message, code = document["message"], document.get("code", "")
             except (ValueError, KeyError, TypeError):
                 message = response.text[:300]
-            raise NetworkError(f"{response.status_code}: {message}")
+            raise NetworkError(message if code == NO_CAPACITY else f"{response.status_code}: {message}", code)
         return response
 
 
@@ -120,3 +135,6 @@ class AddressesOnly:
 
     async def making(self, image: str) -> str:
         return ""
+
+    async def forbidden(self) -> list[str]:
+        return []

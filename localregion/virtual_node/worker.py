@@ -18,9 +18,9 @@ import httpx
 
 from localregion.parts.podman import REGISTRY_PREFIX
 from localregion.virtual_node import admission, env, pods, probes, volumes
-from localregion.virtual_node.api import STRATEGIC, ApiError
+from localregion.virtual_node.api import MERGE, STRATEGIC, ApiError
 from localregion.virtual_node.images import ImageError, full_name
-from localregion.virtual_node.network import Attachment, NetworkError
+from localregion.virtual_node.network import NO_CAPACITY, Attachment, NetworkError
 from localregion.virtual_node.pods import ContainerRun, PodRun, Terminated
 from localregion.virtual_node.quantity import quantity
 from localregion.virtual_node.runtime import ContainerSpec, ContainerState, Image, RuntimeFailure
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 Json = dict[str, Any]
 _T = TypeVar("_T")
 
+# Of a pod: the OCID of its private IP.
+PRIVATE_IP = "oci.oraclecloud.com/pod.info.private_ip_ocid"
 RESOLVER = "169.254.169.254"
 # Virtual Kubelet's word for a pod that its provider does not run.
 REFUSED = "ProviderFailed"
@@ -191,9 +193,22 @@ class Worker:
         """VNIC and volumes. False if something is missing; an event says what."""
         if self.attachment is None:
             try:
+                # Not of a pod that has begun: its container instance exists already.
+                missing = [] if self.run.ip else await self.kubelet.network.forbidden()
+                if missing:
+                    self._wait_for(
+                        "FailedCreatePodSandBox",
+                        "Failed to create the pod's container instance: NotAuthorizedOrNotFound: no policy of the root"
+                        " compartment lets virtual nodes associate compute-container-instances with"
+                        f" {', '.join(missing)} (Required IAM Policies for Using Virtual Nodes)",
+                    )
+                    return False
                 await self._unbroken(self._attach())
             except NetworkError as error:
-                self._event("FailedCreatePodSandBox", f"Failed to attach the pod's VNIC: {error}", warning=True)
+                if error.code == NO_CAPACITY:
+                    self._wait_for("ProviderCreateFailed", f"Error creating pod: [{error}]")
+                else:
+                    self._wait_for("FailedCreatePodSandBox", f"Failed to attach the pod's VNIC: {error}")
                 return False
         if not self._mounted and self.kubelet.runtime.with_files:
             try:
@@ -206,9 +221,23 @@ class Worker:
             await self._adopt()
         return True
 
+    def _wait_for(self, reason: str, message: str) -> None:
+        """Say in an event and in the containers' status what the pod waits for."""
+        self._event(reason, message, warning=True)
+        for one in self.run.containers.values():
+            if one.state == "waiting" and one.reason == "ContainerCreating":
+                one.message = message
+
     async def _attach(self) -> None:
         attachment = self.attachment = await self.kubelet.network.attach(self.node, self.pod)
         self.run.ip = attachment.ip
+        for one in self.run.containers.values():
+            one.message = "" if one.state == "waiting" and one.reason == "ContainerCreating" else one.message
+        meta = self.pod["metadata"]
+        if attachment.private_ip_id and (meta.get("annotations") or {}).get(PRIVATE_IP) != attachment.private_ip_id:
+            body = {"metadata": {"uid": self.uid, "annotations": {PRIVATE_IP: attachment.private_ip_id}}}
+            path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
+            await self.kubelet.api.call("PATCH", path, body, content_type=MERGE)
         if self.kubelet.runtime.with_files:
             self.folders.make()
             record = {"name": self.name, "vnic": attachment.vnic_id, "ip": attachment.ip, "netns": attachment.netns}

@@ -26,6 +26,7 @@ import yaml
 from localregion import settings as names
 from localregion.parts.cluster import MANAGERS_GROUP
 from tests import programs
+from tests.unit.localregion.test_identity import SKE
 
 pytestmark = [
     pytest.mark.root,
@@ -175,6 +176,12 @@ class Site:
         policies.create_policy(
             oci.identity.models.CreatePolicyDetails(
                 compartment_id=C, name="key", description="-", statements=[statement]
+            )
+        )
+        # Without this one no pod starts.
+        policies.create_policy(
+            oci.identity.models.CreatePolicyDetails(
+                compartment_id=names.TENANCY_ID, name="ske", description="-", statements=list(SKE)
             )
         )
         return str(key.id)

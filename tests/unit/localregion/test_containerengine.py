@@ -379,6 +379,20 @@ def test_virtual_nodes_ask_whether_the_tenancys_policy_lets_pods_start(engine: E
     engine.region.settle()
     assert engine.region.run(ask(subnet_id)) == (200, {"missing": []})
     assert engine.region.run(ask("ocid1.subnet.none"))[0] == 404
+
+    async def attach() -> tuple[int, Any]:
+        transport = httpx.ASGITransport(app=internal_app(engine.region.inner))
+        async with httpx.AsyncClient(transport=transport, base_url="http://internal") as client:
+            body = {"subnetId": subnet_id, "displayName": "uid", "ownerId": pool.id}
+            answer = await client.post("/internal/vnics", json=body)
+            await client.delete(f"/internal/vnics/{answer.json().get('id', 'none')}")
+            return answer.status_code, answer.json()
+
+    engine.region.faults.add("container_engine.pod_created", step=True, status=500, times=1)
+    message = "cannot provision pod due to insufficient capacity"
+    assert engine.region.run(attach()) == (500, {"code": "OutOfHostCapacity", "message": message})
+    status, vnic = engine.region.run(attach())
+    assert (status, vnic["privateIpId"].split(".")[1]) == (200, "privateip")
     identity.delete_policy(policy.id)
     engine.finish(engine.client.delete_virtual_node_pool(pool.id))
 

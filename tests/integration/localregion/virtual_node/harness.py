@@ -97,6 +97,8 @@ class Region:
         self.log: list[str] = []
         self.broken = False
         self.making: dict[str, str] = {}
+        self.forbidden: list[str] = []
+        self.full = False
         self._lock = threading.Lock()
         self._next = 10
         region = self
@@ -114,7 +116,10 @@ class Region:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if region.broken:
+                if region.full:
+                    message = "cannot provision pod due to insufficient capacity"
+                    self._answer(500, {"code": "OutOfHostCapacity", "message": message})
+                elif region.broken:
                     self._answer(500, {"code": "InternalError", "message": "the subnet has no free address"})
                 else:
                     self._answer(200, region.attach(body))
@@ -124,6 +129,9 @@ class Region:
                 if url.path == "/internal/images":
                     name = urllib.parse.parse_qs(url.query)["name"][0]
                     self._answer(200, {"making": region.making.get(name, "")})
+                    return
+                if url.path == "/internal/policy":
+                    self._answer(200, {"missing": region.forbidden})
                     return
                 items = [{"id": v["id"], "displayName": v["key"].rpartition("/")[2]} for v in region.vnics.values()]
                 self._answer(200, {"items": items})
@@ -153,7 +161,14 @@ class Region:
             self._next += 1
             name = f"{NAME}-{number}"
             address = f"10.9.32.{number}"
-            self.vnics[name] = {"id": name, "key": key, "privateIp": address, "netns": name, "nsg": body["nsgIds"]}
+            self.vnics[name] = {
+                "id": name,
+                "key": key,
+                "privateIp": address,
+                "netns": name,
+                "nsg": body["nsgIds"],
+                "privateIpId": f"ocid1.privateip.{number}",
+            }
         self._join(name, number, address)
         return self.vnics[name]
 

@@ -410,6 +410,36 @@ def test_security(lab: Lab) -> None:
         lab.gone(name)
 
 
+def test_a_pod_waits_for_capacity_and_for_the_tenancys_policy(lab: Lab) -> None:
+    def told(name: str, word: str) -> Any:
+        statuses = (lab.pod(name) or {}).get("status", {}).get("containerStatuses") or ()
+        return any(word in one["state"].get("waiting", {}).get("message", "") for one in statuses)
+
+    try:
+        lab.region.full = True
+        lab.make_pod("full")
+        text = "Error creating pod: [cannot provision pod due to insufficient capacity]"
+        lab.until(lambda: told("full", text), 10, "no capacity")
+        assert ("Warning", "ProviderCreateFailed", text) in lab.events("full")
+        assert lab.phase("full", "Pending")
+        lab.region.full = False
+        pod = lab.ready("full")
+        assert pod["metadata"]["annotations"]["oci.oraclecloud.com/pod.info.private_ip_ocid"].startswith(
+            "ocid1.privateip."
+        )
+        lab.region.forbidden = ["subnets", "vnics"]
+        lab.make_pod("forbidden")
+        lab.until(lambda: told("forbidden", "with subnets, vnics"), 10, "no policy")
+        assert lab.phase("forbidden", "Pending")
+        lab.region.forbidden = []
+        assert "message" not in state_of(lab.ready("forbidden"))["state"]["running"]
+    finally:
+        lab.region.full, lab.region.forbidden = False, []
+        for name in ("full", "forbidden"):
+            lab.delete(name)
+            lab.gone(name)
+
+
 def test_a_pod_with_all_capabilities_is_kept_from_the_host(lab: Lab) -> None:
     script = (
         f"cat /proc/self/status; ls /dev; ls {lab.folder} /run/netns && echo SEEN; "
