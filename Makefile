@@ -91,7 +91,7 @@ test: venv system browser $(VENV)-cli/bin/oci ## everything, ending in pytest's 
 
 .PHONY: unit
 unit: venv ## tests that need no machine
-	@$(BIN)/pytest tests/unit $(ARGS)
+	@$(BIN)/pytest tests/unit tests/conformance $(ARGS)
 
 .PHONY: integration
 integration: venv system ## modules against the region's API, the region's parts
