@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import parse_qsl
 
 from localregion import settings as names
-from localregion.api import validate
+from localregion.api import bodies, validate
 from localregion.api.auth import Authenticator, Refused, Request, Tokens, raw_target
 from localregion.api.errors import ServiceError, invalid, missing, not_found, not_implemented
 from localregion.api.federation import Federation
-from localregion.api.schema import Operation, Schema
+from localregion.api.schema import Operation, Schema, elsewhere
 from localregion.clock import Clock
 from localregion.faults import Drop, Fault, Faults
 from localregion.iam import VERBS, Iam, Principal
@@ -204,6 +204,8 @@ class Region:
         fault = await self._suffer(operation.full_name, trace)
         if fault and fault.body is not None and (fault.drop or fault.status):
             return _instead(fault)
+        if service is None or (handler := service.handler(operation.name)) is None:
+            raise not_implemented(operation.full_name)
         path_values, query_values = validate.parameters(
             operation, in_path, parse_qsl(query.decode("latin-1"), keep_blank_values=True)
         )
@@ -213,8 +215,6 @@ class Region:
             region=region,
         )  # fmt: skip
         self._identity.check_tags(call.body if isinstance(call.body, dict) else {})
-        if service is None or (handler := service.handler(operation.name)) is None:
-            raise not_implemented(operation.full_name)
         if region != names.REGION:
             service.check_region(call)
         call.target = service.target(call)
@@ -241,7 +241,7 @@ class Region:
 
     def _route(self, method: str, path: str) -> tuple[Operation, Service | None, dict[str, str]]:
         """Operation, service and path parameters; of services that share a path, the one that knows the record."""
-        by_method = self.schema.routes.find(path)
+        by_method = self.schema.routes.find(path) or _elsewhere(self.settings.cache).find(path)
         if not by_method:
             raise ServiceError(404, "NotFound", "No operation is known at this path.")
         if method not in by_method:
@@ -290,10 +290,7 @@ class Region:
             if operation.body_required:
                 raise invalid("The request has no body.")
             return {}
-        try:
-            value = json.loads(content)
-        except ValueError:
-            raise ServiceError(400, "CannotParseRequest", "The request's body is not JSON.") from None
+        value = bodies.parse(content)
         lacking = service.lacking if service else missing
         return validate.body(self.schema, operation.package, operation.body, value, lacking=lacking)
 
@@ -364,6 +361,12 @@ def _open_log(path: Path) -> TextIO:
 def _schema(folder: Path) -> Schema:
     """Read once a process: tests start many regions."""
     return Schema.load(folder)
+
+
+@cache
+def _elsewhere(folder: Path) -> Any:
+    """Read when a path is first asked for that no service of the region has."""
+    return elsewhere(folder)
 
 
 @dataclass

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from localregion.api import auth
+from localregion.api import auth, bodies
 from localregion.api.errors import invalid, missing
 from localregion.iam import Principal, instance
 from localregion.pki import Authority, key_pem, new_key
@@ -102,10 +101,7 @@ class Federation:
 
 
 def _body(request: auth.Request) -> dict[str, Any]:
-    try:
-        body = json.loads(request.content)
-    except ValueError:
-        raise invalid("The request's body is not JSON.") from None
+    body = bodies.parse(request.content)
     if not isinstance(body, dict):
         raise invalid("The request's body is not an object.")
     for name in ("certificate", "publicKey"):

@@ -120,10 +120,7 @@ class Schema:
 
     @classmethod
     def _read(cls, packages: tuple[str, ...]) -> Schema:
-        spec = importlib.util.find_spec("oci")
-        if spec is None or spec.origin is None:
-            raise RuntimeError("the Python package `oci` is not installed")
-        root = Path(spec.origin).parent
+        root = _sdk()
         operations = [op for package in packages for op in _read_operations(root / package)]
         return cls(operations, {package: _read_models(root / package / "models") for package in packages})
 
@@ -213,6 +210,55 @@ def _segments(path: str) -> list[str]:
 
 def _bind(pattern: str, segments: list[str]) -> dict[str, str]:
     return {name[1:-1]: value for name, value in zip(_segments(pattern), segments, strict=True) if name.startswith("{")}
+
+
+# the services that the region lacks
+
+_OUTLINE = re.compile(
+    r"""^    def (?P<name>\w+)\(|'base_path': '(?P<base>[^']*)'|^        resource_path = "(?P<path>[^"]*)\""""
+    r"""|^        method = "(?P<method>\w+)\"""",
+    re.MULTILINE,
+)
+
+
+def elsewhere(cache: Path | None = None) -> _Routes:
+    """The paths of every operation of the SDK, of services that the region lacks too, so that these can say what they
+    are: names and paths only, by a quick look at the text (8,400 operations in 1.5 s), kept in the cache."""
+    path = cache / f"paths-{importlib.metadata.version('oci')}.json" if cache else None
+    rows: list[list[str]] = []
+    if path and path.exists():
+        try:
+            rows = json.loads(path.read_text())
+        except ValueError:
+            rows = []
+    if not rows:
+        rows = [row for client in sorted(_sdk().glob("*/*_client.py")) for row in _outline(client)]
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new = path.with_suffix(f".{id(rows)}")
+            new.write_text(json.dumps(rows))
+            new.replace(path)
+    return _Routes([Operation(package, client, name, method, found) for package, client, name, method, found in rows])
+
+
+def _outline(path: Path) -> Iterator[list[str]]:
+    base = name = found = ""
+    for match in _OUTLINE.finditer(path.read_text()):
+        if match["name"]:
+            name = match["name"]
+        elif match["base"] is not None:
+            base = match["base"].rstrip("/")
+        elif match["path"]:
+            found = match["path"]
+        else:
+            yield [path.parent.name, path.stem.removesuffix("_client"), name, match["method"], base + found]
+
+
+def _sdk() -> Path:
+    spec = importlib.util.find_spec("oci")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("the Python package `oci` is not installed")
+    return Path(spec.origin).parent
 
 
 # reading the clients

@@ -50,7 +50,7 @@ def _parameter(parameter: Parameter, values: list[str]) -> Any:
     value = values[0]
     _check_enum(parameter.wire, value, parameter.enum)
     if parameter.type == "int":
-        if not re.fullmatch(r"-?\d+", value):
+        if not re.fullmatch(r"-?[0-9]{1,18}", value):
             raise invalid(f"{parameter.wire} must be an integer")
         return int(value)
     if parameter.type == "bool":

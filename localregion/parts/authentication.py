@@ -27,7 +27,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from localregion import settings as names
-from localregion.api import auth
+from localregion.api import auth, bodies
 from localregion.api.errors import ServiceError
 from localregion.api.server import make_server
 from localregion.iam import Principal, workload
@@ -84,7 +84,7 @@ def read_token(token: str, cluster_id: str, authenticator: auth.Authenticator) -
         raise TokenRefused(f"the token is for {url.path}")
     try:
         age = time.time() - email.utils.parsedate_to_datetime(date).timestamp()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, IndexError) as error:
         raise TokenRefused("the token has no readable date") from error
     if age > TOKEN_SECONDS:
         raise TokenRefused(f"the token is {age:.0f} s old")
@@ -147,10 +147,10 @@ def workload_app(
         if scheme.lower() != "bearer" or not bearer:
             return refuse(401, "A bearer token of a service account is required.")
         try:
-            body = json.loads(await request.body())
+            body = bodies.parse(await request.body())
             pod_key = body["podKey"]
             auth.load_public_key(auth.as_pem(pod_key))
-        except (ValueError, KeyError, TypeError):
+        except (ServiceError, ValueError, KeyError, TypeError, AttributeError):
             return refuse(400, "podKey must be the session's public key.")
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": bearer.strip()}}
         try:

@@ -25,6 +25,7 @@ import asyncio
 import base64
 import builtins
 import hashlib
+import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -228,7 +229,8 @@ class Service:
 
     def handler(self, operation: str) -> Handler | None:
         """The method that answers an operation; None when there is none."""
-        return getattr(self, operation, None) or self._generic.get(operation)
+        own = getattr(self, operation, None)
+        return own if _is_operation(own) else self._generic.get(operation)
 
     def _generic_operations(self) -> dict[str, Handler]:
         found: dict[str, Handler] = {}
@@ -729,6 +731,12 @@ _WORK_REQUEST_SUBJECTS = ("resource_id", "resource_identifier", "cluster_id", "l
 
 def _work_request_kind(entity: str) -> Kind:
     return Kind(_WORK_REQUEST, model="WorkRequest", resource="work-requests", entity=entity, operations=())
+
+
+def _is_operation(method: Any) -> bool:
+    """Whether a method is an operation: one that takes a call and no more. Helpers for other parts of the region may
+    have the name of an operation that the region lacks."""
+    return inspect.iscoroutinefunction(method) and list(inspect.signature(method).parameters) == ["call"]
 
 
 def _current_task() -> asyncio.Task[Any] | None:

@@ -23,6 +23,7 @@ from localregion.settings import OPERATOR_ID, TENANCY_ID
 PATH = "/20160918/policies"
 BODY = b'{"compartmentId":"x","name":"n","description":"d","statements":[]}'
 GENERIC = ["date", "(request-target)", "host"]
+OLD, NOW = (email.utils.formatdate(time.time() - age, usegmt=True) for age in (30 * 24 * 3600, 0))
 WITH_BODY = [*GENERIC, "content-length", "content-type", "x-content-sha256"]
 
 
@@ -87,6 +88,10 @@ def test_good_signatures_pass(region: Any) -> None:
         {"headers": {"date": email.utils.formatdate(time.time() - 600, usegmt=True)}},
         {"headers": {"date": email.utils.formatdate(time.time() + 600, usegmt=True)}},
         {"headers": {"date": "yesterday"}},
+        {"headers": {"date": "Fri, 31 Dec 999999999 23:59:59 GMT"}},
+        # the header that was signed decides: the other is anybody's
+        {"headers": {"date": OLD, "x-date": NOW}},
+        {"headers": {"date": NOW, "x-date": OLD}, "signed": ["x-date", *WITH_BODY[1:]]},
         {"signed": GENERIC},
         {"signed": [name for name in WITH_BODY if name != "host"]},
         {"signed": [name for name in WITH_BODY if name != "date"]},

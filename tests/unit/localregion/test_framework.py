@@ -251,3 +251,42 @@ def test_the_log_tells_calls_without_bodies(region: Any, vcns: Any) -> None:
     text = (region.settings.logs_dir / "api.jsonl").read_text()
     assert '"core.create_vcn"' in text
     assert "a name in a body" not in text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [
+        ("POST", "/20180409/resources?limit=3", "resource_search.search_resources"),
+        ("GET", "/20190901/auditEvents?compartmentId=x", "audit.list_events"),
+        ("GET", "/20160918/instances?compartmentId=x", "core.list_instances"),
+        ("POST", "/20160918/vnicAttachments", "core.attach_vnic"),
+        ("DELETE", "/20160918/vnicAttachments/x", "core.detach_vnic"),
+    ],
+)
+def test_an_operation_that_the_region_lacks_says_so_by_its_name(
+    region: Any, method: str, path: str, operation: str
+) -> None:
+    status, answer = raw(region, method, path, "{}" if method == "POST" else None)
+    assert (status, answer["code"]) == (501, "NotImplemented")
+    assert operation in answer["message"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 500 + "]" * 500,
+        "[" * 100_000,
+        '{"compartmentId": "x", "displayName": "\\ud800"}',
+        '{"compartmentId": "x", "\\udfff": 1}',
+        '{"compartmentId": NaN}',
+        '{"compartmentId": 1e999}',
+        '{"compartmentId": ' + "9" * 5000 + "}",
+        '{"compartmentId": ' + "9" * 30 + "}",
+        b"\xff\xfe",
+    ],
+    ids=repr,
+)
+def test_what_is_no_json_that_can_be_kept_is_refused(region: Any, body: Any) -> None:
+    for path in ("/20160918/vcns", "/v1/x509"):
+        status, answer = raw(region, "POST", path, body)
+        assert (status, answer["code"]) == (400, "CannotParseRequest"), path
