@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -128,6 +128,11 @@ class Region:
         record = self.store.find(compartment)
         return record is not None and record.kind == "compartment" and record.state == "ACTIVE"
 
+    def heard_of(self, record_id: str) -> bool:
+        """Whether the other services have heard of what identity has made or changed."""
+        record = self.store.find(record_id)
+        return record is None or record.private.get("heard_of", 0) <= time.time()
+
     def ancestry(self, compartment: str) -> list[str]:
         """A compartment and those above it, the tenancy last."""
         found = []
@@ -221,7 +226,7 @@ class Region:
         if call.target and request.method == "GET" and not self.visible(call.target):
             raise not_found()
         self._authorize(service, call)
-        self._check_etag(call)
+        self._check_etag(service, call)
         async with AsyncExitStack() as stack:
             reply = await self._repeated(call, stack)
             if reply is None:
@@ -305,13 +310,33 @@ class Region:
             variables |= owner.target_variables(call.target)
         if not self.iam.allows(call.principal, verb, resource, compartment, variables, call.operation.api_name):
             raise service.unseen(call.target.kind if call.target else None)
+        self._authorize_named(call, verb, resource)
 
-    def _check_etag(self, call: Call) -> None:
+    def _authorize_named(self, call: Call, verb: str, resource: str) -> None:
+        """What a body names, the caller must have the right to use: a subnet, a group, a key. A compartment that
+        something is moved to is a place where the caller must have the right to make it. Raises 404, as if it were not
+        there."""
+        for identifier in dict.fromkeys(_identifiers(call.body)):
+            record = self.store.find(identifier)
+            if record is None or record.dead or (call.target and record.id == call.target.id):
+                continue
+            owner = self.services[record.service]
+            variables: dict[str, str] = {}
+            place: str | None = record.id
+            if record.kind == "compartment":
+                needed = verb, resource
+            else:
+                needed, place = ("use", owner.kind_of(record).resource), record.compartment
+                variables = dict(owner.target_variables(record))
+            if not self.iam.allows(call.principal, *needed, place, variables, call.operation.api_name):
+                raise not_found()
+
+    def _check_etag(self, service: Service, call: Call) -> None:
         wanted = call.headers.get("if-match")
         if not wanted or wanted == "*" or call.target is None or not call.operation.takes("if-match"):
             return
         if wanted.strip('"') != call.target.etag:
-            raise ServiceError(412, "NoEtagMatch", "The If-Match header does not match the resource's current etag.")
+            raise service.stale(call.target)
 
     async def _repeated(self, call: Call, stack: AsyncExitStack) -> Reply | None:
         """The answer to an earlier call with the same retry token; None for the first (others wait for its answer)."""
@@ -381,6 +406,19 @@ class _Trace:
 
     def __post_init__(self) -> None:
         self.headers = {}
+
+
+def _identifiers(body: Any) -> Iterator[str]:
+    """The OCIDs that stand as values in a body."""
+    below = [body]
+    while below:
+        value = below.pop()
+        if isinstance(value, dict):
+            below += value.values()
+        elif isinstance(value, list):
+            below += value
+        elif isinstance(value, str) and value.startswith("ocid1."):
+            yield value
 
 
 def _named_compartment(call: Call) -> str | None:

@@ -285,6 +285,14 @@ class Service:
         """The error for a field that a body lacks."""
         return missing(field)
 
+    def stale(self, record: Record) -> ServiceError:
+        """The error for an If-Match with an etag that is no longer the record's."""
+        return ServiceError(412, "NoEtagMatch", "The If-Match header does not match the resource's current etag.")
+
+    def knows_compartment(self, compartment: str) -> bool:
+        """Whether something can be made in a compartment; a new one is heard of a while after identity has made it."""
+        return self.region.compartment_is_active(compartment) and self.region.heard_of(compartment)
+
     def unseen(self, kind: str | None) -> ServiceError:
         """The error for a resource that is not there, or that the caller may not see: the same for both."""
         return not_found()
@@ -353,7 +361,7 @@ class Service:
         }
         document = {name: value for name, value in defaults.items() if name in model.fields} | document
         document |= {name: value for name, value in {declared.state_field: state}.items() if name in model.fields}
-        if call is not None and compartment and not self.region.compartment_is_active(compartment):
+        if call is not None and compartment and not self.knows_compartment(compartment):
             raise not_found()
         return self.store.insert(
             Record(
@@ -408,7 +416,7 @@ class Service:
     def move(self, record: Record, call: Call) -> Reply:
         """Move a record to the compartment of the body."""
         compartment = call.body["compartmentId"]
-        if not self.region.compartment_is_active(compartment):
+        if not self.knows_compartment(compartment):
             raise not_found()
         self.update(record, {"compartmentId": compartment})
         return Reply(204 if call.operation.response is None else 200, None, record=record)
@@ -630,7 +638,8 @@ class Service:
     ) -> WorkRequest:
         """A new work request.
 
-        Resources: (action it ends with: CREATED, UPDATED, DELETED or RELATED; entity type; record or its id).
+        Resources: (action it ends with: CREATED, UPDATED, DELETED or RELATED, or still IN_PROGRESS; entity type;
+        record or its id).
         """
         affected, actions = [], {}
         for action, entity_type, resource in resources:

@@ -36,8 +36,8 @@ from localregion.services.base import (
 )
 from localregion.services.tags import TAG_KINDS, Tags
 
-POLICY_DELAY = 10 * SECOND
-"""Policies take about this long to hold."""
+POLICY_DELAY = 45 * SECOND
+"""What is written here takes about this long to be known to the other services: policies, compartments."""
 _MOVE_TIME = 20 * SECOND
 _DELETION_TIME = 2.0
 """Cloud minutes; the documentation says several."""
@@ -98,6 +98,15 @@ class Identity(Tags):
                 "NotAllowed",
                 f"Please go to your home region {names.REGION_KEY} to execute CREATE, UPDATE and DELETE operations.",
             )
+
+    def stale(self, record: Record) -> ServiceError:
+        """As in the base, in the service's own way."""
+        message = f"The entity {record.id} has been modified. Etag is outdated."
+        return ServiceError(409, "NoEtagMatch", message)
+
+    def knows_compartment(self, compartment: str) -> bool:
+        """Its own at once."""
+        return self.region.compartment_is_active(compartment)
 
     # seeds
 
@@ -241,7 +250,8 @@ class Identity(Tags):
         parent = call.body["compartmentId"]
         self._check_free("compartment", call.body["name"], "Compartment", parent)
         self._check_depth(parent, 1)
-        compartment = self.create("compartment", call, {"isAccessible": True}, state="CREATING")
+        heard = {"heard_of": self.clock.due(POLICY_DELAY)} if self.clock.minute else {}
+        compartment = self.create("compartment", call, {"isAccessible": True}, state="CREATING", private=heard)
         self.transition(compartment, SECOND, "ACTIVE")
         return self.show(compartment)
 

@@ -22,6 +22,7 @@ from localregion.services.base import (
     Kind,
     Record,
     Reply,
+    ServiceError,
     WorkRequest,
     conflict,
     incorrect_state,
@@ -29,12 +30,14 @@ from localregion.services.base import (
     limit_exceeded,
     missing,
     not_found,
+    not_implemented,
 )
 from localregion.services.network_addresses import WORDS
 from localregion.services.network_capture import Capture
 
 DOMAIN = "oraclevcn.com"
 MAX_CIDRS = 5
+MAX_VCNS = 50
 MAX_GROUP_RULES = 120
 MAX_RULES_A_CALL = 25
 MAX_LIST_RULES = 200
@@ -51,7 +54,8 @@ class Child:
 
     ``normalise`` names the method that makes its document (of VCN, body, and record when it is an update); ``limit``:
     how many a VCN may have; ``users``: (kind, field) whose field holds the id of one in use; ``seconds``: how long it
-    is PROVISIONING and TERMINATING; ``slow``: the fields whose change takes as long, in state UPDATING.
+    is TERMINATING; ``slow``: the fields whose change takes as long, in state UPDATING; ``provisioned``: whether it is
+    PROVISIONING first, that long: most are AVAILABLE in the answer to their creation.
     """
 
     normalise: str
@@ -59,6 +63,7 @@ class Child:
     users: tuple[tuple[str, str], ...] = ()
     seconds: float = 1.0
     slow: tuple[str, ...] = ()
+    provisioned: bool = False
 
 
 _ROUTED = (("route_table", "routeRules"),)
@@ -66,7 +71,7 @@ _CHILDREN: Mapping[str, Child] = {
     "subnet": Child("_subnet", 300, (("vnic", "subnetId"),), seconds=2.0, slow=("cidrBlock",)),
     "internet_gateway": Child("_internet_gateway", 1, _ROUTED),
     "nat_gateway": Child("_nat_gateway", 1, _ROUTED, seconds=3.0),
-    "service_gateway": Child("_service_gateway", 1, _ROUTED, seconds=3.0),
+    "service_gateway": Child("_service_gateway", 1, _ROUTED, seconds=7.0),
     "route_table": Child(
         "_route_table", 300,
         tuple((kind, "routeTableId") for kind in ("subnet", "internet_gateway", "nat_gateway", "service_gateway")),
@@ -74,7 +79,9 @@ _CHILDREN: Mapping[str, Child] = {
     "security_list": Child("_security_list", 300, (("subnet", "securityListIds"),)),
     "dhcp_options": Child("_dhcp_options", 300, (("subnet", "dhcpOptionsId"),)),
     "network_security_group": Child("_group", None, (("vnic", "nsgIds"),)),
-    "vtap": Child("_vtap", slow=("sourceId", "targetId", "targetIp", "captureFilterId", "isVtapEnabled")),
+    "vtap": Child(
+        "_vtap", slow=("sourceId", "targetId", "targetIp", "captureFilterId", "isVtapEnabled"), provisioned=True
+    ),
 }  # fmt: skip
 
 _DEFAULTS = {"defaultRouteTableId": "route_table", "defaultSecurityListId": "security_list",
@@ -131,11 +138,13 @@ class Network(Capture):
             vcn = self.get("vcn", call.body["vcnId"])
             self._check_available(vcn, "VCN")
             if child.limit is not None and len(self.living(kind, parent=vcn.id)) >= child.limit:
-                raise limit_exceeded(f"The limit of {child.limit} {WORDS[kind]} in VCN {vcn.id} has been reached.")
+                raise limit_exceeded(f"{WORDS[kind].replace('Gateway', 'gateway')} limit per VCN reached")
             document = normalise(vcn, call.body, None)
-            record = self.create(kind, call, document, state="PROVISIONING", parent=vcn.id)
+            state = "PROVISIONING" if child.provisioned else "AVAILABLE"
+            record = self.create(kind, call, document, state=state, parent=vcn.id)
             self._created(kind, record)
-            self.transition(record, child.seconds * SECOND, "AVAILABLE")
+            if child.provisioned:
+                self.transition(record, child.seconds * SECOND, "AVAILABLE")
             return self.show(record)
 
         return create
@@ -196,8 +205,13 @@ class Network(Capture):
             place = {"parent": record.parent} if kind in _CHILDREN else {}
             for user in self.living(kind, **place):
                 if _holds(user.doc.get(field), record.id):
+                    if (record.kind, kind) == ("network_security_group", "vnic"):
+                        why = "cannot be deleted since it still has vnics attached to it"
+                        raise ServiceError(412, "PreconditionFailed", f"NetworkSecurityGroup {record.id} {why}")
+                    # every VNIC here is one that a service has made
+                    word = "service VNIC" if kind == "vnic" else WORDS[kind]
                     raise conflict(
-                        f"The {WORDS[record.kind]} {record.id} references the {WORDS[kind]} {user.id}."
+                        f"The {WORDS[record.kind]} {record.id} references the {word} {user.id}."
                         " You must remove the reference to proceed with this operation."
                     )
 
@@ -222,6 +236,12 @@ class Network(Capture):
         if not 1 <= len(cidrs) <= MAX_CIDRS:
             raise limit_exceeded(f"A VCN has 1 to {MAX_CIDRS} CIDR blocks.")
         rules.check_disjoint(cidrs, ())
+        if len(self.living("vcn")) >= MAX_VCNS:
+            raise limit_exceeded(
+                "The following service limits were exceeded: vcn-count."
+                " Request a service limit increase from the service limits page in the console."
+            )
+        self._check_room(cidrs)
         label = body.get("dnsLabel")
         document = {
             "cidrBlock": str(cidrs[0]), "cidrBlocks": [str(cidr) for cidr in cidrs],
@@ -229,10 +249,21 @@ class Network(Capture):
             "isZprOnly": body.get("isZprOnly", False),
         }  # fmt: skip
         rules.check_security_attributes(body.get("securityAttributes", {}))
-        vcn = self.create("vcn", call, document, state="PROVISIONING")
-        self.update(vcn, self._make_defaults(vcn))
-        self.transition(vcn, SECOND, "AVAILABLE")
+        vcn = self.create("vcn", call, document, state="AVAILABLE")
+        vcn = self.update(vcn, self._make_defaults(vcn))
         return self.show(vcn)
+
+    def _check_room(self, cidrs: list[ipaddress.IPv4Network], own: str | None = None) -> None:
+        """Refuses addresses of another VCN's: with real parts all VCNs are in one network namespace. Raises 501."""
+        if self.region.settings.pure:
+            return
+        for other in self.living("vcn"):
+            for cidr in cidrs:
+                if other.id != own and any(cidr.overlaps(block) for block in _cidrs(other)):
+                    raise not_implemented(
+                        f"VCNs whose addresses overlap ({cidr} overlaps {', '.join(other.doc['cidrBlocks'])} of"
+                        f" {other.name}, {other.id}): choose another block, or another region (OKESTACK_REGION)"
+                    )
 
     def _make_defaults(self, vcn: Record) -> Document:
         """The default objects of a VCN; gives the fields that name them."""
@@ -329,6 +360,7 @@ class Network(Capture):
 
     def _set_cidrs(self, call: Call, vcn: Record, blocks: list[ipaddress.IPv4Network], operation: str) -> Reply:
         rules.check_disjoint(blocks, ())
+        self._check_room(blocks, vcn.id)
         for subnet in self.living("subnet", parent=vcn.id):
             cidr = rules.network(subnet.doc["cidrBlock"])
             if not any(cidr.subnet_of(block) for block in blocks):
@@ -340,7 +372,8 @@ class Network(Capture):
                     raise conflict(
                         f"The Route Table {table.id} has a rule for {rule['destination']}, which would be out."
                     )
-        request = self.work_request(call, operation, [("UPDATED", "vcn", vcn)])
+        # recorded: the VCN stays IN_PROGRESS in its work request, also when that has succeeded
+        request = self.work_request(call, operation, [("IN_PROGRESS", "vcn", vcn)])
         changes = {"cidrBlock": str(blocks[0]), "cidrBlocks": [str(block) for block in blocks]}
         self.update(vcn, changes)
         self.transition(vcn, 2 * SECOND, "AVAILABLE", via="UPDATING", request=request, failed="AVAILABLE")

@@ -15,6 +15,7 @@ from localregion.services.base import (
     Record,
     Reply,
     Service,
+    WorkRequest,
     conflict,
     incorrect_state,
     invalid,
@@ -24,6 +25,8 @@ from localregion.services.base import (
     not_implemented,
 )
 
+LINGERING = 1.0
+"""Cloud minutes that a VNIC stays after its owner is gone: one to three were seen."""
 MAX_GROUPS = 5
 MAX_RESERVED = 50
 _PUBLIC_OFFSET = 256
@@ -65,6 +68,8 @@ class Addresses(Service):
         self._addresses.clear()
         self._vnics.clear()
         for vnic in self.living("vnic"):
+            if vnic.state == "TERMINATING":
+                continue
             self._vnics[vnic.private["owner"], vnic.private["name"]] = vnic.id
             if vnic.private.get("held"):
                 subnet = self.get("subnet", vnic.doc["subnetId"])
@@ -273,8 +278,18 @@ class Addresses(Service):
         if known is None or known.dead:
             place = self.check_placement(subnet_id, nsg_ids, public=public)
             known = self._new_vnic(place, display_name, owner_id, list(nsg_ids), hostname, private_ip, public)
+            new = True
+        else:
+            new = False
         subnet = self.get("subnet", known.doc["subnetId"])
-        netns = await self.region.fabric.attach(known.id, subnet.id, subnet.doc["cidrBlock"], known.doc["privateIp"])
+        try:
+            netns = await self.region.fabric.attach(
+                known.id, subnet.id, subnet.doc["cidrBlock"], known.doc["privateIp"]
+            )
+        except Exception:
+            if new:  # nobody has it: no address and no host name stay taken
+                await self.detach_vnic(known.id, at_once=True)
+            raise
         if known.private.get("netns") != netns:
             fresh = self.store.find(known.id) or known
             fresh.private["netns"] = netns
@@ -359,10 +374,14 @@ class Addresses(Service):
             vnic = self.update(vnic, {"publicIp": None})
         return self._as_vnic(vnic)
 
-    async def detach_vnic(self, vnic_id: str) -> None:
-        """Give up a VNIC and its addresses; nothing if it is gone already."""
+    async def detach_vnic(self, vnic_id: str, *, at_once: bool = False) -> None:
+        """Give up a VNIC, its names and what is relayed to it; nothing if that is done already.
+
+        It lingers in its subnet and groups for a minute, with its private address, as the cloud's do; not with
+        `at_once`, for one that never had an owner.
+        """
         vnic = self.store.find(vnic_id)
-        if vnic is None or vnic.kind != "vnic" or vnic.dead:
+        if vnic is None or vnic.kind != "vnic" or vnic.dead or vnic.state == "TERMINATING":
             return
         if vnic.private.get("held"):
             await self.region.fabric.remove_address(vnic.doc["subnetId"], vnic.doc["privateIp"])
@@ -374,13 +393,22 @@ class Addresses(Service):
             for public in self.living("public_ip"):
                 if public.doc.get("privateIpId") == address.id:
                     self._release_public(public.id)
-            self.store.remove(address.id)
         self._detached(vnic.id)
-        self._used(vnic.doc["subnetId"]).discard(int(ipaddress.IPv4Address(vnic.doc["privateIp"])))
         self._vnics.pop((vnic.private["owner"], vnic.private["name"]), None)
-        self.store.remove(vnic.id)
-        if vnic.doc.get("hostnameLabel"):
+        named = vnic.doc.get("hostnameLabel")
+        vnic = self.update(vnic, {"publicIp": None, "hostnameLabel": None}, state="TERMINATING")
+        if at_once or not self.clock.minute:
+            await self._vnic_gone(vnic, None)
+        else:
+            self.transition(vnic, LINGERING, None, also=self._vnic_gone)
+        if named:
             self._tell_hosts()
+
+    async def _vnic_gone(self, vnic: Record, _: WorkRequest | None) -> None:
+        for address in self.living("private_ip", parent=vnic.id):
+            self.store.remove(address.id)
+        self._used(vnic.doc["subnetId"]).discard(int(ipaddress.IPv4Address(vnic.doc["privateIp"])))
+        self.store.remove(vnic.id)
 
     def _detached(self, vnic_id: str) -> None:
         """Called when a VNIC is given up."""

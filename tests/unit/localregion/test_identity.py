@@ -290,3 +290,48 @@ def test_virtual_nodes_need_a_policy_of_the_root_compartment(region: Any, identi
     other = [text.replace(iam.SKE_TENANCY, iam.SKE_TENANCY.replace("aaaa", "bbbb")) for text in SKE]
     policy(*other)
     assert missing() == ["subnets", "vnics", "network-security-group"]
+
+
+def test_what_a_body_names_the_caller_must_have_the_right_to_use(
+    region: Any, identity: Any, refused: Any, tmp_path: Path
+) -> None:
+    core = oci.core.models
+    mine, theirs = (compartment(region, identity, name) for name in ("mine", "theirs"))
+    user = identity.create_user(m.CreateUserDetails(compartment_id=region.tenancy_id, name="u", description="d")).data
+    group = identity.create_group(
+        m.CreateGroupDetails(compartment_id=region.tenancy_id, name="g", description="d")
+    ).data
+    identity.add_user_to_group(m.AddUserToGroupDetails(user_id=user.id, group_id=group.id))
+    statement = "allow group g to manage virtual-network-family in compartment mine"
+    identity.create_policy(policy(region, statement))
+    region.settle()
+
+    async def principal() -> iam.Principal:
+        found: iam.Principal = region.inner.services["identity"].user_principal(user.id)
+        return found
+
+    config = oci.config.from_file(str(region.session(region.run(principal()), tmp_path / "session")))
+    key = oci.signer.load_private_key_from_file(config["key_file"])
+    signer = oci.auth.signers.SecurityTokenSigner(Path(config["security_token_file"]).read_text(), key)
+    vcns = oci.core.VirtualNetworkClient(
+        config, signer=signer, service_endpoint=region.endpoint, retry_strategy=oci.retry.NoneRetryStrategy()
+    )
+    operator = region.client(oci.core.VirtualNetworkClient)
+
+    def vcn(client: Any, place: str) -> Any:
+        return client.create_vcn(core.CreateVcnDetails(compartment_id=place, cidr_blocks=["10.0.0.0/16"])).data.id
+
+    def subnet(vcn_id: str, cidr: str, **values: Any) -> Any:
+        return core.CreateSubnetDetails(compartment_id=mine, vcn_id=vcn_id, cidr_block=cidr, **values)
+
+    own, foreign = vcn(vcns, mine), vcn(operator, theirs)
+    vcns.create_subnet(subnet(own, "10.0.1.0/24"))
+    table = operator.get_vcn(foreign).data.default_route_table_id
+    for attempt in (
+        lambda: vcns.create_subnet(subnet(foreign, "10.0.2.0/24")),
+        lambda: vcns.create_subnet(subnet(own, "10.0.2.0/24", route_table_id=table)),
+        lambda: vcns.change_vcn_compartment(own, core.ChangeVcnCompartmentDetails(compartment_id=theirs)),
+    ):
+        with refused(404, "NotAuthorizedOrNotFound"):
+            attempt()
+    assert operator.get_vcn(own).data.compartment_id == mine

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import oci
 import pytest
 from oci.core import models as m
+
+from tests.unit.localregion.support import Net
 
 ANY = "0.0.0.0/0"
 
@@ -43,9 +46,91 @@ def test_vcn_comes_with_defaults(region: Any, vcns: Any, vcn: Any) -> None:
     assert {option.type for option in options} == {"DomainNameServer", "SearchDomain"}
 
 
-def test_create_shows_provisioning_and_list_shows_it(region: Any, vcns: Any) -> None:
+def test_what_is_made_is_available_at_once(region: Any, vcns: Any) -> None:
+    region.inner.clock.minute = 60.0
+    vcn = Net(region).vcn
+    place = {"compartment_id": region.compartment_id, "vcn_id": vcn.id}
+    made = [
+        vcn,
+        vcns.create_subnet(m.CreateSubnetDetails(cidr_block="10.0.1.0/24", **place)).data,
+        vcns.create_internet_gateway(m.CreateInternetGatewayDetails(is_enabled=True, **place)).data,
+        vcns.create_nat_gateway(m.CreateNatGatewayDetails(**place)).data,
+        vcns.create_route_table(m.CreateRouteTableDetails(route_rules=[], **place)).data,
+        vcns.create_network_security_group(m.CreateNetworkSecurityGroupDetails(**place)).data,
+    ]
+    assert {one.lifecycle_state for one in made} == {"AVAILABLE"}
+
+
+def test_a_vnic_lingers_after_its_owner(region: Any, vcns: Any, refused: Any) -> None:
+    net = Net(region)
+    subnet, group = net.subnet("10.0.1.0/24", "one"), net.group("g")
+    network = region.inner.services["network"]
+    place = {"subnet_id": subnet.id, "owner_id": "o", "nsg_ids": [group.id]}
+    vnic = region.run(network.attach_vnic(display_name="n", hostname="host", **place))
+    region.inner.clock.minute = 1.0
+    region.run(network.detach_vnic(vnic.id))
+    assert vcns.get_vnic(vnic.id).data.lifecycle_state == "TERMINATING"
+    assert [one.vnic_id for one in vcns.list_network_security_group_vnics(group.id).data] == [vnic.id]
+    with refused(409, "Conflict", f"references the service VNIC {vnic.id}"):
+        vcns.delete_subnet(subnet.id)
+    with refused(412, "PreconditionFailed", "still has vnics attached to it"):
+        vcns.delete_network_security_group(group.id)
+    # its name is free, its address is not yet
+    again = region.run(network.attach_vnic(display_name="n", hostname="host", **place))
+    assert again.id != vnic.id and again.private_ip != vnic.private_ip
+    region.settle()
+    with refused(404, "NotAuthorizedOrNotFound"):
+        vcns.get_vnic(vnic.id)
+    region.run(network.detach_vnic(again.id, at_once=True))
+    vcns.delete_subnet(subnet.id)
+    vcns.delete_network_security_group(group.id)
+
+
+def test_an_attachment_that_fails_keeps_nothing(region: Any) -> None:
+    subnet = Net(region).subnet("10.0.1.0/24", "one")
+    network = region.inner.services["network"]
+
+    class Broken:
+        async def attach(self, *args: Any) -> str:
+            raise OSError("no such bridge")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(whole, name)
+
+    whole, region.inner.fabric = region.inner.fabric, Broken()
+    with pytest.raises(OSError, match="no such bridge"):
+        region.run(network.attach_vnic(subnet_id=subnet.id, display_name="n", owner_id="o", hostname="host"))
+    region.inner.fabric = whole
+
+    async def left() -> list[Any]:
+        return [*network.living("vnic"), *network.living("private_ip")]
+
+    assert region.run(left()) == []
+
+
+def test_the_work_request_of_a_cidr_keeps_its_vcn_in_progress(region: Any, vcns: Any) -> None:
+    vcn = Net(region).vcn
+    answer = vcns.add_vcn_cidr(vcn.id, m.AddVcnCidrDetails(cidr_block="10.1.0.0/16"))
+    region.settle()
+    requests = region.client(oci.work_requests.WorkRequestClient)
+    request = requests.get_work_request(answer.headers["opc-work-request-id"]).data
+    (resource,) = request.resources
+    assert (request.status, resource.entity_type, resource.action_type, resource.identifier) == (
+        "SUCCEEDED", "vcn", "IN_PROGRESS", vcn.id,
+    )  # fmt: skip
+
+
+def test_vcns_that_overlap_are_refused_where_parts_are_real(region: Any, vcns: Any, refused: Any) -> None:
+    Net(region)
+    region.inner.settings = dataclasses.replace(region.settings, pure=False)
+    with refused(501, "NotImplemented", "10.0.0.0/20 overlaps 10.0.0.0/16"):
+        vcns.create_vcn(m.CreateVcnDetails(compartment_id=region.compartment_id, cidr_blocks=["10.0.0.0/20"]))
+    assert len(vcns.list_vcns(region.compartment_id).data) == 1
+    vcns.create_vcn(m.CreateVcnDetails(compartment_id=region.compartment_id, cidr_blocks=["10.1.0.0/16"]))
+
+
+def test_a_list_shows_what_is_made(region: Any, vcns: Any) -> None:
     made = vcns.create_vcn(m.CreateVcnDetails(compartment_id=region.compartment_id, cidr_blocks=["10.1.0.0/16"])).data
-    assert made.lifecycle_state == "PROVISIONING"
     assert made.display_name.startswith("vcn20")
     region.settle()
     listed = vcns.list_vcns(region.compartment_id).data
