@@ -517,6 +517,7 @@ _written = mmap.mmap(-1, 8)
 _NOT_HEARD = frozenset(
     {
         (404, "NotAuthorizedOrNotFound"),
+        (404, "AuthorizationFailed"),
         (400, "RelatedResourceNotAuthorizedOrNotFound"),
         (400, "InsufficientServicePermissions"),
         (409, "NotAuthorizedOrResourceAlreadyExists"),
