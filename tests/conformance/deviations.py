@@ -15,11 +15,6 @@ DEVIATIONS: dict[str, dict[str, str]] = {
         "availableKubernetesUpgrades is empty": _CASE,
         "options.serviceLbSubnetIds is empty": _CASE,
     },
-    "oke-15-pod-refusals": {
-        "refused: spec.containers[0].livenessProbe.tcpSocket: virtual nodes support httpGet and exec probes only": (
-            "virtual nodes take them; those of the region refuse them still"
-        ),
-    },
 }
 """File to difference to reason."""
 

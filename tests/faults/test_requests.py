@@ -55,7 +55,7 @@ class Attack:
         self._signer = oci.Signer.from_config(region.config)
         self._session = requests.Session()
 
-    def requests(self) -> Iterator[tuple[Operation, str, bytes]]:
+    def every_request(self) -> Iterator[tuple[Operation, str, bytes]]:
         """Every operation with each odd value in a field of its body, each odd body, path and query."""
         chance = random.Random(SEED)
         for operation in self.operations:
@@ -137,7 +137,7 @@ def attack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attack]:
 
 
 def _chosen(attack: Attack, request: pytest.FixtureRequest) -> list[tuple[Operation, str, bytes]]:
-    everything = list(attack.requests())
+    everything = list(attack.every_request())
     if request.config.getoption("--whole"):
         return everything
     return random.Random(SEED).sample(everything, SAMPLE)
