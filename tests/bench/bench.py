@@ -111,7 +111,7 @@ def no_op_site(region: Region, what: str, aim: str, told: bool = False) -> None:
     line("    helm template, its objects read", f"{covered(of('chart')):.1f} s")
     line("    changed", str(run.recap()["changed"]), "0")
     if told:
-        made = [c for c in region.calls()[seen:] if c["principal"].endswith("operator")]
+        made = region.operators_calls(seen)
         line("    calls by operation", str(len(made)))
         operations(c["operation"] for c in made)
 

@@ -23,6 +23,8 @@ import oci
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.kube.oke_token import make_token
 
+from localregion.settings import OPERATOR_ID
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PASSWORD_SECRETS = ("mysql-admin", "mysql-app")
@@ -202,13 +204,16 @@ class Region:
         """The API's log."""
         return [json.loads(line) for line in (self.state / "logs" / "api.jsonl").read_text().splitlines()]
 
+    def operators_calls(self, since: int = 0) -> list[dict[str, Any]]:
+        """Those of the operator since the `since`th of all."""
+        return [call for call in self.calls()[since:] if call["principal"] == OPERATOR_ID]
+
     def writes(self, since: int = 0) -> list[dict[str, Any]]:
-        """The operator's calls since the `since`th that would change something."""
+        """The operator's calls since the `since`th of all that would change something."""
         return [
             call
-            for call in self.calls()[since:]
-            if call["principal"].endswith("operator")
-            and call["method"] in WRITES
+            for call in self.operators_calls(since)
+            if call["method"] in WRITES
             and not call["operation"].endswith(("create_kubeconfig", "get_secret_bundle_by_name"))
         ]
 

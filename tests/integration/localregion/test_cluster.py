@@ -25,6 +25,7 @@ import yaml
 
 from localregion import settings as names
 from localregion.parts.cluster import MANAGERS_GROUP
+from localregion.services.identity import POLICY_DELAY
 from tests import programs
 from tests.unit.localregion.test_identity import SKE
 
@@ -36,6 +37,7 @@ pytestmark = [
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 NETWORK, PORT = "127.82.0.0/16", 14820
+MINUTE = 0.2
 C = names.COMPARTMENT_ID
 ENDPOINT = f"http://127.82.0.1:{PORT}"
 
@@ -87,7 +89,7 @@ class Site:
     @property
     def environment(self) -> dict[str, str]:
         own = {"OKESTACK_STATE": str(self.folder), "OKESTACK_NETWORK": NETWORK, "OKESTACK_PORT": str(PORT)}
-        return {**os.environ, **own, "OKESTACK_MINUTE": "0.2", "PYTHONPATH": str(REPOSITORY)}
+        return {**os.environ, **own, "OKESTACK_MINUTE": str(MINUTE), "PYTHONPATH": str(REPOSITORY)}
 
     def start(self) -> None:
         log = (self.folder.parent / "daemon.log").open("ab")
@@ -184,6 +186,7 @@ class Site:
                 compartment_id=names.TENANCY_ID, name="ske", description="-", statements=list(SKE)
             )
         )
+        time.sleep(2 * POLICY_DELAY * MINUTE)  # there is no telling a policy that does not hold yet from none
         return str(key.id)
 
     def make_cluster(self) -> str:
