@@ -13,12 +13,14 @@ from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible_collections.okestack.oci.plugins.module_utils import cloud, role_options
 from ansible_collections.okestack.oci.plugins.module_utils.run import untagged
 
 ROLES = Path(__file__).parents[2] / "roles"
+SITE = Path(__file__).parents[2] / "playbooks/vars"
 FACTS = {"network", "vault", "mysql", "cluster", "app"}
 """What roles set for those that follow: a variable that needs one is checked when it is there."""
 OLDEST_ANSIBLE = (2, 19)
@@ -34,8 +36,18 @@ def described(role: str) -> tuple[dict[str, dict[str, Any]], frozenset[str]]:
     return {entry: spec.get("options") or {} for entry, spec in specs.items()}, frozenset(names)
 
 
-for _path in ROLES.glob("*/meta/argument_specs.yml"):
-    described(_path.parents[1].name)  # once, in the parent of all workers
+@functools.cache
+def every_option() -> dict[str, dict[str, Any]]:
+    """The options of all entry points of all roles, and what the site asks of an inventory besides."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    options: dict[str, dict[str, Any]] = yaml.load((SITE / "inventory.yml").read_text(), loader)
+    for path in ROLES.glob("*/meta/argument_specs.yml"):
+        for entry in described(path.parents[1].name)[0].values():
+            options |= entry
+    return options
+
+
+every_option()  # once, in the parent of all workers
 
 
 class ActionModule(ActionBase):
@@ -72,9 +84,13 @@ class ActionModule(ActionBase):
 
     def _region(self, variables: Mapping[str, Any]) -> list[str]:
         """Values that the region does not have. Where it cannot be asked, the tasks that need it say so."""
-        options = {name: self._given(f"okestack_{name}", variables) for name in cloud.CONNECTION_OPTIONS}
+        given = {name: self._given(f"okestack_{name}", variables) for name in cloud.CONNECTION_OPTIONS}
+        given = {name: value for name, value in given.items() if value not in (None, "")}
+        checked = ArgumentSpecValidator(dict(cloud.CONNECTION_OPTIONS)).validate(given)
+        if checked.error_messages:
+            return [f"okestack_*: {message}" for message in checked.error_messages]
         asked = {name: self._given(name, variables) for name in role_options.REGIONAL}
-        connection = cloud.Connection.from_options({**options, "retry_timeout": 5.0})
+        connection = cloud.Connection.from_options({**checked.validated_parameters, "retry_timeout": 5.0})
         try:
             session = cloud.Session(connection)
             return role_options.not_in_region(session, self._given("okestack_compartment_id", variables), asked)

@@ -195,6 +195,28 @@ def unknown(role: str, given: Iterable[str], known: Iterable[str]) -> Iterator[s
             yield f"{name}: the role {role} has no such variable" + (f"; did you mean {near[0]}?" if near else "")
 
 
+def answered(
+    given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]], parsed: Callable[[str], Any]
+) -> dict[str, Any]:
+    """Extra variables as a survey means them: an empty answer is none, JSON text what it describes.
+
+    ``options``: name -> argument spec of each variable that is a role's; others stay. ``parsed`` reads JSON text. Text
+    that does not describe what its option takes stays, and is refused later.
+    """
+    meant = {}
+    for name, value in given.items():
+        kind = options[name].get("type", "str") if name in options else "str"
+        if isinstance(value, str) and name in options:
+            if not value.strip():
+                continue
+            begins = {"list": "[", "dict": "{"}.get(kind)
+            if begins and value.lstrip().startswith(begins) and not value.lstrip().startswith(("{{", "{%", "{#")):
+                read = parsed(value)
+                value = read if isinstance(read, (Mapping, list)) else value
+        meant[name] = value
+    return meant
+
+
 # --- what only the region knows ----------------------------------------------------------------------------------
 
 

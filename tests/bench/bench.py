@@ -91,7 +91,7 @@ def no_op_site(region: Region, what: str, aim: str, told: bool = False) -> None:
     region.env |= {
         "OKESTACK_SPANS": str(spans),
         "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callbacks"),
-        "ANSIBLE_CALLBACKS_ENABLED": "okestack.oci.summary,spans",
+        "ANSIBLE_CALLBACKS_ENABLED": "okestack.oci.survey,okestack.oci.summary,spans",
     }
     try:
         run = region.playbook().wait()

@@ -18,7 +18,7 @@ import pytest
 
 from tests.unit.test_documentation import NAMES, ROOT, SECRET_OPTIONS, parts
 
-PLUGINS = {"inventory": ["deployment"], "callback": ["summary"]}
+PLUGINS = {"inventory": ["deployment"], "callback": ["summary", "survey"]}
 END = re.compile(r"[.?!:](\)|\")?$")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.model import placeholder
-from ansible_collections.okestack.oci.plugins.module_utils.role_options import deployment, unknown, wrong
+from ansible_collections.okestack.oci.plugins.module_utils.role_options import answered, deployment, unknown, wrong
 
 ROOT = Path(__file__).parents[2]
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -54,3 +55,28 @@ def test_a_misspelt_variable_is_told_with_the_nearest() -> None:
     assert list(unknown("network", ["network_flowlogs", "other_x"], ["network_flow_logs", "network_wait"])) == [
         "network_flowlogs: the role network has no such variable; did you mean network_flow_logs?"
     ]
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_an_empty_answer_is_none(name: str) -> None:
+    assert answered({name: "", "other": ""}, OPTIONS, json.loads) == {"other": ""}
+    assert answered({name: " \n"}, OPTIONS, json.loads) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("dict", '{"a": [1]}', {"a": [1]}),
+        ("dict", ' {"a": 1}\n', {"a": 1}),
+        ("list", '["a"]', ["a"]),
+        ("list", "[]", []),
+        ("str", "[]", "[]"),
+        ("dict", "{{ given }}", "{{ given }}"),
+        ("list", "a", "a"),
+        ("int", "3", "3"),
+        ("bool", False, False),
+        ("dict", None, None),
+    ],
+)
+def test_json_text_is_what_it_describes(kind: str, text: Any, value: Any) -> None:
+    assert answered({"x": text}, {"x": {"type": kind}}, json.loads) == {"x": value}

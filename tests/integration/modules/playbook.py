@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,11 @@ def play(
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     signed: bool = True,
+    roles: Sequence[str] = (),
 ) -> str:
     """What ansible-playbook printed, errors last. Raises AssertionError where it failed.
 
-    Tasks sign as the operator, or with ``signed`` false as the environment says.
+    Tasks sign as the operator, or with ``signed`` false as the environment says. ``roles`` are played before them.
     """
     defaults = {"config_file": str(region.config_file)} if signed else {}
     play = {
@@ -43,6 +44,7 @@ def play(
         "gather_facts": False,
         "vars": {"ansible_python_interpreter": sys.executable},
         "module_defaults": {"group/okestack.oci.all": {**defaults, "endpoints": {"default": region.endpoint}}},
+        "roles": list(roles),
         "tasks": tasks,
     }
     path = folder / "play.yml"

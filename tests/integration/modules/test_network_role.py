@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import oci
+import yaml
 
 from localregion.testing import Region
 
-from .playbook import play
+from .playbook import ROOT, play
 
 FILTERS = [
     {
@@ -59,3 +61,23 @@ def test_a_network_whose_pods_are_mirrored(region: Region, tmp_path: Path) -> No
     ]
     assert "incoming" not in [one.display_name for one in left]
     assert "mirrored" not in [one.display_name for one in left]
+
+
+def test_a_survey_of_the_role_alone(region: Region, tmp_path: Path) -> None:
+    """Every optional answer left empty, lists as the text that was typed; the role is one of a play's ``roles``."""
+    spec = yaml.safe_load((ROOT / "roles/network/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
+    answers = {
+        **dict.fromkeys(spec["options"], ""),
+        "network_compartment_id": region.compartment_id,
+        "network_deployment": "asked",
+        "network_api_client_cidrs": '["192.0.2.0/24"]',
+        "network_lb_client_cidrs": "[192.0.2.0/24, 198.51.100.0/24]",
+        "network_lb_is_public": "false",
+    }
+    play(region, tmp_path, [], "-e", json.dumps(answers), roles=["okestack.oci.network"])
+    network = region.client(oci.core.VirtualNetworkClient)
+    (vcn,) = network.list_vcns(region.compartment_id, display_name="asked").data
+    assert vcn.cidr_blocks == ["10.0.0.0/16"]
+    subnets = {one.display_name: one for one in network.list_subnets(region.compartment_id, vcn_id=vcn.id).data}
+    assert subnets["lb"].prohibit_public_ip_on_vnic and not subnets["api"].prohibit_public_ip_on_vnic
+    play(region, tmp_path, [], "-e", json.dumps(answers), roles=["okestack.oci.network"])

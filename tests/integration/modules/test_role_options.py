@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from localregion.testing import Region
 
@@ -93,9 +94,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"network_lb_ports": ["http"]}, "network_lb_ports[0]: 'http' is not a port"),
     ({"network_api_is_public": "maybe"}, "network_api_is_public"),
     ({"network_flow_log_retention": "long"}, "network_flow_log_retention"),
-    ({"app_ingress_resources": '{"cpu": "500m"}'}, "app_ingress_resources: is text, where a dictionary belongs"),
-    ({"app_ingress_controller_replicas": ""}, "app_ingress_controller_replicas: has no value"),
-    ({"app_ingress_controller_replicas": -1}, "app_ingress_controller_replicas: -1 is less than 0"),
+    ({"app_ingress_resources": '{"cpu": "500m"'}, "app_ingress_resources: is text, where a dictionary belongs"),
     ({"app_ingress_image": "My Image"}, "app_ingress_image: 'My Image' is not the name of an image"),
     ({"app_ingress_image": None}, "app_ingress_image: has no value"),
     ({"app_ingress_namespace": "My Shop"}, "app_ingress_namespace: 'My Shop' is not the name of a namespace"),
@@ -106,6 +105,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"mysql_name": ["a"]}, "mysql_name: ['a'] is no text"),
     ({"okestack_deployment": "My Shop"}, "okestack_deployment: 'My Shop' cannot be a deployment's name"),
     ({"external_secrets_helm_path": ""}, "the program helm is not on PATH"),
+    ({"app_ingress_controller_replicas": -1}, "app_ingress_controller_replicas: -1 is less than 0"),
 ]  # fmt: skip
 
 
@@ -131,6 +131,14 @@ def test_all_that_is_wrong_is_said_at_once_before_the_first_write(
             assert words in said, words + "\n" + said
 
 
+@pytest.mark.parametrize(("name", "value"), [("auth_type", "token"), ("endpoints", "127.0.0.1")])
+def test_how_it_signs_in_is_checked(region: Region, inventory: Inventory, name: str, value: str) -> None:
+    inventory.fill()
+    code, said = inventory.play(**{f"okestack_{name}": value})
+    assert code != 0 and region.writes() == []
+    assert re.search(rf"okestack_\*: .*{name}", said), said
+
+
 def test_what_the_region_lacks_is_said_before_the_first_write(region: Region, inventory: Inventory) -> None:
     inventory.fill()
     wrong = {
@@ -144,6 +152,48 @@ def test_what_the_region_lacks_is_said_before_the_first_write(region: Region, in
     said = re.sub(r"\s+", " ", said).replace("''", "'")
     for name, value in wrong.items():
         assert f"{name}: this region has no '{value}', it has" in said, said
+
+
+def test_an_inventory_that_has_no_value_is_told(region: Region, inventory: Inventory) -> None:
+    inventory.fill()
+    with (inventory.folder / "group_vars/all/more.yml").open("w") as file:
+        file.write("app_ingress_controller_replicas: ''\nmysql_backup_policy:\n")
+    code, said = inventory.play()
+    assert code != 0 and region.writes() == []
+    for name in ("app_ingress_controller_replicas", "mysql_backup_policy"):
+        assert f"{name}: has no value; leave it out to get the default" in said
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    name: option
+    for path in sorted(ROOT.glob("roles/*/meta/argument_specs.yml"))
+    for name, option in yaml.safe_load(path.read_text())["argument_specs"]["main"]["options"].items()
+}
+
+
+def planned(said: str) -> list[str]:
+    """The lines of a plan, without how long anything took."""
+    return [re.sub(r"\d+s", "", line) for line in said.splitlines() if not line.startswith("ok: ")]
+
+
+def test_answers_left_empty_are_as_none_and_json_text_is_read(region: Region, inventory: Inventory) -> None:
+    """Extra variables as a survey sends them: every option of every role."""
+    inventory.fill()
+    _code, plain = inventory.play("--check", "--diff")
+    assert "oke_cluster okestack-" in plain, plain[-3000:]
+    empty = {name: "" for name in OPTIONS if name not in inventory.given}
+    _code, said = inventory.play("--check", "--diff", **empty, okestack_deployment="", okestack_auth_type="")
+    assert planned(said) == planned(plain)
+    values: dict[str, Any] = yaml.safe_load((ROOT / "roles/network/defaults/main.yml").read_text())
+    text = {name: json.dumps(values[name]) for name in ("network_cidr_blocks", "network_lb_ports", "network_vtaps")}
+    text["oke_virtual_pool_labels"] = "{}"
+    text["oke_virtual_pool_freeform_tags"] = (
+        '{"okestack-deployment": "{{ okestack_deployment }}", "okestack-component": "oke-virtual-pool"}'
+    )
+    text["okestack_endpoints"] = json.dumps(inventory.given["okestack_endpoints"])
+    _code, said = inventory.play("--check", "--diff", **text)
+    assert planned(said) == planned(plain)
+    assert region.writes() == []
 
 
 @pytest.mark.parametrize("inventory", ["dev", "staging", "prod"], indirect=True)
