@@ -291,7 +291,7 @@ def _spawn(settings: Settings) -> None:
         )  # fmt: skip
 
 
-def _wait_up(settings: Settings, timeout: float = 90.0) -> dict[str, Any]:
+def _wait_up(settings: Settings, timeout: float = 600.0) -> dict[str, Any]:
     """Wait until the API answers. Raises Problem with the end of the daemon's log."""
     daemon = _daemon()
     limit, seen = time.monotonic() + timeout, False

@@ -421,7 +421,7 @@ class ControlPlane:
     async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await self._fabric.open_connection("127.0.0.1", 6443, netns=self.endpoint.netns)
 
-    async def _wait_ready(self, timeout: float = 120.0) -> None:
+    async def _wait_ready(self, timeout: float = 600.0) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while not await self.client.ready():
@@ -431,7 +431,7 @@ class ControlPlane:
                 )
             await asyncio.sleep(0.2)
 
-    async def _wait_controllers(self, timeout: float = 60.0) -> None:
+    async def _wait_controllers(self, timeout: float = 600.0) -> None:
         """Wait for the controller manager's first work: a cluster without default service accounts runs no pod."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
@@ -578,14 +578,15 @@ class ControlPlane:
     # What every cluster of OKE has
 
     async def _bootstrap(self) -> None:
+        deadline = asyncio.get_running_loop().time() + 120.0
         for path, document in _bootstrap_objects(self.services.dns):
-            for attempt in range(50):
+            while True:
                 try:
                     await self.client.apply(path, document)
                     break
                 except (KubeError, httpx.HTTPError):
                     # The first seconds of an API server: namespaces and default roles are still being made.
-                    if attempt == 49:
+                    if asyncio.get_running_loop().time() > deadline:
                         raise
                     await asyncio.sleep(0.2)
 

@@ -95,7 +95,7 @@ class Resolver:
         )
         self._process = process
         await process.start()
-        await process.wait_ready(self._listens, timeout=30.0)
+        await process.wait_ready(self._listens)
 
     async def _listens(self) -> bool:
         with contextlib.suppress(ProcessError):

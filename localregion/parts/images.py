@@ -40,7 +40,7 @@ from localregion.parts.podman import (
     processes_of,
     unmount_below,
 )
-from localregion.parts.process import ProcessError, lives, run
+from localregion.parts.process import LONG, ProcessError, lives, run
 from localregion.parts.programs import human_time
 from localregion.parts.registry import Registry
 
@@ -188,7 +188,8 @@ async def push_layout(layout: Path, registry: Registry, repository: str, tag: st
     headers = {"Authorization": f"Bearer {registry.token('region', [grant])}"}
     base = f"http://{registry.host}/v2/{repository}"
     try:
-        async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=300.0) as client:
+        patience = httpx.Timeout(LONG, connect=30.0)
+        async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=patience) as client:
             for blob in [document["config"], *document["layers"]]:
                 if (await client.head(f"{base}/blobs/{blob['digest']}")).status_code == 200:
                     continue
@@ -455,7 +456,7 @@ class Images:
                 # Its chroot is made beside the archive: what a kill leaves of it is found there.
                 self._scratch_folder.mkdir(exist_ok=True)
                 env = {**os.environ, "TMPDIR": str(self._scratch_folder)}
-                await run([*command, _SUITE, str(tar)], env=env, timeout=900.0, tied=True)
+                await run([*command, _SUITE, str(tar)], env=env, timeout=LONG, tied=True)
                 tar.rename(path)
             except ProcessError as error:
                 raise ImagesError(f"the application's base image could not be made: {error}") from error
@@ -494,7 +495,7 @@ class Images:
         await asyncio.to_thread(shutil.copytree, self.application, context, ignore=ignore)
         try:
             env = {**os.environ, "PYTHON": sys.executable}
-            await run(["bash", str(context / "vendor.sh")], env=env, timeout=600.0, tied=True)
+            await run(["bash", str(context / "vendor.sh")], env=env, timeout=LONG, tied=True)
         except ProcessError as error:
             raise ImagesError(f"the application's libraries could not be installed: {error}") from error
         base_image = f"localhost/okestack/base:{self._base_key()}"
@@ -504,7 +505,7 @@ class Images:
         try:
             await self.podman.build(context, context / "Containerfile", tag, arguments={"BASE_IMAGE": base_image})
             command = ["podman", "save", "--quiet", "--uncompressed", "--format", "oci-dir", "--output", str(path), tag]
-            await run(command, env=self.podman.environment, timeout=300.0, tied=True)
+            await run(command, env=self.podman.environment, timeout=LONG, tied=True)
         except ProcessError as error:
             raise ImagesError(f"the application's image could not be built: {error}") from error
         await self.podman.client.remove_image(tag)

@@ -23,7 +23,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from localregion.parts.process import Process, ProcessError, base_environment, run
+from localregion.parts.process import LONG, Process, ProcessError, base_environment, run
 from localregion.pki import Authority
 
 __all__ = ["MysqlError", "MysqlServer", "native_password_hash"]
@@ -128,7 +128,7 @@ class MysqlServer:
         self._process = process
         try:
             await process.start()
-            await process.wait_ready(self._answers, timeout=120.0, interval=0.05)
+            await process.wait_ready(self._answers, interval=0.05)
             if not (self.folder / "admin.json").exists():
                 if restore is not None:
                     await self._restore(restore)
@@ -182,7 +182,7 @@ class MysqlServer:
                     f"--innodb-log-file-size={_DEFAULTS['innodb-log-file-size']}",
                 ],
                 cwd=self.folder,
-                timeout=180.0,
+                timeout=LONG,
             )
         except ProcessError as error:
             raise MysqlError(str(error)) from error

@@ -32,7 +32,7 @@ from typing import Any
 
 import httpx
 
-from localregion.parts.process import NETNS, Process, ProcessError, run
+from localregion.parts.process import LONG, NETNS, Process, ProcessError, run
 
 __all__ = [
     "ContainerSpec",
@@ -310,7 +310,7 @@ class Podman:
         )
 
     async def pull(
-        self, reference: str, *, credentials: Credentials | None = None, always: bool = False, timeout: float = 600.0
+        self, reference: str, *, credentials: Credentials | None = None, always: bool = False, timeout: float = LONG
     ) -> Image:
         """The image, pulled when it is not in the storage (or `always`). Raises ImageError. Kubernetes checks the
         credentials of each pod only with `always` (imagePullPolicy), and so does this."""
@@ -350,7 +350,7 @@ class Podman:
             raise ImageError(f"{reference}: {problems[0]}", _pull_reason(problems[0]))
 
     async def push(
-        self, reference: str, destination: str, *, credentials: Credentials | None = None, timeout: float = 600.0
+        self, reference: str, destination: str, *, credentials: Credentials | None = None, timeout: float = LONG
     ) -> None:
         """Push an image of the storage to `destination` (a full reference). Raises ImageError."""
         headers = {"X-Registry-Auth": _registry_auth(credentials)} if credentials else {}
@@ -374,7 +374,7 @@ class Podman:
             raise ImageError(f"{destination}: {problem}", _pull_reason(problem))
 
     async def import_tar(
-        self, tar: Path, reference: str, *, changes: Sequence[str] = (), timeout: float = 600.0
+        self, tar: Path, reference: str, *, changes: Sequence[str] = (), timeout: float = LONG
     ) -> Image:
         """A root file system as an image. `changes`: Containerfile lines (`ENTRYPOINT [...]`, `USER 1000`, ...)."""
 
@@ -776,7 +776,7 @@ class PodmanService:
             stop_timeout=5.0,
         )
         await self._process.start()
-        await self._process.wait_ready(self.client.ping, timeout=60.0, interval=0.05)
+        await self._process.wait_ready(self.client.ping, interval=0.05)
 
     async def stop(self) -> None:
         """Stop the service and remove every container, mount and cgroup. Images stay."""
@@ -829,7 +829,7 @@ class PodmanService:
         *,
         arguments: Mapping[str, str],
         netns: str | None = None,
-        timeout: float = 900.0,
+        timeout: float = LONG,
     ) -> None:
         """`podman build` (which the service's API offers only for uploaded contexts). RUN steps get the network of
         `netns`, or none. Raises ProcessError with the build's last lines."""

@@ -21,8 +21,11 @@ _LOG_LIMIT = 64 * 1024 * 1024
 _BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 _STEADY = 60.0
 """Seconds a program must have lived for its next crash to count as the first."""
+LONG = 86400.0
+"""Seconds for work that lasts as long as the machine makes it (unpacking, installing, compiling): it ends only what
+hangs."""
 
-__all__ = ["NETNS", "Completed", "Process", "ProcessError", "base_environment", "in_netns", "lives", "run"]
+__all__ = ["LONG", "NETNS", "Completed", "Process", "ProcessError", "base_environment", "in_netns", "lives", "run"]
 
 
 class ProcessError(Exception):
@@ -287,7 +290,7 @@ class Process:
         return self.returncode if self.returncode is not None else 0
 
     async def wait_ready(
-        self, check: Callable[[], Awaitable[bool]], *, timeout: float = 60.0, interval: float = 0.1
+        self, check: Callable[[], Awaitable[bool]], *, timeout: float = 300.0, interval: float = 0.1
     ) -> float:
         """Wait until `check()` is true; the seconds it took. Raises ProcessError with the end of the log when the
         program ends for good, dies five times, or is not ready in time."""

@@ -194,7 +194,7 @@ class Registry:
         )
         try:
             await self._process.start()
-            await self._process.wait_ready(self._answers, timeout=30.0, interval=0.05)
+            await self._process.wait_ready(self._answers, interval=0.05)
         except ProcessError as error:
             await self.stop()
             raise RegistryError(str(error)) from error

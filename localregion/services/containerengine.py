@@ -61,7 +61,7 @@ NODE_DELETE_MINUTES = 1.0
 _ACCEPTED = 5 * SECOND
 """How long a work request is ACCEPTED before its work begins."""
 MAX_CLUSTERS = 15
-NODE_READY_SECONDS = 180.0
+NODE_READY_SECONDS = 600.0
 _OKE = Principal("service", "oke")
 
 
@@ -883,7 +883,7 @@ class ContainerEngine(Addons):
         added, surplus = model.plan_nodes(pool.doc["placementConfigurations"], pool.doc["size"], keep)
         for place in added:
             await self._add_node(pool, place)
-        await self._run_pool(pool)
+        await self._run_pool(pool, say)
         if added:
             say(f"Creating {_nodes_text(len(added))}")
         await self._nodes_ready(pool, say)
@@ -941,8 +941,8 @@ class ContainerEngine(Addons):
             private={"vnic": address.id},
         )  # fmt: skip
 
-    async def _run_pool(self, pool: Record) -> None:
-        """Write the pool's configuration and have its process read it."""
+    async def _run_pool(self, pool: Record, say: Callable[[str], None] | None = None) -> None:
+        """Write the pool's configuration and have its process read it. `say` hears of programs that are still built."""
         if self.region.settings.pure:
             return
         running = self._live.get(pool.parent or "")
@@ -950,10 +950,11 @@ class ContainerEngine(Addons):
             raise ServiceError(500, "InternalServerError", "the cluster's control plane does not run")
         from localregion.parts.process import Process
 
-        await self._place_dns(running, pool)
+        say = say or self.log.info
+        await self._place_dns(running, pool, say)
         nodes = self._nodes(pool)
         if nodes and running.plane.proxy_name not in {node.doc["privateIp"] for node in self._all_nodes(pool.parent)}:
-            await running.plane.start_proxy(nodes[0].doc["privateIp"])
+            await running.plane.start_proxy(nodes[0].doc["privateIp"], say)
         path = self._pool_folder(pool) / "config.json"
         config = await self._pool_config(pool, running, nodes)
         changed = True
@@ -1037,7 +1038,7 @@ class ContainerEngine(Addons):
             ),
         )
 
-    async def _place_dns(self, running: _Running, pool: Record) -> None:
+    async def _place_dns(self, running: _Running, pool: Record, say: Callable[[str], None]) -> None:
         """CoreDNS gets an address of the first pool's pod subnet."""
         from localregion.parts.cluster import DnsPlace
 
@@ -1047,7 +1048,7 @@ class ContainerEngine(Addons):
             place = {"subnet": pool.doc["podConfiguration"]["subnetId"], "nsgs": pool.doc["podConfiguration"]["nsgIds"]}
             self.update(cluster, {}, private={"dns_subnet": place})
         vnic = await self._dns_vnic(cluster.id, place)
-        await running.plane.start_dns(DnsPlace(vnic.netns, vnic.private_ip))
+        await running.plane.start_dns(DnsPlace(vnic.netns, vnic.private_ip), say)
 
     async def _dns_vnic(self, cluster_id: str, place: Doc) -> Any:
         return await self._network_service.attach_vnic(

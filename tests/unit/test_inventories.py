@@ -53,3 +53,10 @@ def test_the_clouds_inventories_hold_the_same_variables() -> None:
 def test_no_inventory_holds_a_password(inventory: str) -> None:
     held = [name for name in values(inventory) if "password" in name or name.endswith(("_token", "_secret"))]
     assert held == []
+
+
+def test_the_local_region_s_builds_may_take_a_day() -> None:
+    waits = {name for name in options() if name.endswith("_wait_timeout")}
+    assert waits >= {f"{role}_wait_timeout" for role in ("oke_virtual_pool", "external_secrets", "app_ingress")}
+    given = values("local")
+    assert {given.get(name) for name in waits} == {86400}
