@@ -146,14 +146,15 @@ def test_all_that_is_wrong_is_said_at_once_before_the_first_write(
 @pytest.mark.parametrize(("name", "value"), [("auth_type", "token"), ("endpoints", "127.0.0.1")])
 def test_how_it_signs_in_is_checked(region: Region, inventory: Inventory, name: str, value: str) -> None:
     inventory.fill()
-    code, said = inventory.play(**{f"okestack_{name}": value})
+    more: dict[str, Any] = {f"okestack_{name}": value}
+    code, said = inventory.play(**more)
     assert code != 0 and region.writes() == []
     assert re.search(rf"okestack_\*: .*{name}", said), said
 
 
 def test_what_the_region_lacks_is_said_before_the_first_write(region: Region, inventory: Inventory) -> None:
     inventory.fill()
-    wrong = {
+    wrong: dict[str, Any] = {
         "okestack_availability_domain": "Lcl1:LOCAL-1-AD-9",
         "oke_virtual_pool_kubernetes_version": "v1.35.4",
         "oke_virtual_pool_pod_shape": "Pod.Standard.Z9.Flex",
@@ -193,11 +194,11 @@ def test_answers_left_empty_are_as_none_and_json_text_is_read(region: Region, in
     inventory.fill()
     _code, plain = inventory.play("--check", "--diff")
     assert "oke_cluster okestack-" in plain, plain[-3000:]
-    empty = {name: "" for name in OPTIONS if name not in inventory.given}
+    empty: dict[str, Any] = {name: "" for name in OPTIONS if name not in inventory.given}
     _code, said = inventory.play("--check", "--diff", **empty, okestack_deployment="", okestack_auth_type="")
     assert planned(said) == planned(plain)
     values: dict[str, Any] = yaml.safe_load((ROOT / "roles/network/defaults/main.yml").read_text())
-    text = {name: json.dumps(values[name]) for name in ("network_cidr_blocks", "network_lb_ports", "network_vtaps")}
+    text: dict[str, Any] = {name: json.dumps(values[name]) for name in ("network_cidr_blocks", "network_lb_ports", "network_vtaps")}
     text["oke_virtual_pool_labels"] = "{}"
     text["oke_virtual_pool_freeform_tags"] = (
         '{"okestack-deployment": "{{ okestack_deployment }}", "okestack-component": "oke-virtual-pool"}'

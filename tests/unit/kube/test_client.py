@@ -55,7 +55,7 @@ class Server:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def client(self, *answers: Answer, retry_timeout: float = 0.3) -> Client:
+    def client(self, *answers: Answer, retry_timeout: float = 0.59) -> Client:
         self.answers, self.asked = list(answers), []
         address = f"http://127.0.0.1:{self.server.server_address[1]}"
         return Client(Connection(server=address), retry_timeout=retry_timeout)
