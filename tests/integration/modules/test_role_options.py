@@ -198,7 +198,9 @@ def test_answers_left_empty_are_as_none_and_json_text_is_read(region: Region, in
     _code, said = inventory.play("--check", "--diff", **empty, okestack_deployment="", okestack_auth_type="")
     assert planned(said) == planned(plain)
     values: dict[str, Any] = yaml.safe_load((ROOT / "roles/network/defaults/main.yml").read_text())
-    text: dict[str, Any] = {name: json.dumps(values[name]) for name in ("network_cidr_blocks", "network_lb_ports", "network_vtaps")}
+    text: dict[str, Any] = {
+        name: json.dumps(values[name]) for name in ("network_cidr_blocks", "network_lb_ports", "network_vtaps")
+    }
     text["oke_virtual_pool_labels"] = "{}"
     text["oke_virtual_pool_freeform_tags"] = (
         '{"okestack-deployment": "{{ okestack_deployment }}", "okestack-component": "oke-virtual-pool"}'
