@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from localregion.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 INVENTORIES = ["local", "dev", "staging", "prod"]
@@ -60,3 +65,31 @@ def test_the_local_region_s_builds_may_take_a_day() -> None:
     assert waits >= {f"{role}_wait_timeout" for role in ("oke_virtual_pool", "external_secrets", "app_ingress")}
     given = values("local")
     assert {given.get(name) for name in waits} == {86400}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"OKESTACK_REGION": "other", "OKESTACK_NETWORK": "127.87.0.0/16", "OKESTACK_PORT": "15000"},
+        {"OKESTACK_REGION": "other", "XDG_STATE_HOME": "/var/x", "XDG_CACHE_HOME": "/var/y"},
+        {"OKESTACK_REGION": "other", "OKESTACK_STATE": "/var/s", "OKESTACK_CACHE": "/var/c"},
+    ],
+)
+def test_the_local_region_is_found_where_its_environment_puts_it(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("REGION", "STATE", "CACHE", "NETWORK", "PORT"):
+        monkeypatch.delenv(f"OKESTACK_{name}", raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    shown = "{{ {'state': okestack_state, 'cache': okestack_cache, 'endpoint': okestack_endpoints.default} | to_json }}"
+    command = [str(Path(sys.executable).parent / "ansible"), "-i", "inventories/local", "local", "-o"]
+    done = subprocess.run(
+        [*command, "-m", "debug", "-a", json.dumps({"msg": f"<{shown}>"})], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    settings = Settings.from_environment(given.get("OKESTACK_REGION", "local"))
+    found = json.loads(json.loads(done.stdout.partition("=>")[2])["msg"][1:-1])
+    expected = {"state": str(settings.state), "cache": str(settings.cache), "endpoint": settings.endpoint}
+    assert found == expected
