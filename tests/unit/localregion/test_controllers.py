@@ -204,7 +204,7 @@ class Kube:
     async def merge(self, path: str, body: dict[str, Any]) -> None:
         """Finalizers and status."""
         self.service["metadata"] |= {k: v for k, v in body.get("metadata", {}).items() if k != "resourceVersion"}
-        self.service["status"] = body.get("status", self.service.get("status"))
+        self.service["status"] = body.get("status") or self.service.get("status") or {}
         self._changes.put_nowait(copy.deepcopy(self.service))
 
     async def event(self, item: Any, reason: str, message: str, *, kind: str = "Normal", component: str) -> None:
@@ -274,7 +274,7 @@ def test_the_shape_of_a_load_balancer_follows_its_service_in_place(region: Regio
         ):
             kube.annotate(**annotations)
             until(lambda expected=expected: shape() == expected)  # type: ignore[misc]
-        assert [reason for reason, _ in kube.events].count("UpdatedLoadBalancer") == 4
+        until(lambda: [reason for reason, _ in kube.events].count("UpdatedLoadBalancer") == 4)
         kube.annotate(shape="77Mbps")
         until(lambda: any("77Mbps" in message for _, message in kube.events))
         assert shape() == ("flexible", 10, 20), "a shape that the region lacks changes nothing"
