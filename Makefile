@@ -107,6 +107,7 @@ campaign: venv ## all cases of the campaigns (wrong answers, bad options), of wh
 
 .PHONY: lint
 lint: venv ## ruff, mypy, yamllint, ansible-lint, the collection's documentation
+	@$(BIN)/python -m tests.lint.sizes
 	@$(BIN)/pytest tests/lint -m lint $(ARGS)
 
 .PHONY: sanity
