@@ -33,6 +33,7 @@ from localregion.parts.images import Images
 from localregion.parts.images import clean as clean_images
 from localregion.parts.podman import Credentials, PodmanService
 from localregion.region import Region
+from localregion.services import SERVICES
 from localregion.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ class Daemon:
         self.programs = programs.Programs(settings.cache)
         programs.use(self.programs)
         self.podman = None if settings.pure else make_podman(settings)
-        self.region = Region(settings, NullFabric() if settings.pure else make_fabric(settings))
+        self.region = Region(settings, NullFabric() if settings.pure else make_fabric(settings), SERVICES)
         self.region.podman = self.podman
         self.region.announce = self.front.announce
         self.images: Images | None = None
@@ -142,7 +143,7 @@ class Daemon:
             await self.podman.start()
             await region.fabric.start()
         await region.start()
-        write_operator(self.settings, region.services["identity"])  # type: ignore[arg-type]
+        write_operator(self.settings, region.services["identity"])
         leaf = self.front.leaf()
         write_bundle(self.settings)
         if self.podman is not None:
@@ -157,7 +158,7 @@ class Daemon:
 
     def _supply(self, podman: PodmanService) -> None:
         """Make the site's images in the background, for the region's registry."""
-        registry = self.region.services["artifacts"].registry  # type: ignore[attr-defined]
+        registry = self.region.services["artifacts"].registry
         token = self.settings.operator_dir / "auth_token"
         self.images = Images(
             self.settings.cache,

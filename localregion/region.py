@@ -1,4 +1,4 @@
-"""The region: what the services share, and the way of a call through it."""
+"""The region: the way of a call to the service that answers it."""
 
 from __future__ import annotations
 
@@ -9,31 +9,24 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 from urllib.parse import parse_qsl
 
 from localregion import settings as names
 from localregion.api import bodies, validate
-from localregion.api.auth import Authenticator, Refused, Request, Tokens, raw_target
+from localregion.api.auth import Refused, Request, raw_target
 from localregion.api.errors import ServiceError, invalid, missing, not_found, not_implemented
-from localregion.api.federation import Federation
 from localregion.api.schema import Operation, Schema, elsewhere
-from localregion.clock import Clock
-from localregion.faults import Drop, Fault, Faults
-from localregion.iam import VERBS, Iam, Principal
-from localregion.services import service_classes
-from localregion.services.base import Call, Record, Reply, Service
+from localregion.context import Context
+from localregion.faults import Drop, Fault
+from localregion.iam import VERBS
+from localregion.services.base import Call, Reply, Service
 from localregion.settings import Settings
-from localregion.store import Store
-from localregion.tasks import Tasks
-
-if TYPE_CHECKING:
-    from localregion.services.identity import Identity
 
 log = logging.getLogger(__name__)
 
@@ -57,38 +50,23 @@ class CallRecord:
     reason: str = ""
 
 
-class Region:
-    """One region. ``fabric`` makes its network real; see localregion.fabric."""
+class Region(Context):
+    """One region: the context of its services, and the way of a call through them.
 
-    def __init__(self, settings: Settings, fabric: Any) -> None:
-        self.settings = settings
-        self.fabric = fabric
-        self.podman: Any = None
-        """The region's containers (localregion.parts.podman.PodmanService); None in a pure region."""
-        self.images: Any = None
-        """The images that the region makes (localregion.parts.images.Images); None where it makes none."""
+    ``services`` are the classes of the services by their names, in the order in which they start.
+    """
+
+    def __init__(self, settings: Settings, fabric: Any, services: Mapping[str, type[Service]]) -> None:
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings.logs_dir.mkdir(parents=True, exist_ok=True)
-        self.schema = _schema(settings.cache)
-        self.clock = Clock(settings.minute)
-        self.store = Store(settings.state / "region.sqlite")
-        self.tasks = Tasks()
-        self.faults = Faults()
-        self.iam = Iam(self.ancestry)
-        self.tokens = Tokens(settings.state / "token-key.pem")
-        self.federation = Federation(settings.state / "instance", self.tokens)
+        super().__init__(settings, fabric, _schema(settings.cache))
         self.calls: deque[CallRecord] = deque(maxlen=100_000)
-        self.services: dict[str, Service] = {name: made(self) for name, made in service_classes().items()}
         self._by_package: dict[str, list[Service]] = {}
-        for service in self.services.values():
+        for name, made in services.items():
+            service = self.services[name] = made(self)
             self._by_package.setdefault(service.package, []).append(service)
-        self._identity: Identity = self.services["identity"]  # type: ignore[assignment]
-        self.authenticator = Authenticator(self._identity.find_key, self.tokens)
         self._log_file: TextIO | None = None
         self._token_locks: dict[tuple[str, str, str], asyncio.Lock] = {}
-
-        self.announce: Callable[[str, Sequence[str]], None] = lambda owner, hosts: None
-        """Makes this machine resolve the host names of a kind of resource (vaults), in place of those told before."""
 
     async def start(self) -> None:
         """Bring the region to life: seed it, start the fabric, take up what was under way."""
@@ -115,48 +93,6 @@ class Region:
         while True:
             await asyncio.sleep(10)
             self.store.forget_due(time.time())
-
-    # what services ask
-
-    def compartment_exists(self, compartment: str) -> bool:
-        """Whether a compartment (or the tenancy) is there."""
-        record = self.store.find(compartment)
-        return record is not None and record.kind == "compartment"
-
-    def compartment_is_active(self, compartment: str) -> bool:
-        """Whether something can be made in a compartment."""
-        record = self.store.find(compartment)
-        return record is not None and record.kind == "compartment" and record.state == "ACTIVE"
-
-    def heard_of(self, record_id: str) -> bool:
-        """Whether the other services have heard of what identity has made or changed."""
-        record = self.store.find(record_id)
-        return record is None or record.private.get("heard_of", 0) <= time.time()
-
-    def ancestry(self, compartment: str) -> list[str]:
-        """A compartment and those above it, the tenancy last."""
-        found = []
-        record = self.store.find(compartment)
-        while record is not None and record.kind == "compartment" and record.id not in found:
-            found.append(record.id)
-            record = self.store.find(record.compartment) if record.compartment else None
-        return found
-
-    def visible(self, record: Record) -> bool:
-        """Whether readers see a record yet (a fault may hide new ones for a while)."""
-        if not self.faults.hidden:
-            return True
-        created = record.doc.get("timeCreated")
-        return created is None or created < self.clock.timestamp_before(self.faults.hidden)
-
-    def default_tags(self, principal: Principal) -> dict[str, Any]:
-        """The defined tags that a resource gets which this principal makes."""
-        user = self.store.find(principal.id)
-        return self._identity.default_tags(user.name if user else principal.id)
-
-    def find(self, record_id: str) -> Record | None:
-        """Any record by its id."""
-        return self.store.find(record_id)
 
     # the way of a call
 
@@ -219,7 +155,7 @@ class Region:
             body=self._body(operation, request.content, service), content=request.content, request_id=request_id,
             region=region,
         )  # fmt: skip
-        self._identity.check_tags(call.body if isinstance(call.body, dict) else {})
+        self.services["identity"].check_tags(call.body if isinstance(call.body, dict) else {})
         if region != names.REGION:
             service.check_region(call)
         call.target = service.target(call)

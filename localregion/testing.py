@@ -36,6 +36,7 @@ from localregion.faults import Faults
 from localregion.iam import Principal, resource_principal
 from localregion.parts.authentication import workload_app
 from localregion.pki import Authority, Leaf, key_pem, new_key, write_private
+from localregion.services import SERVICES
 from localregion.settings import Settings
 
 Snapshot = dict[str, list[tuple[Any, ...]]]
@@ -109,9 +110,9 @@ class Region:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.inner = region.Region(self.settings, NullFabric())
+        self.inner = region.Region(self.settings, NullFabric(), SERVICES)
         await self.inner.start()
-        operator_files.write_operator(self.settings, self.inner.services["identity"])  # type: ignore[arg-type]
+        operator_files.write_operator(self.settings, self.inner.services["identity"])
         self._server = make_server(Api(self.inner))
         self._server.config.timeout_graceful_shutdown = 0
         sockets = [listen(address, self.settings.port) for address in ("127.0.0.1", "127.0.0.2")]

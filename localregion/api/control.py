@@ -59,11 +59,11 @@ def control_app(region: Region, stop: Callable[[], None], more: Callable[[], dic
         return JSONResponse({})
 
     async def maintenance(_: Request) -> JSONResponse:
-        return JSONResponse({"patched": await region.services["mysql"].patch_db_systems()})  # type: ignore[attr-defined]
+        return JSONResponse({"patched": await region.services["mysql"].patch_db_systems()})
 
     async def session(request: Request) -> JSONResponse:
         values = await request.json()
-        operator = region.services["identity"].user_principal(names.OPERATOR_ID)  # type: ignore[attr-defined]
+        operator = region.services["identity"].user_principal(names.OPERATOR_ID)
         token = region.tokens.issue(operator, values["public_key"], int(values.get("seconds", 3600)))
         return JSONResponse({"token": token})
 

@@ -26,7 +26,7 @@ from starlette.routing import Route
 from localregion.api.errors import ServiceError, not_found
 
 if TYPE_CHECKING:
-    from localregion.region import Region
+    from localregion.context import Context
 
 
 NO_CAPACITY = "cannot provision pod due to insufficient capacity"
@@ -42,7 +42,7 @@ def _shown(vnic: Any) -> dict[str, Any]:
     }
 
 
-def internal_app(region: Region) -> Starlette:
+def internal_app(region: Context) -> Starlette:
     """The application."""
 
     async def attach(request: Request) -> Response:

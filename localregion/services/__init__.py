@@ -1,35 +1,24 @@
-"""The services of the region, by name."""
+"""The services of the region, by name, in the order in which they start."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+from localregion.services.artifacts import Artifacts
+from localregion.services.base import Service
+from localregion.services.containerengine import ContainerEngine
+from localregion.services.identity import Identity
+from localregion.services.kms import Kms
+from localregion.services.limits import Limits
+from localregion.services.load_balancer import LoadBalancer
+from localregion.services.logging import Logging
+from localregion.services.mysql import Mysql
+from localregion.services.network import Network
+from localregion.services.secrets import Secrets
+from localregion.services.vault import Vault
+from localregion.services.work_requests import WorkRequests
 
-if TYPE_CHECKING:
-    from localregion.services.base import Service
+_CLASSES: tuple[type[Service], ...] = (
+    Identity, Network, Kms, Vault, Secrets, Mysql, ContainerEngine, LoadBalancer, Artifacts, Logging, Limits,
+    WorkRequests,
+)  # fmt: skip
 
-SERVICES = {
-    "identity": "Identity",
-    "network": "Network",
-    "kms": "Kms",
-    "vault": "Vault",
-    "secrets": "Secrets",
-    "mysql": "Mysql",
-    "containerengine": "ContainerEngine",
-    "load_balancer": "LoadBalancer",
-    "artifacts": "Artifacts",
-    "logging": "Logging",
-    "limits": "Limits",
-    "work_requests": "WorkRequests",
-}
-"""Name (and module) to class."""
-
-
-def service_classes() -> dict[str, type[Service]]:
-    """The services, in the order they start."""
-    found: dict[str, type[Service]] = {}
-    for name, class_name in SERVICES.items():
-        service: type[Service] = getattr(importlib.import_module(f"{__name__}.{name}"), class_name)
-        service.name = name
-        found[name] = service
-    return found
+SERVICES = {service.name: service for service in _CLASSES}

@@ -61,6 +61,7 @@ _MANIFESTS = (
 class Artifacts(Service):
     """Container repositories and images."""
 
+    name = "artifacts"
     package = "artifacts"
     kinds = (
         Kind(

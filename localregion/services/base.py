@@ -1,7 +1,7 @@
 """What every service of the local region is written on.
 
-A service is a class named in `services/__init__.py`: its kinds of resources declared as data (`Kind`), and a method for
-each operation that is more than reading. A method has the SDK's name of the operation, takes a `Call` and gives a
+A service is a class listed in `services/__init__.py`: its kinds of resources declared as data (`Kind`), and a method
+for each operation that is more than reading. A method has the SDK's name of the operation, takes a `Call` and gives a
 `Reply`. What the framework does by itself, for all alike: signature, body and parameters against the SDK's models,
 authorization, `if-match`, retry tokens, reading and listing (`get_<kind>`, `list_<kinds>`, `change_<kind>_compartment`
 need no method), paging, work requests' own operations, the call's log; an operation without a method answers 501.
@@ -51,8 +51,8 @@ from localregion.api.validate import PLAIN, Form
 from localregion.store import Document, PendingTransition, Record
 
 if TYPE_CHECKING:
+    from localregion.context import Context
     from localregion.iam import Principal
-    from localregion.region import Region
 
 __all__ = [
     "Call", "Document", "Kind", "Record", "Reply", "Service", "ServiceError", "WorkRequest", "already_exists",
@@ -205,7 +205,7 @@ class Service:
 
     package: ClassVar[str]
     name: ClassVar[str]
-    """Set by the registry: the service's name in `region.services`."""
+    """The service's name in `Context.services` and in its records."""
     kinds: ClassVar[tuple[Kind, ...]] = ()
     access: ClassVar[Mapping[str, tuple[str, str] | None]] = {}
     """Operation to (verb, resource type) of the policy statement it needs, where it differs from what its name says
@@ -216,7 +216,7 @@ class Service:
     etag_without_document: ClassVar[bool] = True
     """Whether an answer without a document tells an etag."""
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Context) -> None:
         self.region = region
         self.store = region.store
         self.clock = region.clock

@@ -99,6 +99,7 @@ class _Running:
 class ContainerEngine(Addons):
     """The container_engine package of the SDK."""
 
+    name = "containerengine"
     package = "container_engine"
     kinds = (
         Kind("cluster", model="Cluster", resource="clusters", name_field="name"),

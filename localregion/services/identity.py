@@ -58,6 +58,7 @@ def _kind(name: str, model: str, resource: str, **values: Any) -> Kind:
 class Identity(Tags):
     """The identity service."""
 
+    name = "identity"
     package = "identity"
     kinds = (
         *TAG_KINDS,

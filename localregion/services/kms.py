@@ -55,8 +55,8 @@ from localregion.services.schedule import DeletesLater, parse_time
 from localregion.services.sealing import Sealer, sealer
 
 if TYPE_CHECKING:
+    from localregion.context import Context
     from localregion.iam import Principal
-    from localregion.region import Region
 
 _LENGTHS = {"AES": (16, 24, 32), "RSA": (256, 384, 512), "ECDSA": (32, 48, 66)}
 _CURVES: dict[str, tuple[int, type[ec.EllipticCurve]]] = {
@@ -86,6 +86,7 @@ def _host(call: Call) -> str:
 class Kms(DeletesLater):
     """Vaults, keys and cryptography."""
 
+    name = "kms"
     package = "key_management"
     kinds = (
         Kind("vault", model="Vault", resource="vaults", start=ocids.VAULT),
@@ -108,7 +109,7 @@ class Kms(DeletesLater):
         "update_vault": ("use", "vaults"),
     }
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Context) -> None:
         super().__init__(region)
         self._add_vault_endpoints()
 

@@ -82,6 +82,7 @@ LIMITS = (
 class Limits(Service):
     """Limits and what is left of them."""
 
+    name = "limits"
     package = "limits"
     access = {
         "list_services": ("inspect", "resource-availability"),

@@ -36,7 +36,7 @@ from localregion.services.base import (
 from localregion.services.sealing import Sealer, sealer
 
 if TYPE_CHECKING:
-    from localregion.region import Region
+    from localregion.context import Context
     from localregion.services.base import Handler
     from localregion.services.network import Network
     from localregion.services.network_addresses import Vnic
@@ -49,6 +49,7 @@ _CHANGE_MINUTES = 4 * SECOND
 class LoadBalancer(Service):
     """Load balancers."""
 
+    name = "load_balancer"
     package = "load_balancer"
     kinds = (Kind("load_balancer", model="LoadBalancer", resource="load-balancers", operations=("get",)),)
     work_request_entity = "loadbalancerworkrequest"
@@ -64,7 +65,7 @@ class LoadBalancer(Service):
         **dict.fromkeys(model.CHANGES, ("use", "load-balancers")),
     }
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Context) -> None:
         super().__init__(region)
         self._locks: dict[str, asyncio.Lock] = {}
         self._proxies: dict[str, Haproxy] = {}

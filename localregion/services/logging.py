@@ -40,6 +40,7 @@ _CAPTURE_FILTER = "capture_filter"
 class Logging(Service):
     """Log groups and logs."""
 
+    name = "logging"
     package = "logging"
     kinds = (
         Kind(

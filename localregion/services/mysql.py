@@ -46,8 +46,8 @@ from localregion.services.network_rules import check_security_attributes
 from localregion.services.sealing import Sealer, sealer
 
 if TYPE_CHECKING:
+    from localregion.context import Context
     from localregion.iam import Principal
-    from localregion.region import Region
     from localregion.services.identity import Identity
     from localregion.services.kms import Kms
     from localregion.services.network import Network
@@ -105,6 +105,7 @@ FORM = Form(
 class Mysql(HeatWave):
     """DB systems, their backups and HeatWave clusters."""
 
+    name = "mysql"
     package = "mysql"
     form = FORM
     etag_without_document = False
@@ -138,7 +139,7 @@ class Mysql(HeatWave):
         "create_backup": ("manage", "mysql-backups"),
     }
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Context) -> None:
         super().__init__(region)
         self._locks: dict[str, asyncio.Lock] = {}
         self._servers: dict[str, MysqlServer] = {}

@@ -92,6 +92,7 @@ _GATEWAYS = ("internet_gateway", "nat_gateway", "service_gateway")
 class Network(Capture):
     """The virtual network part of the core services."""
 
+    name = "network"
     package = "core"
     work_request_entity = "coreservicesworkrequest"
     kinds = (

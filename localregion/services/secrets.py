@@ -22,6 +22,7 @@ _LIVING = ("ACTIVE", "UPDATING")
 class Secrets(Service):
     """Secret bundles."""
 
+    name = "secrets"
     package = "secrets"
     form = FORM
     access = {

@@ -63,6 +63,7 @@ FORM = Form(
 class Vault(DeletesLater):
     """Secrets."""
 
+    name = "vault"
     package = "vault"
     kinds = (
         Kind(

@@ -10,6 +10,7 @@ _OWNERS = ("network",)
 class WorkRequests(Service):
     """Reads what the network service notes."""
 
+    name = "work_requests"
     package = "work_requests"
 
     def knows(self, record: Record) -> bool:

@@ -16,9 +16,10 @@ from pathlib import Path
 from localregion.parts.podman import Podman
 from localregion.virtual_node import netns
 from localregion.virtual_node.config import Config
+from localregion.virtual_node.containers import Runtime, RuntimeFailure
 from localregion.virtual_node.kubelet import Kubelet
 from localregion.virtual_node.network import AddressesOnly, Network, RegionNetwork
-from localregion.virtual_node.runtime import NullRuntime, PodmanRuntime, Runtime, RuntimeFailure
+from localregion.virtual_node.runtime import NullRuntime, PodmanRuntime
 
 log = logging.getLogger("localregion.virtual_node")
 

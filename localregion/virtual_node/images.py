@@ -15,37 +15,15 @@ import fnmatch
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from localregion.virtual_node.runtime import Image, Runtime
+from localregion.virtual_node.containers import Credential, Image, ImageError, Runtime
 
 Json = dict[str, Any]
 _NAME = re.compile(
     r"^[a-zA-Z0-9.-]+(:[0-9]+)?/[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?::[\w][\w.-]{0,127})?(?:@[a-z0-9]+:[0-9a-f]{32,})?$"
 )
-
-
-class ImageError(Exception):
-    """An image cannot be had; `reason` is the container's waiting reason."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
-
-
-@dataclass(frozen=True)
-class Credential:
-    """A user and a password for a registry. Never shown."""
-
-    username: str
-    password: str
-
-    def __repr__(self) -> str:
-        return f"Credential({self.username!r})"
 
 
 def full_name(image: str) -> str:

@@ -20,10 +20,10 @@ import httpx
 from localregion.virtual_node import env, node
 from localregion.virtual_node.api import MERGE, STRATEGIC, Api, ApiError, Informer
 from localregion.virtual_node.config import Config, VirtualNode
+from localregion.virtual_node.containers import ContainerState, Runtime, RuntimeFailure
 from localregion.virtual_node.events import Events
 from localregion.virtual_node.images import Images
 from localregion.virtual_node.network import Attachment, Network, NetworkError
-from localregion.virtual_node.runtime import ContainerState, Runtime, RuntimeFailure
 from localregion.virtual_node.server import Server
 from localregion.virtual_node.volumes import PodFolders
 from localregion.virtual_node.worker import Worker
@@ -103,17 +103,20 @@ class Kubelet:
         if number:
             await self.network.detach(number)
 
-    def finished(self, worker: Worker) -> None:
+    def finished(self, uid: str) -> None:
         """A worker's pod has gone."""
-        self.workers.pop(worker.uid, None)
+        self.workers.pop(uid, None)
 
-    def pod(self, node_name: str, namespace: str, name: str) -> Json | None:
-        """A pod of a node."""
+    # --- what the port of a node uses
+
+    def pods(self, node_name: str) -> list[Json]:
+        """The pods of a node."""
         state = self.nodes.get(node_name)
-        for item in state.informer.objects.values() if state and state.informer else ():
-            if item["metadata"]["name"] == name and item["metadata"]["namespace"] == namespace:
-                return item
-        return None
+        return list(state.informer.objects.values()) if state and state.informer else []
+
+    def running(self) -> list[Worker]:
+        """The pods that have a worker, of all nodes."""
+        return list(self.workers.values())
 
     def waiting(self, uid: str, container: str) -> str:
         """Why a container of a pod waits; empty if it does not."""

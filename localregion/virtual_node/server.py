@@ -24,12 +24,12 @@ import httpx
 
 from localregion.virtual_node import logs
 from localregion.virtual_node.api import ApiError
+from localregion.virtual_node.containers import RuntimeFailure, Usage
 from localregion.virtual_node.node import KUBELET_PORT
 from localregion.virtual_node.pods import timestamp
-from localregion.virtual_node.runtime import RuntimeFailure, Usage
 
 if TYPE_CHECKING:
-    from localregion.virtual_node.kubelet import Kubelet
+    from localregion.virtual_node.host import NodeHost
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +83,8 @@ class User:
 class Server:
     """The port of every node of a pool."""
 
-    def __init__(self, kubelet: Kubelet) -> None:
-        self._kubelet = kubelet
+    def __init__(self, host: NodeHost) -> None:
+        self._host = host
         self._context: ssl.SSLContext | None = None
         self._ports: dict[str, asyncio.Server] = {}
         self._access: dict[tuple[User, str, str], tuple[float, bool]] = {}
@@ -93,7 +93,7 @@ class Server:
 
     async def start(self) -> None:
         """Read certificate and key. Raises OSError, ssl.SSLError."""
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self._kubelet.config.ca_file)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self._host.config.ca_file)
         # Tokens are an alternative to certificates, so none is demanded at the handshake.
         context.verify_mode = ssl.CERT_OPTIONAL
         self._context = context
@@ -102,7 +102,7 @@ class Server:
     def reload(self) -> None:
         """Read certificate and key again (they may name more addresses now)."""
         if self._context is not None:
-            config = self._kubelet.config
+            config = self._host.config
             self._context.load_cert_chain(config.serving_certificate, config.serving_key)
 
     async def serve(self, node_name: str, address: str) -> None:
@@ -208,7 +208,7 @@ class Server:
             "metadata": {},
             "spec": {"token": token.strip()},
         }
-        status = (await self._kubelet.api.call("POST", "/apis/authentication.k8s.io/v1/tokenreviews", review))["status"]
+        status = (await self._host.api.call("POST", "/apis/authentication.k8s.io/v1/tokenreviews", review))["status"]
         if not status.get("authenticated"):
             return None
         return User(status["user"]["username"], tuple(status["user"].get("groups") or ()))
@@ -235,7 +235,7 @@ class Server:
             },
         }
         path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
-        allowed = bool((await self._kubelet.api.call("POST", path, review))["status"].get("allowed"))
+        allowed = bool((await self._host.api.call("POST", path, review))["status"].get("allowed"))
         if len(self._access) > 1000:
             self._access.clear()
         self._access[key] = (time.monotonic() + _ACCESS_SECONDS, allowed)
@@ -246,7 +246,9 @@ class Server:
     ) -> Answer:
         if query.get("follow") in ("true", "1"):
             return Answer.text(400, "following logs (kubectl logs -f) is not supported by virtual nodes")
-        pod = self._kubelet.pod(node_name, namespace, pod_name)
+        wanted = {"name": pod_name, "namespace": namespace}
+        found = (pod for pod in self._host.pods(node_name) if wanted.items() <= pod["metadata"].items())
+        pod = next(found, None)
         if pod is None:
             return Answer.text(404, f'pod "{pod_name}" not found')
         if container not in {c["name"] for c in pod["spec"]["containers"]}:
@@ -255,11 +257,11 @@ class Server:
             options = logs.Options.of(query)
         except ValueError as error:
             return Answer.text(400, str(error))
-        folder = self._kubelet.folders(pod["metadata"]["uid"]).root / "logs" / container
+        folder = self._host.folders(pod["metadata"]["uid"]).root / "logs" / container
         attempts = sorted(int(path.stem) for path in folder.glob("*.log")) if folder.exists() else []
         if options.previous:
             attempts = attempts[:-1]
-        waiting = self._kubelet.waiting(pod["metadata"]["uid"], container)
+        waiting = self._host.waiting(pod["metadata"]["uid"], container)
         if not attempts and waiting and not options.previous:
             return Answer.text(400, f'container "{container}" in pod "{pod_name}" is waiting to start: {waiting}')
         if not attempts:
@@ -270,8 +272,7 @@ class Server:
         return Answer(200, body)
 
     def _pods(self, node_name: str) -> Answer:
-        informer = self._kubelet.nodes[node_name].informer
-        items = list(informer.objects.values()) if informer else []
+        items = self._host.pods(node_name)
         return _json({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
 
     async def _measure(self) -> dict[str, Usage]:
@@ -280,11 +281,11 @@ class Server:
             if time.monotonic() - at > _USAGE_SECONDS:
                 ids = [
                     one.container_id
-                    for worker in self._kubelet.workers.values()
+                    for worker in self._host.running()
                     for one in worker.run.containers.values()
                     if one.state == "running"
                 ]
-                usage = await self._kubelet.runtime.usage(ids)
+                usage = await self._host.runtime.usage(ids)
                 self._usage = (time.monotonic(), usage)
             return usage
 
@@ -292,7 +293,7 @@ class Server:
         usage = await self._measure()
         samples: dict[str, list[tuple[str, float]]] = {name: [] for name in _METRICS}
         node_cpu = node_memory = 0.0
-        for worker in list(self._kubelet.workers.values()):
+        for worker in self._host.running():
             if worker.node.name != node_name:
                 continue
             meta = worker.pod["metadata"]
@@ -330,7 +331,7 @@ class Server:
         usage = await self._measure()
         now = timestamp(time.time())
         pods: list[Json] = []
-        for worker in list(self._kubelet.workers.values()):
+        for worker in self._host.running():
             if worker.node.name != node_name:
                 continue
             meta = worker.pod["metadata"]

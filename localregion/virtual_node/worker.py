@@ -19,15 +19,15 @@ import httpx
 from localregion.parts.podman import REGISTRY_PREFIX
 from localregion.virtual_node import admission, env, pods, probes, volumes
 from localregion.virtual_node.api import MERGE, STRATEGIC, ApiError
-from localregion.virtual_node.images import ImageError, full_name
+from localregion.virtual_node.containers import ContainerSpec, ContainerState, Image, ImageError, RuntimeFailure
+from localregion.virtual_node.images import full_name
 from localregion.virtual_node.network import NO_CAPACITY, Attachment, NetworkError
 from localregion.virtual_node.pods import ContainerRun, PodRun, Terminated
 from localregion.virtual_node.quantity import quantity
-from localregion.virtual_node.runtime import ContainerSpec, ContainerState, Image, RuntimeFailure
 
 if TYPE_CHECKING:
     from localregion.virtual_node.config import VirtualNode
-    from localregion.virtual_node.kubelet import Kubelet
+    from localregion.virtual_node.host import PodHost
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +49,13 @@ _MAKING_TOLD = 15.0
 class Worker:
     """The life of one pod. `update`, `removed` and `look` tell it what happened; none of them blocks."""
 
-    def __init__(self, kubelet: Kubelet, node: VirtualNode, pod: Json, found: list[ContainerState]) -> None:
-        self.kubelet = kubelet
+    def __init__(self, host: PodHost, node: VirtualNode, pod: Json, found: list[ContainerState]) -> None:
+        self.host = host
         self.node = node
         self.pod = pod
         self.uid: str = pod["metadata"]["uid"]
-        self.run = pods.recall(pod, time.time()) if kubelet.runtime.with_files else PodRun.of(pod["spec"])
-        self.folders = kubelet.folders(self.uid)
+        self.run = pods.recall(pod, time.time()) if host.runtime.with_files else PodRun.of(pod["spec"])
+        self.folders = host.folders(self.uid)
         self.attachment: Attachment | None = None
         self._found = found
         self._admitted = False
@@ -140,7 +140,7 @@ class Worker:
             if work is not None:
                 work.cancel()
                 await asyncio.gather(work, return_exceptions=True)
-        self.kubelet.finished(self)
+        self.host.finished(self.uid)
 
     def _result(self, work: asyncio.Task[float | None]) -> float | None:
         try:
@@ -171,7 +171,7 @@ class Worker:
             return None
         if not run.start_time:
             run.start_time = pods.seconds((self.pod.get("status") or {}).get("startTime")) or time.time()
-            if self.kubelet.runtime.with_files:
+            if self.host.runtime.with_files:
                 await self._push()
         if not await self._prepare():
             await self._push()
@@ -194,7 +194,7 @@ class Worker:
         if self.attachment is None:
             try:
                 # Not of a pod that has begun: its container instance exists already.
-                missing = [] if self.run.ip else await self.kubelet.network.forbidden()
+                missing = [] if self.run.ip else await self.host.network.forbidden()
                 if missing:
                     self._wait_for(
                         "FailedCreatePodSandBox",
@@ -210,7 +210,7 @@ class Worker:
                 else:
                     self._wait_for("FailedCreatePodSandBox", f"Failed to attach the pod's VNIC: {error}")
                 return False
-        if not self._mounted and self.kubelet.runtime.with_files:
+        if not self._mounted and self.host.runtime.with_files:
             try:
                 await self._mount()
             except volumes.VolumeError as error:
@@ -229,7 +229,7 @@ class Worker:
                 one.message = message
 
     async def _attach(self) -> None:
-        attachment = self.attachment = await self.kubelet.network.attach(self.node, self.pod)
+        attachment = self.attachment = await self.host.network.attach(self.node, self.pod)
         self.run.ip = attachment.ip
         for one in self.run.containers.values():
             one.message = "" if one.state == "waiting" and one.reason == "ContainerCreating" else one.message
@@ -237,8 +237,8 @@ class Worker:
         if attachment.private_ip_id and (meta.get("annotations") or {}).get(PRIVATE_IP) != attachment.private_ip_id:
             body = {"metadata": {"uid": self.uid, "annotations": {PRIVATE_IP: attachment.private_ip_id}}}
             path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
-            await self.kubelet.api.call("PATCH", path, body, content_type=MERGE)
-        if self.kubelet.runtime.with_files:
+            await self.host.api.call("PATCH", path, body, content_type=MERGE)
+        if self.host.runtime.with_files:
             self.folders.make()
             record = {"name": self.name, "vnic": attachment.vnic_id, "ip": attachment.ip, "netns": attachment.netns}
             (self.folders.root / "pod.json").write_text(json.dumps(record))
@@ -260,11 +260,11 @@ class Worker:
             for need, token in tokens.items():
                 self._write_token(need, token)
             return
-        objects = await self.kubelet.read(self.pod, volumes.references(spec))
+        objects = await self.host.read(self.pod, volumes.references(spec))
         for volume in spec.get("volumes") or ():
             self.folders.write(volume, volumes.render(volume, self.pod, objects, tokens))
         meta = self.pod["metadata"]
-        config = self.kubelet.config
+        config = self.host.config
         name = env.hostname(self.pod)
         sub = spec.get("subdomain")
         domain = f"{sub}.{meta['namespace']}.svc.{config.cluster_domain}" if sub else ""
@@ -294,7 +294,7 @@ class Worker:
         }
         path = f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token"
         try:
-            answer = await self.kubelet.api.call("POST", path, body)
+            answer = await self.host.api.call("POST", path, body)
         except ApiError as error:
             raise volumes.VolumeError(f"failed to fetch token: {error.message}") from error
         status = answer["status"]
@@ -305,7 +305,7 @@ class Worker:
 
     async def _renew(self) -> float | None:
         """Renew tokens that are due; when the next one is."""
-        if not self._mounted or not self.kubelet.runtime.with_files:
+        if not self._mounted or not self.host.runtime.with_files:
             return None
         due = [pair for pair in self._renewals if pair[0] <= time.time()]
         for pair in due:
@@ -332,7 +332,7 @@ class Worker:
                     newest[state.container] = state
         for name, listed in newest.items():
             one = self.run.containers[name]
-            found = await self.kubelet.runtime.inspect(listed.id)
+            found = await self.host.runtime.inspect(listed.id)
             if found is None:
                 continue
             one.created_before = True
@@ -357,7 +357,7 @@ class Worker:
         self._looking = False
         for one in self.run.containers.values():
             if one.state == "running":
-                state = await self.kubelet.runtime.inspect(one.container_id)
+                state = await self.host.runtime.inspect(one.container_id)
                 if state is None or not state.running:
                     self._note_exit(one, self._how(one, state))
 
@@ -392,7 +392,7 @@ class Worker:
         one = self.run.containers[name]
         before = one.container_id
         attempt = one.restart_count + 1 if one.created_before else 0
-        runtime = self.kubelet.runtime
+        runtime = self.host.runtime
         try:
             if making := await self._making(container["image"]):
                 pods.note_waiting(one, "ContainerCreating", making, time.time() + _MAKING_RETRY)
@@ -416,7 +416,7 @@ class Worker:
             self.attachment = None
             return
         self._pull_delays.pop(name, None)
-        if self.kubelet.runtime.with_files:
+        if self.host.runtime.with_files:
             self._event("Created", f"Container created: {name}")
         try:
             await self._unbroken(runtime.run(made))
@@ -427,13 +427,13 @@ class Worker:
             self._note_exit(one, Terminated(128, "StartError", str(error), 0.0, now, made))
             return
         pods.note_running(one, made, image.reference, time.time())
-        if self.kubelet.runtime.with_files:
+        if self.host.runtime.with_files:
             self._event("Started", f"Container started: {name}")
         problem = await self._hook(container, "postStart")
         if problem:
             self._event("FailedPostStartHook", problem, warning=True)
             self._stopped.add(made)
-            await runtime.stop(made, self.kubelet.config.termination_grace_seconds)
+            await runtime.stop(made, self.host.config.termination_grace_seconds)
             self.look()
             return
         self._watch(name)
@@ -442,10 +442,10 @@ class Worker:
         """What an image of the region's own still waits for: until then its pull simply lasts, so that no back-off
         delays a pod and nobody takes it for broken."""
         prefix, _, name = full_name(image).partition("/")
-        if prefix != REGISTRY_PREFIX or not self.kubelet.runtime.with_files:
+        if prefix != REGISTRY_PREFIX or not self.host.runtime.with_files:
             return ""
         try:
-            making = await self.kubelet.network.making(name)
+            making = await self.host.network.making(name)
         except NetworkError as error:
             log.info("%s: %s: %s", self.name, image, error)
             return ""
@@ -461,7 +461,7 @@ class Worker:
 
     async def _image(self, container: Json, attempt: int) -> Image:
         name, policy = container["image"], container.get("imagePullPolicy", "IfNotPresent")
-        images = self.kubelet.images
+        images = self.host.images
         if policy == "Never" or (attempt and policy == "IfNotPresent"):
             here = await images.local(name)
             if here is not None:
@@ -470,10 +470,10 @@ class Worker:
                 raise ImageError(
                     "ErrImageNeverPull", f'Container image "{name}" is not present with pull policy of Never'
                 )
-        if not self.kubelet.runtime.with_files:
+        if not self.host.runtime.with_files:
             return await images.pull(name, ())
         names = [entry["name"] for entry in self.pod["spec"].get("imagePullSecrets") or () if entry.get("name")]
-        found = await self.kubelet.read(self.pod, {env.Reference("secret", secret) for secret in names})
+        found = await self.host.read(self.pod, {env.Reference("secret", secret) for secret in names})
         self._event("Pulling", f'Pulling image "{name}"')
         began = time.monotonic()
         image = await images.pull(name, [secret for secret in found.values() if secret])
@@ -505,12 +505,12 @@ class Worker:
             "hostname": env.hostname(self.pod),
             "netns": self.attachment.netns,
         }
-        if not self.kubelet.runtime.with_files:
+        if not self.host.runtime.with_files:
             return ContainerSpec(
                 **base, command=None, args=None, environment={}, working_dir="", mounts=(), log_path=""
             )
-        objects = await self.kubelet.read(self.pod, env.references(container))
-        services = await self.kubelet.service_variables(
+        objects = await self.host.read(self.pod, env.references(container))
+        services = await self.host.service_variables(
             meta["namespace"], pod_spec.get("enableServiceLinks", True) is not False
         )
         values = env.environment(
@@ -555,18 +555,18 @@ class Worker:
     async def _hook(self, container: Json, kind: str) -> str:
         """Run a lifecycle hook; what went wrong, empty if nothing did."""
         hook = (container.get("lifecycle") or {}).get(kind)
-        if not hook or not self.kubelet.runtime.with_files:
+        if not hook or not self.host.runtime.with_files:
             return ""
-        seconds = self.kubelet.config.termination_grace_seconds
+        seconds = self.host.config.termination_grace_seconds
         one = self.run.containers[container["name"]]
         try:
             if "exec" in hook:
-                code, output = await self.kubelet.runtime.execute(one.container_id, hook["exec"]["command"], seconds)
+                code, output = await self.host.runtime.execute(one.container_id, hook["exec"]["command"], seconds)
                 if code != 0:
                     return f"{kind} hook of {one.name} failed: {'timed out' if code is None else output.strip()}"
             elif "httpGet" in hook:
                 target = probes.HttpTarget.of(hook["httpGet"], container, self.run.ip)
-                result = await probes.http(target, seconds, self.kubelet.version)
+                result = await probes.http(target, seconds, self.host.version)
                 if not result.ok:
                     return f"{kind} hook of {one.name} failed: {result.message}"
             elif "sleep" in hook:
@@ -584,7 +584,7 @@ class Worker:
         self._stop_probes(name)
         kinds = ("startupProbe", "livenessProbe", "readinessProbe")
         asked = {kind: container[kind] for kind in kinds if container.get(kind)}
-        if not self.kubelet.runtime.with_files:
+        if not self.host.runtime.with_files:
             asked = {}
         one.started = one.started or "startupProbe" not in asked
         one.ready = one.ready or "readinessProbe" not in asked
@@ -636,7 +636,7 @@ class Worker:
         if problem:
             self._event("FailedPreStopHook", problem, warning=True)
         try:
-            await self.kubelet.runtime.stop(container_id, self.kubelet.config.termination_grace_seconds)
+            await self.host.runtime.stop(container_id, self.host.config.termination_grace_seconds)
         except RuntimeFailure as error:
             log.warning("%s: %s", self.name, error)
         self.look()
@@ -644,7 +644,7 @@ class Worker:
     async def _ask(self, one: ContainerRun, container: Json, probe: Json, timeout: float) -> probes.Result:
         if "exec" in probe:
             try:
-                code, output = await self.kubelet.runtime.execute(
+                code, output = await self.host.runtime.execute(
                     one.container_id, probe["exec"].get("command") or [], timeout
                 )
             except RuntimeFailure as error:
@@ -657,13 +657,13 @@ class Worker:
             target = probes.HttpTarget.of(probe["httpGet"], container, self.run.ip)
         except (KeyError, ValueError) as error:
             return probes.Result(False, f"probe cannot be asked: {error}")
-        return await probes.http(target, timeout, self.kubelet.version)
+        return await probes.http(target, timeout, self.host.version)
 
     # --- the end
 
     async def _expire(self) -> None:
         self._event("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
-        await self._stop_all(self.kubelet.config.termination_grace_seconds)
+        await self._stop_all(self.host.config.termination_grace_seconds)
         self.run.failure = (
             "DeadlineExceeded",
             "Pod was active on the node longer than the specified deadline",
@@ -679,7 +679,7 @@ class Worker:
         for container in running:
             self._stop_probes(container["name"])
             self._stopped.add(self.run.containers[container["name"]].container_id)
-            if self.kubelet.runtime.with_files:
+            if self.host.runtime.with_files:
                 self._event("Killing", f"Stopping container {container['name']}")
 
         async def one_stop(container: Json) -> None:
@@ -693,7 +693,7 @@ class Worker:
                 if problem:
                     self._event("FailedPreStopHook", problem, warning=True)
             left = max(grace - (time.monotonic() - began), 2.0) if grace else 0.0
-            await self.kubelet.runtime.stop(one.container_id, left)
+            await self.host.runtime.stop(one.container_id, left)
 
         stops = [asyncio.create_task(one_stop(container)) for container in running]
         hurry = asyncio.create_task(self._hurry(running) if grace else asyncio.sleep(0))
@@ -705,18 +705,18 @@ class Worker:
             await asyncio.gather(hurry, *stops, return_exceptions=True)
         for container in running:
             one = self.run.containers[container["name"]]
-            end = self._how(one, await self.kubelet.runtime.inspect(one.container_id))
+            end = self._how(one, await self.host.runtime.inspect(one.container_id))
             one.state, one.terminated, one.started, one.ready = "terminated", end, False, False
 
     async def _hurry(self, running: list[Json]) -> None:
         """Kill what is being stopped once nobody waits for it any more."""
         await self._now.wait()
         for container in running:
-            await self.kubelet.runtime.stop(self.run.containers[container["name"]].container_id, 0)
+            await self.host.runtime.stop(self.run.containers[container["name"]].container_id, 0)
 
     async def _end(self) -> None:
         """Stop and remove everything of the pod, then the pod itself."""
-        kubelet = self.kubelet
+        host = self.host
         if self._busy is not None:
             await asyncio.gather(self._busy, return_exceptions=True)
         for name in list(self._probes):
@@ -725,25 +725,25 @@ class Worker:
             await self._adopt()
             for name in list(self._probes):
                 self._stop_probes(name)
-        grace = 0.0 if self._now.is_set() else kubelet.config.termination_grace_seconds
+        grace = 0.0 if self._now.is_set() else host.config.termination_grace_seconds
         if not self.run.ended:
             await self._stop_all(grace)
             self.run.ended = True
         if not self._now.is_set():
             await self._push()
-        if kubelet.runtime.with_files:
-            for state in await kubelet.runtime.list():
+        if host.runtime.with_files:
+            for state in await host.runtime.list():
                 if state.pod_uid == self.uid:
-                    await kubelet.runtime.remove(state.id)
+                    await host.runtime.remove(state.id)
         else:
             for one in self.run.containers.values():
-                await kubelet.runtime.remove(one.container_id)
-        await kubelet.detach(self.uid, self.attachment)
-        if kubelet.runtime.with_files:
+                await host.runtime.remove(one.container_id)
+        await host.detach(self.uid, self.attachment)
+        if host.runtime.with_files:
             await asyncio.to_thread(self.folders.remove)
         if not self._now.is_set() or self.pod["metadata"].get("deletionGracePeriodSeconds") == 0:
             meta = self.pod["metadata"]
-            await kubelet.api.delete(
+            await host.api.delete(
                 f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}",
                 {"gracePeriodSeconds": 0, "preconditions": {"uid": self.uid}},
             )
@@ -751,7 +751,7 @@ class Worker:
     # --- saying so
 
     def _event(self, reason: str, message: str, *, warning: bool = False, topic: str = "") -> None:
-        self.kubelet.events.note(self.pod, self.node.name, reason, message, warning=warning, topic=topic)
+        self.host.events.note(self.pod, self.node.name, reason, message, warning=warning, topic=topic)
 
     async def _push(self) -> None:
         """Tell the API server the pod's status if it is another than before."""
@@ -764,7 +764,7 @@ class Worker:
             path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/status"
             body = {"metadata": {"uid": self.uid}, "status": status}
             try:
-                answer = await self.kubelet.api.call("PATCH", path, body, content_type=STRATEGIC)
+                answer = await self.host.api.call("PATCH", path, body, content_type=STRATEGIC)
             except ApiError as error:
                 if error.status in (404, 409):  # gone, or another pod of its name
                     return

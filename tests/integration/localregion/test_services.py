@@ -22,6 +22,7 @@ from localregion.api.app import Api
 from localregion.api.server import listen, make_server
 from localregion.fabric import Fabric
 from localregion.parts.process import Process, run
+from localregion.services import SERVICES
 from tests.unit.localregion.support import Net
 
 pytestmark = [
@@ -47,9 +48,9 @@ class RealRegion(testing.Region):
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         await self.fabric.destroy()
-        self.inner = region.Region(self.settings, self.fabric)
+        self.inner = region.Region(self.settings, self.fabric, SERVICES)
         await self.inner.start()
-        operator_files.write_operator(self.settings, self.inner.services["identity"])  # type: ignore[arg-type]
+        operator_files.write_operator(self.settings, self.inner.services["identity"])
         self._server = make_server(Api(self.inner))
         self._server.config.timeout_graceful_shutdown = 0
         self._loop.call_soon(self._ready.set)
@@ -209,7 +210,7 @@ def test_a_load_balancer_serves(real: RealRegion) -> None:
     network = real.inner.services["network"]
     servers = []
     for number in (1, 2):
-        vnic = real.run(network.attach_vnic(subnet_id=nodes.id, display_name="n", owner_id=f"node{number}"))  # type: ignore[attr-defined]
+        vnic = real.run(network.attach_vnic(subnet_id=nodes.id, display_name="n", owner_id=f"node{number}"))
         folder = real.settings.state / f"www{number}"
         folder.mkdir()
         (folder / "index.html").write_text(f"node{number}")

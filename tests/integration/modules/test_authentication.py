@@ -177,7 +177,7 @@ def test_security_token_authenticates(door: Door, region: Region, tmp_path: Path
 
 def _operator(region: Region) -> Principal:
     async def find() -> Principal:
-        found: Principal = region.inner.services["identity"].user_principal(OPERATOR_ID)  # type: ignore[attr-defined]
+        found: Principal = region.inner.services["identity"].user_principal(OPERATOR_ID)
         return found
 
     made: Principal = region.run(find())

@@ -226,7 +226,7 @@ def controlled(region: Region, kube: Kube) -> Iterator[None]:
     facts = ClusterFacts(region.compartment_id, (subnet.id,), {"made-for": "services"}, {})
 
     async def start() -> Any:
-        made = controllers.ServiceController(kube, lambda: facts, engine._call_load_balancer, lambda: 0.01)  # type: ignore[arg-type, attr-defined]
+        made = controllers.ServiceController(kube, lambda: facts, engine._call_load_balancer, lambda: 0.01)  # type: ignore[arg-type]
         made.start()
         return made
 

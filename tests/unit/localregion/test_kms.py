@@ -204,7 +204,7 @@ def test_a_vault_whose_day_has_come_is_deleted_with_its_keys(region: Region, vau
     async def a_month_later() -> None:
         record = service.get("vault", vault.id)
         service.update(record, {}, private={"delete_at": 1.0})
-        await service.delete_due()  # type: ignore[attr-defined]
+        await service.delete_due()
 
     region.run(a_month_later())
     assert vaults.get_vault(vault.id).data.lifecycle_state == "DELETED"
@@ -302,7 +302,7 @@ def test_a_key_whose_day_has_come_is_rotated(region: Region) -> None:
         past = record.doc["autoKeyRotationDetails"] | {"timeOfNextRotation": "2020-01-01T00:00:00.000Z"}
         service.update(record, {"autoKeyRotationDetails": past})
         for _ in range(2):
-            await service.do_due()  # type: ignore[attr-defined]
+            await service.do_due()
 
     region.run(two_months_later())
     region.settle()
@@ -469,7 +469,7 @@ def test_key_material_is_not_in_the_store_in_clear(region: Region) -> None:
     kms = region.inner.services["kms"]
     record = region.inner.store.find(key.current_key_version)
     assert record is not None
-    material = kms._material(record)  # type: ignore[attr-defined]
+    material = kms._material(record)
     assert len(material) == 32
     kept = (region.settings.state / "region.sqlite").read_bytes()
     kept += (region.settings.state / "region.sqlite-wal").read_bytes()
@@ -494,7 +494,7 @@ def test_a_principal_needs_a_grant_to_use_a_key(region: Region) -> None:
     cluster = resource_principal("cluster", "ocid1.cluster.oc1..one", region.compartment_id)
 
     async def use() -> bytes:
-        return kms.decrypt_as(cluster, key.id, kms.encrypt_as(cluster, key.id, b"etcd"))  # type: ignore[attr-defined]
+        return kms.decrypt_as(cluster, key.id, kms.encrypt_as(cluster, key.id, b"etcd"))
 
     with pytest.raises(Exception, match="NotAuthorizedOrNotFound"):
         region.run(use())

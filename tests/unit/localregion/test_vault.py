@@ -162,7 +162,7 @@ def test_a_deleted_secret_is_erased_and_keeps_its_name(made: Made) -> None:
 
     async def later() -> None:
         service.update(service.get("secret", made.id), {}, private={"delete_at": 1.0})
-        await service.delete_due()  # type: ignore[attr-defined]
+        await service.delete_due()
 
     made.region.run(later())
     assert made.secrets.get_secret(made.id).data.lifecycle_state == "DELETED"
