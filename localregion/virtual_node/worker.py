@@ -19,11 +19,13 @@ import httpx
 from localregion.parts.podman import REGISTRY_PREFIX
 from localregion.virtual_node import admission, env, pods, probes, volumes
 from localregion.virtual_node.api import MERGE, STRATEGIC, ApiError
-from localregion.virtual_node.containers import ContainerSpec, ContainerState, Image, ImageError, RuntimeFailure
+from localregion.virtual_node.container_spec import container_spec
+from localregion.virtual_node.containers import ContainerState, Image, ImageError, RuntimeFailure
 from localregion.virtual_node.images import full_name
 from localregion.virtual_node.network import NO_CAPACITY, Attachment, NetworkError
 from localregion.virtual_node.pods import ContainerRun, PodRun, Terminated
-from localregion.virtual_node.quantity import quantity
+from localregion.virtual_node.probing import Prober
+from localregion.virtual_node.tokens import PodTokens
 
 if TYPE_CHECKING:
     from localregion.virtual_node.config import VirtualNode
@@ -61,7 +63,7 @@ class Worker:
         self._admitted = False
         self._mounted = False
         self._looking = True
-        self._renewals: list[tuple[float, volumes.TokenNeed]] = []
+        self._tokens = PodTokens(host, self.folders)
         self._pull_delays: dict[str, float] = {}
         self._making_told: dict[str, tuple[float, str]] = {}
         self._delay = 0.0
@@ -69,7 +71,7 @@ class Worker:
         self._ending = asyncio.Event()
         self._now = asyncio.Event()
         self._sent = ""
-        self._probes: dict[str, list[asyncio.Task[None]]] = {}
+        self._prober = Prober(host, self.run, lambda: self.pod, self._wake.set, self._kill, self._event)
         self._sending = asyncio.Lock()
         self._stopped: set[str] = set()
         self._busy: asyncio.Task[Any] | None = None
@@ -105,7 +107,7 @@ class Worker:
 
     def stop(self) -> list[asyncio.Task[None]]:
         """Leave the pod as it is (the process ends); the tasks to wait for."""
-        tasks = [self.task, *(task for each in self._probes.values() for task in each)]
+        tasks = [self.task, *self._prober.tasks()]
         for task in tasks:
             task.cancel()
         return tasks
@@ -185,7 +187,7 @@ class Worker:
             await self._start(name)
         await self._push()
         wake = pods.decide(spec, run, time.time()).wake_at
-        renew = await self._renew()
+        renew = await self._tokens.renew(self.pod) if self._mounted and self.host.runtime.with_files else None
         moments = [moment for moment in (wake, renew) if moment is not None]
         return min(moments) if moments else None
 
@@ -252,13 +254,13 @@ class Worker:
         """Make the volumes. What a ConfigMap or a Secret held when the pod began stays, also over a restart of us."""
         spec = self.pod["spec"]
         marker = self.folders.root / "mounted"
-        tokens = {need: await self._token(need) for need in volumes.token_needs(spec)}
+        tokens = {need: await self._tokens.ask(self.pod, need) for need in volumes.token_needs(spec)}
         if marker.exists():
             for volume in spec.get("volumes") or ():
                 if "emptyDir" in volume:
                     self.folders.write(volume, None)
             for need, token in tokens.items():
-                self._write_token(need, token)
+                self._tokens.write(self.pod, need, token)
             return
         objects = await self.host.read(self.pod, volumes.references(spec))
         for volume in spec.get("volumes") or ():
@@ -275,50 +277,6 @@ class Worker:
         )
         self.folders.etc("hostname", name + "\n")
         marker.touch()
-
-    def _write_token(self, need: volumes.TokenNeed, token: str) -> None:
-        volume = next(v for v in self.pod["spec"]["volumes"] if v["name"] == need.volume)
-        volumes.write_file(volumes.inside(self.folders.volume(volume), need.path), token.encode())
-
-    async def _token(self, need: volumes.TokenNeed) -> str:
-        meta = self.pod["metadata"]
-        account = self.pod["spec"].get("serviceAccountName") or "default"
-        body = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {
-                "audiences": [need.audience] if need.audience else [],
-                "expirationSeconds": need.expiration_seconds,
-                "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "uid": meta["uid"]},
-            },
-        }
-        path = f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token"
-        try:
-            answer = await self.host.api.call("POST", path, body)
-        except ApiError as error:
-            raise volumes.VolumeError(f"failed to fetch token: {error.message}") from error
-        status = answer["status"]
-        # kubelet renews at four fifths of a token's life, and after a day at the latest.
-        life = min((pods.seconds(status["expirationTimestamp"]) - time.time()) * 0.8, 86400.0)
-        self._renewals.append((time.time() + max(life, 10.0), need))
-        return str(status["token"])
-
-    async def _renew(self) -> float | None:
-        """Renew tokens that are due; when the next one is."""
-        if not self._mounted or not self.host.runtime.with_files:
-            return None
-        due = [pair for pair in self._renewals if pair[0] <= time.time()]
-        for pair in due:
-            self._renewals.remove(pair)
-            need = pair[1]
-            try:
-                token = await self._token(need)
-            except (volumes.VolumeError, httpx.HTTPError) as error:
-                log.warning("%s: token not renewed: %s", self.name, error)
-                self._renewals.append((time.time() + 10.0, need))
-                continue
-            self._write_token(need, token)
-        return min((moment for moment, _ in self._renewals), default=None)
 
     # --- containers
 
@@ -347,7 +305,7 @@ class Worker:
                 # One that has ended is noticed by the look that follows.
                 self._looking = True
                 if found.running:
-                    self._watch(name)
+                    self._prober.watch(name)
         self._found = []
 
     async def _look(self) -> None:
@@ -380,7 +338,7 @@ class Worker:
         )
 
     def _note_exit(self, one: ContainerRun, end: Terminated) -> None:
-        self._stop_probes(one.name)
+        self._prober.stop(one.name)
         meta = self.pod["metadata"]
         title = f"{meta['name']}_{meta['namespace']}({self.uid})"
         pods.note_exit(one, end, self.pod["spec"].get("restartPolicy", "Always"), title, time.time())
@@ -398,7 +356,10 @@ class Worker:
                 pods.note_waiting(one, "ContainerCreating", making, time.time() + _MAKING_RETRY)
                 return
             image = await self._image(container, attempt)
-            spec = await self._spec(container, attempt, image)
+            assert self.attachment is not None
+            spec = await container_spec(
+                self.host, self.node, self.pod, self.attachment, self.folders, container, attempt, image
+            )
             if before:
                 await runtime.remove(before)
             made = await self._unbroken(runtime.create(spec))
@@ -436,7 +397,7 @@ class Worker:
             await runtime.stop(made, self.host.config.termination_grace_seconds)
             self.look()
             return
-        self._watch(name)
+        self._prober.watch(name)
 
     async def _making(self, image: str) -> str:
         """What an image of the region's own still waits for: until then its pull simply lasts, so that no back-off
@@ -492,66 +453,6 @@ class Worker:
             pods.note_waiting(one, "ImagePullBackOff", message, retry)
             self._event("BackOff", f'Back-off pulling image "{image}"')
 
-    async def _spec(self, container: Json, attempt: int, image: Image) -> ContainerSpec:
-        pod_spec, meta = self.pod["spec"], self.pod["metadata"]
-        assert self.attachment is not None
-        name = container["name"]
-        base = {
-            "name": f"{meta['name'][:63]}_{meta['namespace']}_{name}_{self.uid}_{attempt}",
-            "pod_uid": self.uid,
-            "container": name,
-            "attempt": attempt,
-            "image_id": image.id,
-            "hostname": env.hostname(self.pod),
-            "netns": self.attachment.netns,
-        }
-        if not self.host.runtime.with_files:
-            return ContainerSpec(
-                **base, command=None, args=None, environment={}, working_dir="", mounts=(), log_path=""
-            )
-        objects = await self.host.read(self.pod, env.references(container))
-        services = await self.host.service_variables(
-            meta["namespace"], pod_spec.get("enableServiceLinks", True) is not False
-        )
-        values = env.environment(
-            self.pod,
-            container,
-            objects,
-            services,
-            pod_ip=self.run.ip,
-            host_ip=self.node.address,
-            node_name=self.node.name,
-        )
-        command, args = env.command(container, values)
-        mounts = self.folders.mounts(self.pod, container)
-        mounted = {mount.destination for mount in mounts}
-        for file in ("hosts", "resolv.conf", "hostname"):
-            if f"/etc/{file}" not in mounted:
-                mounts.append(volumes.Mount(str(self.folders.root / "etc" / file), f"/etc/{file}", file != "hosts"))
-        security = (pod_spec.get("securityContext") or {}) | {
-            key: value for key, value in (container.get("securityContext") or {}).items() if value is not None
-        }
-        capabilities = security.get("capabilities") or {}
-        limits = (container.get("resources") or {}).get("limits") or {}
-        log_path = self.folders.log(name, attempt)
-        self.folders.log(name, attempt - 2).unlink(missing_ok=True)
-        return ContainerSpec(
-            **base,
-            command=command,
-            args=args,
-            environment=values,
-            working_dir=container.get("workingDir", ""),
-            mounts=mounts,
-            log_path=str(log_path),
-            user=_user(security, image),
-            read_only=bool(security.get("readOnlyRootFilesystem")),
-            no_new_privileges=security.get("allowPrivilegeEscalation") is False,
-            add_capabilities=admission.capabilities(capabilities.get("add") or ()),
-            drop_capabilities=tuple(capabilities.get("drop") or ()),
-            cpu_limit=quantity(limits.get("cpu", 0)),
-            memory_limit=int(quantity(limits.get("memory", 0))),
-        )
-
     async def _hook(self, container: Json, kind: str) -> str:
         """Run a lifecycle hook; what went wrong, empty if nothing did."""
         hook = (container.get("lifecycle") or {}).get(kind)
@@ -575,61 +476,6 @@ class Worker:
             return f"{kind} hook of {one.name} failed: {error}"
         return ""
 
-    # --- probes
-
-    def _watch(self, name: str) -> None:
-        """Start what asks a container that has just started (or been adopted) how it is."""
-        container = next(c for c in self.pod["spec"]["containers"] if c["name"] == name)
-        one = self.run.containers[name]
-        self._stop_probes(name)
-        kinds = ("startupProbe", "livenessProbe", "readinessProbe")
-        asked = {kind: container[kind] for kind in kinds if container.get(kind)}
-        if not self.host.runtime.with_files:
-            asked = {}
-        one.started = one.started or "startupProbe" not in asked
-        one.ready = one.ready or "readinessProbe" not in asked
-        self._probes[name] = [
-            asyncio.create_task(self._probe(one, container, kind, probe)) for kind, probe in asked.items()
-        ]
-
-    def _stop_probes(self, name: str) -> None:
-        mine = asyncio.current_task()
-        for task in self._probes.pop(name, ()):
-            if task is not mine:
-                task.cancel()
-
-    async def _probe(self, one: ContainerRun, container: Json, kind: str, probe: Json) -> None:
-        period, timeout = float(probe.get("periodSeconds") or 10), float(probe.get("timeoutSeconds") or 1)
-        tally = probes.Tally.of(probe)
-        container_id = one.container_id
-        initial = one.started_at + float(probe.get("initialDelaySeconds") or 0) - time.time()
-        await asyncio.sleep(max(initial, 0.0))
-        word = {"startupProbe": "Startup", "livenessProbe": "Liveness", "readinessProbe": "Readiness"}[kind]
-        while one.container_id == container_id and one.state == "running":
-            began = time.monotonic()
-            if kind == "startupProbe" or one.started:
-                result = await self._ask(one, container, probe, timeout)
-                if one.container_id != container_id or one.state != "running":
-                    return
-                if not result.ok:
-                    self._event("Unhealthy", f"{word} probe failed: {result.message}", warning=True)
-                verdict = tally.note(result.ok)
-                if kind == "readinessProbe" and verdict is not None and verdict != one.ready:
-                    one.ready = verdict
-                    self._wake.set()
-                elif kind == "startupProbe" and verdict:
-                    one.started = True
-                    self._wake.set()
-                    return
-                elif kind != "readinessProbe" and verdict is False:
-                    why = f"Container {one.name} failed {word.lower()} probe, will be restarted"
-                    self._event("Killing", why)
-                    await self._kill(container, container_id)
-                    return
-            # Until a container has started, look often: its other probes begin then.
-            step = period if one.started or kind == "startupProbe" else min(period, 1.0)
-            await asyncio.sleep(max(step - (time.monotonic() - began), 0.05))
-
     async def _kill(self, container: Json, container_id: str) -> None:
         self._stopped.add(container_id)
         problem = await self._hook(container, "preStop")
@@ -640,24 +486,6 @@ class Worker:
         except RuntimeFailure as error:
             log.warning("%s: %s", self.name, error)
         self.look()
-
-    async def _ask(self, one: ContainerRun, container: Json, probe: Json, timeout: float) -> probes.Result:
-        if "exec" in probe:
-            try:
-                code, output = await self.host.runtime.execute(
-                    one.container_id, probe["exec"].get("command") or [], timeout
-                )
-            except RuntimeFailure as error:
-                return probes.Result(False, str(error))
-            return probes.exec_result(code, output, timeout)
-        try:
-            if "tcpSocket" in probe:
-                port = probes.port_number(container, probe["tcpSocket"]["port"])
-                return await probes.tcp(probe["tcpSocket"].get("host") or self.run.ip, port, timeout)
-            target = probes.HttpTarget.of(probe["httpGet"], container, self.run.ip)
-        except (KeyError, ValueError) as error:
-            return probes.Result(False, f"probe cannot be asked: {error}")
-        return await probes.http(target, timeout, self.host.version)
 
     # --- the end
 
@@ -677,7 +505,7 @@ class Worker:
             if self.run.containers[container["name"]].state == "running"
         ]
         for container in running:
-            self._stop_probes(container["name"])
+            self._prober.stop(container["name"])
             self._stopped.add(self.run.containers[container["name"]].container_id)
             if self.host.runtime.with_files:
                 self._event("Killing", f"Stopping container {container['name']}")
@@ -719,12 +547,10 @@ class Worker:
         host = self.host
         if self._busy is not None:
             await asyncio.gather(self._busy, return_exceptions=True)
-        for name in list(self._probes):
-            self._stop_probes(name)
+        self._prober.stop_all()
         if self._found and not self.run.ended:
             await self._adopt()
-            for name in list(self._probes):
-                self._stop_probes(name)
+            self._prober.stop_all()
         grace = 0.0 if self._now.is_set() else host.config.termination_grace_seconds
         if not self.run.ended:
             await self._stop_all(grace)
@@ -772,27 +598,6 @@ class Worker:
             self._sent = text
             if int(answer["metadata"]["resourceVersion"]) > int(self.pod["metadata"]["resourceVersion"]):
                 self.pod = answer
-
-
-def _user(security: Json, image: Image) -> str:
-    """The `user` of a container. Raises ConfigError where runAsNonRoot forbids it (kubelet's words)."""
-    user = security.get("runAsUser")
-    if security.get("runAsNonRoot"):
-        if user == 0:
-            raise env.ConfigError("container's runAsUser breaks non-root policy")
-        if user is None:
-            own = image.user.partition(":")[0]
-            if own in ("", "0", "root"):
-                raise env.ConfigError("container has runAsNonRoot and image will run as root")
-            if not own.isdigit():
-                raise env.ConfigError(
-                    f"container has runAsNonRoot and image has non-numeric user ({own}), cannot verify user is non-root"
-                )
-    group = security.get("runAsGroup")
-    if user is None and group is None:
-        return ""
-    own_user = str(user) if user is not None else (image.user.partition(":")[0] or "0")
-    return own_user if group is None else f"{own_user}:{group}"
 
 
 __all__ = ["REFUSED", "PodRun", "Worker"]
