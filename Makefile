@@ -48,12 +48,12 @@ venv: $(VENV)/.test ## the virtual environment with every tool
 
 .PHONY: system
 system: $(VENV)/.site ## the system packages that the local region needs (apt)
-	@$(BIN)/python -m localregion.system install
+	@$(BIN)/python -m localregion.host.prerequisites install
 
 # A browser, for the test that looks at the page.
 .PHONY: browser
 browser: $(VENV)/.site
-	@command -v chromium >/dev/null || $(BIN)/python -c 'from localregion.system import install; install(["chromium"])'
+	@command -v chromium >/dev/null || $(BIN)/python -c 'from localregion.host.prerequisites import install; install(["chromium"])'
 
 .PHONY: programs
 programs: $(VENV)/.site ## the programs that no package ships, built once into the cache

@@ -22,8 +22,8 @@ from typing import Any
 
 import httpx
 
-from localregion import settings as names
-from localregion.settings import Settings
+from localregion.core import settings as names
+from localregion.core.settings import Settings
 
 _TEXT = """Oracle Cloud's API on this machine, with real parts behind it.
 
@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     session_ = command("session", session, "make a configuration with a session token for the operator")
     session_.add_argument("--minutes", type=int, default=60, help="how long it is valid (60)")
     programs = command("programs", _programs, "the programs that no package ships")
-    from localregion.parts import programs as module
+    from localregion.host import programs as module
 
     module.add_arguments(programs)
     return parser
@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def environment(settings: Settings, options: argparse.Namespace) -> int:
     """Print the variables that Oracle's clients take the region from, for a shell to evaluate."""
-    from localregion.api.endpoints import region_metadata
+    from localregion.core.endpoints import region_metadata
 
     config, bundle = str(settings.operator_dir / "config"), str(settings.bundle)
     values = {
@@ -237,7 +237,7 @@ def session(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _programs(settings: Settings, options: argparse.Namespace) -> int:
-    from localregion.parts import programs
+    from localregion.host import programs
 
     options.cache = settings.cache
     return programs.main(options)
@@ -252,13 +252,13 @@ def _daemon() -> Any:
 
 def _preflight(settings: Settings) -> None:
     """Raises Problem when this machine cannot run the region, before anything starts."""
-    from localregion import system
-    from localregion.parts.programs import Programs
+    from localregion.host import prerequisites
+    from localregion.host.programs import Programs
 
     try:
         if not settings.pure:
             build = bool(Programs(settings.cache).missing())
-            system.require(folders=system.room(settings.state, settings.cache, build=build))
+            prerequisites.require(folders=prerequisites.room(settings.state, settings.cache, build=build))
         # A daemon that was killed may have left something that would be in our own way.
         asyncio.run(_daemon().clean_up(settings))
         port = settings.port
@@ -266,8 +266,8 @@ def _preflight(settings: Settings) -> None:
         wanted = [(settings.api_address, port), (settings.other_api_address, port), (settings.metadata_address, port)]
         wanted += [(settings.api_address, port + 50), (settings.api_address, port + 51)]
         if not settings.pure:
-            system.require(listen=wanted, programs=False)
-    except system.SystemUnfit as unfit:
+            prerequisites.require(listen=wanted, programs=False)
+    except prerequisites.SystemUnfit as unfit:
         raise Problem(str(unfit)) from None
 
 

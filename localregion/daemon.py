@@ -18,23 +18,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from localregion import front
-from localregion import settings as names
-from localregion.api import endpoints
-from localregion.api.app import Api
-from localregion.api.control import control_app
-from localregion.api.metadata import metadata_app
-from localregion.api.server import Server, listen, make_server
-from localregion.fabric import Fabric
-from localregion.fabric.nothing import NullFabric
+from localregion.backends.fabric import Fabric
+from localregion.backends.images import Images
+from localregion.backends.images import clean as clean_images
+from localregion.backends.null_fabric import NullFabric
+from localregion.core import endpoints
+from localregion.core import settings as names
+from localregion.core.settings import Settings
+from localregion.host import programs
+from localregion.host.http_server import Server, listen, make_server
+from localregion.host.podman import Credentials, PodmanService
+from localregion.http import front
+from localregion.http.app import Api
+from localregion.http.control import control_app
+from localregion.http.metadata import metadata_app
 from localregion.operator_files import write_bundle, write_operator
-from localregion.parts import programs
-from localregion.parts.images import Images
-from localregion.parts.images import clean as clean_images
-from localregion.parts.podman import Credentials, PodmanService
 from localregion.region import Region
 from localregion.services import SERVICES
-from localregion.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from localregion import settings as names
-from localregion.api.auth import fingerprint
-from localregion.pki import key_pem, new_key, public_key_pem, write_private
+from localregion.access.signatures import fingerprint
+from localregion.core import settings as names
+from localregion.host.pki import key_pem, new_key, public_key_pem, write_private
 
 if TYPE_CHECKING:
-    from localregion.services.identity import Identity
-    from localregion.settings import Settings
+    from localregion.core.settings import Settings
+    from localregion.services.identity.service import Identity
 
 _CONFIG = """[DEFAULT]
 user={user}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from localregion.services.artifacts import Artifacts
 from localregion.services.base import Service
-from localregion.services.containerengine import ContainerEngine
-from localregion.services.identity import Identity
+from localregion.services.containerengine.service import ContainerEngine
+from localregion.services.identity.service import Identity
 from localregion.services.kms import Kms
 from localregion.services.limits import Limits
-from localregion.services.load_balancer import LoadBalancer
+from localregion.services.load_balancer.service import LoadBalancer
 from localregion.services.logging import Logging
-from localregion.services.mysql import Mysql
-from localregion.services.network import Network
+from localregion.services.mysql.service import Mysql
+from localregion.services.network.service import Network
 from localregion.services.secrets import Secrets
 from localregion.services.vault import Vault
 from localregion.services.work_requests import WorkRequests

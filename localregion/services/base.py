@@ -32,9 +32,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from localregion import ocids
-from localregion import settings as names
-from localregion.api.errors import (
+from localregion.core import ocids
+from localregion.core import settings as names
+from localregion.core.errors import (
     ServiceError,
     already_exists,
     conflict,
@@ -46,13 +46,13 @@ from localregion.api.errors import (
     not_implemented,
     related_not_found,
 )
-from localregion.api.schema import Model, Operation
-from localregion.api.validate import PLAIN, Form
-from localregion.store import Document, PendingTransition, Record
+from localregion.core.schema import Model, Operation
+from localregion.core.store import Document, PendingTransition, Record
+from localregion.core.validate import PLAIN, Form
 
 if TYPE_CHECKING:
-    from localregion.context import Context
-    from localregion.iam import Principal
+    from localregion.access.policies import Principal
+    from localregion.services.context import Context
 
 __all__ = [
     "Call", "Document", "Kind", "Record", "Reply", "Service", "ServiceError", "WorkRequest", "already_exists",

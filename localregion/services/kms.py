@@ -30,13 +30,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from localregion import ocids
-from localregion import settings as names
-from localregion.api.endpoints import vault_hosts
-from localregion.api.errors import ServiceError
-from localregion.api.schema import Parameter
-from localregion.api.validate import Form
-from localregion.faults import Drop
+from localregion.core import ocids
+from localregion.core import settings as names
+from localregion.core.endpoints import vault_hosts
+from localregion.core.errors import ServiceError
+from localregion.core.faults import Drop
+from localregion.core.schema import Parameter
+from localregion.core.validate import Form
 from localregion.services.base import (
     SECOND,
     Call,
@@ -55,8 +55,8 @@ from localregion.services.schedule import DeletesLater, parse_time
 from localregion.services.sealing import Sealer, sealer
 
 if TYPE_CHECKING:
-    from localregion.context import Context
-    from localregion.iam import Principal
+    from localregion.access.policies import Principal
+    from localregion.services.context import Context
 
 _LENGTHS = {"AES": (16, 24, 32), "RSA": (256, 384, 512), "ECDSA": (32, 48, 66)}
 _CURVES: dict[str, tuple[int, type[ec.EllipticCurve]]] = {

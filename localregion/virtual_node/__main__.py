@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from localregion.parts.podman import Podman
+from localregion.host.podman import Podman
 from localregion.virtual_node import netns
 from localregion.virtual_node.config import Config
 from localregion.virtual_node.containers import Runtime, RuntimeFailure

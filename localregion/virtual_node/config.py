@@ -81,13 +81,14 @@ class Config:
     region_netns: str
     """Name of the region's root network namespace (/var/run/netns/NAME): 10250 is served there."""
     internal_socket: str
-    """Unix socket of the daemon's internal HTTP API (localregion/api/internal.py): POST /internal/vnics and so on."""
+    """Unix socket of the daemon's internal HTTP API (services/containerengine/internal_api.py): POST /internal/vnics
+    and so on."""
     state_dir: str
     """The pool's own folder (logs, volumes of pods); survives restarts."""
     containers_dir: str
     """Folder of podman's configuration and storage (parts/podman.py)."""
     settings_file: str = ""
-    """JSON of localregion.settings, for parts that need them (podman)."""
+    """JSON of localregion.core.settings, for parts that need them (podman)."""
 
     # Pods
     pod_subnet_id: str = ""

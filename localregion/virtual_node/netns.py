@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-from localregion.parts.process import NETNS
+from localregion.host.process import NETNS
 
 _CLONE_NEWNET = 0x40000000
 

@@ -17,11 +17,11 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
-from localregion.parts.podman import ContainerSpec as PodmanSpec
-from localregion.parts.podman import ContainerState as PodmanState
-from localregion.parts.podman import Credentials, Podman, PodmanError
-from localregion.parts.podman import Mount as PodmanMount
-from localregion.parts.process import lives
+from localregion.host.podman import ContainerSpec as PodmanSpec
+from localregion.host.podman import ContainerState as PodmanState
+from localregion.host.podman import Credentials, Podman, PodmanError
+from localregion.host.podman import Mount as PodmanMount
+from localregion.host.process import lives
 from localregion.virtual_node.containers import (
     ContainerSpec,
     ContainerState,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from localregion.parts.podman import REGISTRY_PREFIX
+from localregion.host.podman import REGISTRY_PREFIX
 from localregion.virtual_node import admission, env, pods, probes, volumes
 from localregion.virtual_node.api import MERGE, STRATEGIC, ApiError
 from localregion.virtual_node.container_spec import container_spec

@@ -14,8 +14,8 @@ import oci
 import pytest
 import requests
 
-from localregion.api.schema import Operation, Schema
-from localregion.api.validate import subtype
+from localregion.core.schema import Operation, Schema
+from localregion.core.validate import subtype
 from localregion.testing import Region
 from tests.unit.localregion.support import Net
 

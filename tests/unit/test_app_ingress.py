@@ -11,7 +11,7 @@ import pytest
 import yaml
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from localregion.parts import controllers
+from localregion.backends import service_controllers
 
 ROLE = Path(__file__).parents[2] / "roles" / "app_ingress"
 
@@ -47,7 +47,7 @@ def service(**options: Any) -> dict[str, Any]:
 def test_the_load_balancer_has_the_shape_that_is_asked_for(
     options: dict[str, Any], shape: tuple[str, dict[str, int] | None]
 ) -> None:
-    assert controllers.shape_of(service(**options)) == shape
+    assert service_controllers.shape_of(service(**options)) == shape
 
 
 def test_a_fixed_shape_leaves_no_annotation_of_a_flexible_one() -> None:
@@ -57,8 +57,8 @@ def test_a_fixed_shape_leaves_no_annotation_of_a_flexible_one() -> None:
 
 def test_the_rest_is_what_the_controller_takes() -> None:
     made = service(app_ingress_load_balancer_internal=True)
-    controllers.check_rule_management(made)
-    assert controllers.nsgs_of(made) == ["group"]
+    service_controllers.check_rule_management(made)
+    assert service_controllers.nsgs_of(made) == ["group"]
     assert all(isinstance(value, str) for value in made["metadata"]["annotations"].values())
 
 

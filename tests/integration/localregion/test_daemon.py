@@ -17,7 +17,7 @@ import oci
 import pytest
 
 from localregion import cli, daemon
-from localregion.settings import COMPARTMENT_ID, SERVICE_ADDRESS, Settings
+from localregion.core.settings import COMPARTMENT_ID, SERVICE_ADDRESS, Settings
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 
@@ -141,7 +141,7 @@ def test_inside_the_network_it_answers_by_tls(environment: Settings) -> None:
 
 
 def test_a_taken_address_is_one_clear_message(environment: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    from localregion.api.server import listen
+    from localregion.host.http_server import listen
 
     sock = listen(environment.api_address, environment.port)
     try:

@@ -18,10 +18,10 @@ import oci
 import pytest
 
 from localregion import operator_files, region, testing
-from localregion.api.app import Api
-from localregion.api.server import listen, make_server
-from localregion.fabric import Fabric
-from localregion.parts.process import Process, run
+from localregion.backends.fabric import Fabric
+from localregion.host.http_server import listen, make_server
+from localregion.host.process import Process, run
+from localregion.http.app import Api
 from localregion.services import SERVICES
 from tests.unit.localregion.support import Net
 

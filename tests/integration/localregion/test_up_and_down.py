@@ -17,10 +17,10 @@ from typing import Any
 import oci
 import pytest
 
-from localregion import settings as names
-from localregion.fabric import namespaces
-from localregion.parts.podman import ContainerSpec, Podman
-from localregion.parts.process import run
+from localregion.core import settings as names
+from localregion.host import namespaces
+from localregion.host.podman import ContainerSpec, Podman
+from localregion.host.process import run
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="a region needs root")]
 

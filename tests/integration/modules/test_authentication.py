@@ -24,10 +24,10 @@ from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connecti
 from ansible_collections.okestack.oci.plugins.module_utils.kube import oke_token
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from localregion.api.metadata import metadata_app
-from localregion.iam import Principal
-from localregion.parts.authentication import read_token
-from localregion.settings import COMPARTMENT_NAME, INSTANCE_ID, OPERATOR_ID
+from localregion.access.policies import Principal
+from localregion.backends.kubernetes_authentication import read_token
+from localregion.core.settings import COMPARTMENT_NAME, INSTANCE_ID, OPERATOR_ID
+from localregion.http.metadata import metadata_app
 from localregion.testing import Region
 
 from .conftest import Door

@@ -10,7 +10,7 @@ import oci
 import pytest
 from oci.container_engine import ContainerEngineClient, models
 
-from localregion.api.errors import ServiceError
+from localregion.core.errors import ServiceError
 from localregion.testing import Region
 
 from .conftest import Door

@@ -24,7 +24,7 @@ import pytest
 from ansible_collections.okestack.oci.plugins.module_utils import cloud
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Connection, Session
 
-from localregion.settings import COMPARTMENT_NAME
+from localregion.core.settings import COMPARTMENT_NAME
 from localregion.testing import Region
 
 from .conftest import Door

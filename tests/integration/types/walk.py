@@ -19,7 +19,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import Document
 from ansible_collections.okestack.oci.plugins.module_utils.plan import SECRET_SHOWN
 from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTask, validated
 
-from localregion.store import Record
+from localregion.core.store import Record
 from localregion.testing import Region, Snapshot
 from tests.unit import test_types as checks
 

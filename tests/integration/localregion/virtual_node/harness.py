@@ -27,10 +27,10 @@ from typing import Any
 
 import httpx
 
-from localregion.parts import cluster
-from localregion.parts.podman import REGISTRY_PREFIX, Credentials, PodmanService
-from localregion.parts.registry import OperatorAccess, Registry
-from localregion.pki import Authority
+from localregion.backends import control_plane
+from localregion.backends.registry import OperatorAccess, Registry
+from localregion.host.pki import Authority
+from localregion.host.podman import REGISTRY_PREFIX, Credentials, PodmanService
 from localregion.virtual_node.config import Config, VirtualNode
 
 Json = dict[str, Any]
@@ -334,7 +334,7 @@ class Lab:
         )
         self.api = _Client(self._api_context)
         self.until(lambda: self.api.ready(), 60, "API server")
-        for path, body in cluster._bootstrap_objects("10.96.5.5"):
+        for path, body in control_plane._bootstrap_objects("10.96.5.5"):
             with contextlib.suppress(httpx.HTTPStatusError):
                 self.api.post(path.rpartition("/")[0], body)
         self._spawn(

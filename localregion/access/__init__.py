@@ -1,0 +1,1 @@
+"""Who may do what: signatures, tokens, instance and workload principals, policies."""

@@ -1,1 +1,0 @@
-"""The HTTP face of the local region: routes and checks derived from the SDK's models."""

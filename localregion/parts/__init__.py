@@ -1,1 +1,0 @@
-"""The real programs of the region: what runs behind the API."""

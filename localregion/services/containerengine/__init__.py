@@ -1,0 +1,1 @@
+"""OKE: clusters, virtual node pools, add-ons."""

@@ -1,0 +1,1 @@
+"""Identity: compartments, users, groups, policies, tags."""

@@ -1,0 +1,1 @@
+"""MySQL DB systems, with HeatWave."""

