@@ -17,7 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible_collections.okestack.oci.plugins.module_utils import cloud, role_options
-from ansible_collections.okestack.oci.plugins.module_utils.run import untagged
+from ansible_collections.okestack.oci.plugins.module_utils.task import untagged
 
 ROLES = Path(__file__).parents[2] / "roles"
 SITE = Path(__file__).parents[2] / "playbooks/vars"

@@ -71,12 +71,8 @@ from typing import Any
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Constructable
 from ansible.template import trust_as_template
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
-    CONNECTION_OPTIONS,
-    CloudError,
-    Connection,
-    Session,
-)
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import CONNECTION_OPTIONS, Connection, Session
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError, ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.info import (
     check_types,
     known_types,
@@ -84,7 +80,6 @@ from ansible_collections.okestack.oci.plugins.module_utils.info import (
     matching,
     survey,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 
 DEPLOYMENT = "okestack-deployment"
 COMPONENT = "okestack-component"

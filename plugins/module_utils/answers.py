@@ -14,13 +14,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-
-class NotTheAnswer(Exception):
-    """A 2xx whose body is not of the declared type. ``status`` and ``request_id`` are those of the answer."""
-
-    def __init__(self, text: str, status: int = 0, request_id: str = "") -> None:
-        super().__init__(text)
-        self.status, self.request_id = status, request_id
+from ansible_collections.okestack.oci.plugins.module_utils.errors import NotTheAnswer
 
 
 def guard(client: Any) -> None:

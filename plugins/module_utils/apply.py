@@ -15,13 +15,13 @@ from dataclasses import field as _field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session, to_document, to_model
+from ansible_collections.okestack.oci.plugins.module_utils.errors import (
     CloudError,
-    Session,
+    PlanError,
+    ResourceError,
     Stale,
     Uncertain,
-    to_document,
-    to_model,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Action,
@@ -36,14 +36,8 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     placeholder,
     time_of,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.plan import (
-    Plan,
-    PlanError,
-    extensible,
-    plan_absent,
-    plan_present,
-)
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError, Wait, duration
+from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, extensible, plan_absent, plan_present
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import Wait, duration
 from ansible_collections.okestack.oci.plugins.module_utils.work_requests import ENDED_BADLY, WorkRequests, made_by
 
 SHOWN_SECONDS = 60.0

@@ -27,13 +27,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from ansible_collections.okestack.oci.plugins.module_utils.answers import NotTheAnswer, guard
+from ansible_collections.okestack.oci.plugins.module_utils.answers import guard
+from ansible_collections.okestack.oci.plugins.module_utils.errors import (
+    Cancelled,
+    CloudError,
+    NotTheAnswer,
+    SignInError,
+    Stale,
+    Uncertain,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.signers import (
     AUTH_TYPES,
     PROFILE_TYPES,
     Credential,
     SignIn,
-    SignInError,
     endpoint,
     for_auth,
     preload,
@@ -65,35 +72,6 @@ CONNECTION_OPTIONS: dict[str, dict[str, Any]] = {
     "request_timeout": {"type": "float", "default": 60.0},
 }
 """Options that every module takes beside its own. Environment: see ``Connection.from_options``."""
-
-
-class CloudError(Exception):
-    """A call that failed for good, told for the reader at 3 a.m.
-
-    ``status`` is the HTTP status (0 where there was no answer), ``code`` and ``message`` are the service's,
-    ``request_id`` Oracle's.
-    """
-
-    def __init__(self, text: str, *, status: int = 0, code: str = "", request_id: str = "", message: str = "") -> None:
-        super().__init__(text)
-        self.status = status
-        self.code = code
-        self.request_id = request_id
-        self.message = message
-
-
-class Uncertain(CloudError):
-    """A write got no clear answer: look again before sending it. ``spent``: it was sent again until time was up."""
-
-    spent = False
-
-
-class Stale(CloudError):
-    """The resource changed since it was read: 412, or 409 NoEtagMatch of the identity service."""
-
-
-class Cancelled(CloudError):
-    """The task was asked to stop."""
 
 
 @dataclass(frozen=True)

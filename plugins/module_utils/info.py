@@ -6,36 +6,22 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils import registry
-from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, ResourceError, Wish, public
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Session, to_document
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Wish, public
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session, to_document
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError, ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Document,
     ResourceType,
     holds_unknown,
     plural,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task, looks_secret
+from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret
+from ansible_collections.okestack.oci.plugins.module_utils.task import Context, Task
+from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 from ansible_collections.okestack.oci.plugins.module_utils.types.load_balancer import LOAD_BALANCER
-
-WORKERS = 10
-"""Calls side by side."""
-
-A = TypeVar("A")
-B = TypeVar("B")
-
-
-def side_by_side(work: Callable[[A], B], items: Iterable[A]) -> list[B]:
-    """``work`` on each item, in the order of the items. The first error is raised and the rest is not begun."""
-    pool = ThreadPoolExecutor(WORKERS)
-    try:
-        return list(pool.map(work, items))
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
 
 # --- looking up --------------------------------------------------------------------------------------------------
 
@@ -179,7 +165,7 @@ class InfoTask:
 
 def known_types() -> dict[str, ResourceType]:
     """All types that can be looked up, by name."""
-    return {**registry.types(), LOAD_BALANCER.name: LOAD_BALANCER}
+    return {**all_types(), LOAD_BALANCER.name: LOAD_BALANCER}
 
 
 def survey(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from dataclasses import field as _field
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import PlanError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     UNSET,
     Call,
@@ -25,10 +26,6 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
 SECRET_BEFORE, SECRET_SHOWN = "(secret)", "(secret, changed)"  # unlike, or the diff would be empty
 UNKNOWN_SHOWN = "(known after apply)"
 SERVICE_TAGS = "Oracle-Tags"  # the namespace of defined tags that the service sets by itself
-
-
-class PlanError(Exception):
-    """The declared state cannot be had from the observed one; the text says which field and what to do."""
 
 
 @dataclass(frozen=True)

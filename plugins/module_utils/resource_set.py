@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from dataclasses import field as _field
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Outcome, ResourceError, Wish, the_one
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Session
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Outcome, Wish, the_one
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError, PlanError, ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Document,
     Field,
@@ -24,7 +25,6 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     reference_of,
     references,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.plan import PlanError
 
 WORKERS = 10
 """Operations side by side, as many as Terraform's default."""

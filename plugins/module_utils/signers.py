@@ -29,6 +29,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import SignInError
+
 try:
     import oci
     import oci.auth.auth_utils
@@ -63,14 +65,6 @@ MARGIN_SECONDS = 60.0
 """How long before its end a session token is replaced; a quarter of its life where that is less."""
 
 _VARIABLES = ("OCI_METADATA_BASE_URL", "OCI_RESOURCE_PRINCIPAL_", "OCI_KUBERNETES_", "KUBERNETES_SERVICE_HOST")
-
-
-class SignInError(Exception):
-    """There is no credential; the text says what is missing and what to do. ``passing``: it may be there later."""
-
-    def __init__(self, text: str, *, passing: bool = False) -> None:
-        super().__init__(text)
-        self.passing = passing
 
 
 @dataclass(frozen=True)

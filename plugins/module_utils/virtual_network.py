@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError, Wish, public, the_one
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Wish, public, the_one
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
+from ansible_collections.okestack.oci.plugins.module_utils.errors import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, ResourceType, is_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.resource_set import (
     Node,
@@ -21,7 +22,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.resource_set import (
     is_name,
     removed,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.run import (
+from ansible_collections.okestack.oci.plugins.module_utils.task import (
     COMMON_OPTIONS,
     Context,
     Task,

@@ -8,18 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import ResourceError, Stopped
+
 HEARTBEAT = 30.0
 """Seconds between lines about a wait in which nothing changes."""
 FIRST_PAUSE = 0.2
 """Seconds before the second look; each further pause is twice as long, up to the interval."""
-
-
-class ResourceError(Exception):
-    """What is declared cannot be done; the text says what, where and what to do."""
-
-
-class Stopped(ResourceError):
-    """The task was stopped while it waited."""
 
 
 class Wait:

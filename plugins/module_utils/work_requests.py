@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Session
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError, ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Address, ResourceType
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 
 UNDER_WAY = ("ACCEPTED", "IN_PROGRESS", "WAITING", "CANCELING", "CANCELLING")
 ENDED_BADLY = ("FAILED", "CANCELED")

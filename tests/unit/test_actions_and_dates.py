@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, ResourceError, Wish, time_of_deletion
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session, Uncertain
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Wish, time_of_deletion
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session
+from ansible_collections.okestack.oci.plugins.module_utils.errors import PlanError, ResourceError, Uncertain
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Action,
     Change,
@@ -18,7 +19,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     ResourceType,
     States,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.plan import PlanError, plan_present
+from ansible_collections.okestack.oci.plugins.module_utils.plan import plan_present
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 

@@ -9,8 +9,9 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, ResourceError, Wish
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Connection, Session
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Wish
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError, PlanError, ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Change,
     Deletion,
@@ -21,7 +22,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     caseless,
     placeholder,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.plan import PlanError, plan_absent, plan_present
+from ansible_collections.okestack.oci.plugins.module_utils.plan import plan_absent, plan_present
 
 UNKNOWN = placeholder("vcn", "main", "id")
 ASKED: list[tuple[str, Document]] = []

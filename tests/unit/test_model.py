@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     UNSET,
     Change,
@@ -23,8 +22,9 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     same,
     spaced,
 )
+from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
-TYPES = registry.types()
+TYPES = all_types()
 UNKNOWN = placeholder("vcn", "main", "id")
 
 TEXT = Field("text")

@@ -7,8 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.okestack.oci.plugins.module_utils.errors import PlanError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, moment, placeholder
-from ansible_collections.okestack.oci.plugins.module_utils.plan import PlanError, plan_present
+from ansible_collections.okestack.oci.plugins.module_utils.plan import plan_present
 from ansible_collections.okestack.oci.plugins.module_utils.types.mysql import (
     MYSQL_DB_SYSTEM,
     day_and_time,

@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils import registry
+from ansible_collections.okestack.oci.plugins.module_utils.errors import PlanError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Call,
     Change,
@@ -23,16 +23,16 @@ from ansible_collections.okestack.oci.plugins.module_utils.plan import (
     SECRET_BEFORE,
     SECRET_SHOWN,
     Plan,
-    PlanError,
     merged,
     plan_absent,
     plan_present,
     shown,
     visible,
 )
+from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 from ansible_collections.okestack.oci.plugins.module_utils.types.network import RULES_A_CALL, RULES_A_GROUP
 
-TYPES = registry.types()
+TYPES = all_types()
 UNKNOWN = placeholder("vcn", "main", "id")
 
 

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import to_model
 from ansible_collections.okestack.oci.plugins.module_utils.info import listed
 from ansible_collections.okestack.oci.plugins.module_utils.model import Call, Change, Field, ResourceType, camel
 from ansible_collections.okestack.oci.plugins.module_utils.plan import plan_present
+from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
-TYPES = registry.types()
+TYPES = all_types()
 every_type = pytest.mark.parametrize("type_", TYPES.values(), ids=TYPES)
 
 TRANSLATED = {("vault_secret", "content"), ("mysql_db_system", "admin_password_secret_id")}

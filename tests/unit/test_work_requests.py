@@ -8,9 +8,8 @@ from types import SimpleNamespace as Row
 from typing import Any
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError, ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import ResourceType
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.work_requests import WorkRequests, made_by
 
 LOG = ResourceType(name="log", client="logging.X", work_requests="logging.X", fields=())

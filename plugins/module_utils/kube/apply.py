@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, UnknownKind
+from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
+
 from .client import FIELD_MANAGER, WELL_KNOWN, Client, Resource
-from .errors import ApiError, KubeError, UnknownKind
-from .managed import Fields, applied, below, client_side, minus, stands, taken_over, without
+from .field_ownership import Fields, applied, below, client_side, minus, stands, taken_over, without
 from .objects import (
     OWNER_LABEL,
     Item,
@@ -31,7 +33,6 @@ from .objects import (
     stages,
     veiled,
 )
-from .pool import side_by_side
 from .wait import Predicate, Target, Waiter, definition, predicate_for
 
 _CANNOT_CHANGE = (
@@ -154,7 +155,7 @@ class Applier:
         placed = self._placed(items)
         if self.options.create_namespaces:
             placed = self._missing_namespaces([item for item, _resource in placed]) + placed
-        changes = side_by_side(self._plan_one, placed) if placed else []
+        changes = side_by_side(self._plan_one, placed, KubeError) if placed else []
         if self.options.prune:
             changes += self._to_prune([change.key for change in changes])
         return changes
@@ -337,7 +338,7 @@ class Applier:
         client = self.server
         wanted = {id(change.item): change for change in changes if change.item and change.action != "none"}
         for stage in stages([change.item for change in wanted.values() if change.item]):
-            written = side_by_side(self._write_one, [wanted[id(item)] for item in stage])
+            written = side_by_side(self._write_one, [wanted[id(item)] for item in stage], KubeError)
             definitions = [change for change in written if change.key.kind == "CustomResourceDefinition"]
             if definitions:
                 targets = [
@@ -474,7 +475,7 @@ class Applier:
             return gone
 
         kinds = [resource for resource in client.all_resources() if resource.kind not in _NEVER_PRUNED]
-        found = [change for group in side_by_side(find, kinds) for change in group]
+        found = [change for group in side_by_side(find, kinds, KubeError) for change in group]
         if denied:
             self.warn(f"prune may not list {', '.join(sorted(denied))}: what was once applied of these stays")
         return found
@@ -498,7 +499,7 @@ class Applier:
                 return self._left(Change("none", item.key, None, resource), f"it belongs to {owner}")
             return _delete_change(item.key, resource, live)
 
-        changes = side_by_side(look, placed) if placed else []
+        changes = side_by_side(look, placed, KubeError) if placed else []
         if self.options.prune:
             seen = {change.key for change in changes}
             changes += [change for change in self._to_prune([]) if change.key not in seen]
@@ -536,7 +537,7 @@ class Applier:
             change for change in changes if change.action == "delete" and change.key.kind == "CustomResourceDefinition"
         ]
         if definitions:
-            side_by_side(look, definitions)
+            side_by_side(look, definitions, KubeError)
 
     def _placed_for_absence(self, items: Sequence[Item]) -> list[tuple[Item, Resource]]:
         found = []
@@ -570,7 +571,7 @@ class Applier:
                     self.report(f"{key}: deleted")
                 return Target(resource, key.namespace, key.name, definition)
 
-            targets = side_by_side(send, stage)
+            targets = side_by_side(send, stage, KubeError)
             if self.options.wait:
                 waiter.gone(targets)
 

@@ -9,7 +9,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from .errors import KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 
 try:
     from cryptography import x509

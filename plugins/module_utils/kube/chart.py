@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.run import looks_secret, scrub
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret, scrub
 
-from .errors import KubeError
 from .objects import Item, items_of, parse_documents
 
 RELEASE_LENGTH = 53

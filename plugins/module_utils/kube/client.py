@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from .config import Connection, problems_of
-from .errors import ApiError, KubeError, UnknownKind, Unreachable
+from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, UnknownKind, Unreachable
+
+from .kubeconfig import Connection, problems_of
 
 try:
     import urllib3

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from .errors import KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 
 try:
     import yaml
@@ -68,3 +69,8 @@ def _weigh(root: Any, source: str) -> None:
     total = sizes.get(id(root), 0)
     if total > EXPANDED and total > TIMES * len(sizes):
         raise KubeError(f"{source}: its aliases make {len(sizes)} values {total}")
+
+
+def shown_url(url: str) -> str:
+    """A URL for people's eyes: without the name and password that it may hold."""
+    return re.sub(r"(?<=//)[^/?#]*@", "", url)

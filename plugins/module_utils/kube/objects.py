@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
+
 from .documents import load_all
-from .errors import KubeError
 
 OWNER_LABEL = "okestack.oci/owner"
 

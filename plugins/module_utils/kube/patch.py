@@ -13,7 +13,8 @@ import re
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from .errors import KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
+
 from .objects import Item
 
 _STEP = re.compile(

@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown, is_unknown, placeholder
-from ansible_collections.okestack.oci.plugins.module_utils.run import Context
+from ansible_collections.okestack.oci.plugins.module_utils.task import Context
 from ansible_collections.okestack.oci.plugins.module_utils.types.vault import read_secret
 
 from . import certificates
 from .apply import Applier, Options, diff_of
-from .checked import KubeTask
+from .base_task import KubeTask
 from .client import Client
-from .errors import KubeError
+from .connect import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
 from .objects import items_of
-from .reach import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
 
 _CONTENTS = ("registry", "self_signed", "certificate_file")
 

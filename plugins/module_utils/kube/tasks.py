@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown, is_unknown, placeholder
-from ansible_collections.okestack.oci.plugins.module_utils.run import Context, scrub
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import scrub
+from ansible_collections.okestack.oci.plugins.module_utils.task import Context
 
-from . import contents
+from . import restart_marks
 from .apply import Applier, Change, Options, diff_of
+from .base_task import KubeTask
 from .chart import Chart, find_helm, render
-from .checked import KubeTask
 from .client import Client
-from .errors import KubeError
+from .connect import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
 from .kubeconfig_task import KubeconfigTask
 from .lint import lint
 from .objects import (
@@ -34,7 +36,6 @@ from .objects import (
     settled,
 )
 from .patch import parse_path, patch
-from .reach import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
 from .secret_task import SecretTask
 from .url_task import UrlTask
 from .wait import Target, Waiter, condition, predicate_for
@@ -199,7 +200,7 @@ def _mark_contents(items: Sequence[Item], client: Client | None, namespace: str 
         live = client.get(client.resource("v1", kind), place, name)
         return str(live["metadata"]["resourceVersion"]) if live else None
 
-    contents.mark(items, version, lambda kind, name: placeholder(kind, name, "contents"))
+    restart_marks.mark(items, version, lambda kind, name: placeholder(kind, name, "contents"))
 
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

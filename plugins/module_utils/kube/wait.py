@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
 from ansible_collections.okestack.oci.plugins.module_utils.waiting import duration
 
 from .client import FIELD_MANAGER, Client, Resource
-from .errors import ApiError, KubeError
 from .objects import OWNER_LABEL, owner_of
-from .pool import side_by_side
 
 Object = Mapping[str, Any]
 
@@ -330,7 +330,7 @@ class Waiter:
 
         def step(pending: list[Target], progress: Callable[[Target, str], None]) -> list[Target]:
             left = []
-            for target, status in zip(pending, side_by_side(look, pending), strict=True):
+            for target, status in zip(pending, side_by_side(look, pending, KubeError), strict=True):
                 if status.held:
                     target.held = status.text
                     self.report(f"{target}: {status.text}: not waited for")
@@ -368,7 +368,7 @@ class Waiter:
 
         def step(pending: list[Target], progress: Callable[[Target, str], None]) -> list[Target]:
             left = []
-            for target, live in zip(pending, side_by_side(look, pending), strict=True):
+            for target, live in zip(pending, side_by_side(look, pending, KubeError), strict=True):
                 if live is None:
                     if id(target) in held:
                         progress(target, "gone")

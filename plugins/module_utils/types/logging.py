@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Session
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Change,
     Document,

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, to_document
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import to_document
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     TAGS,
     Action,

@@ -15,7 +15,7 @@ from typing import Any
 
 import jinja2
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils import registry
+from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 from jinja2.defaults import DEFAULT_NAMESPACE
 
 from localregion.testing import Region
@@ -24,7 +24,7 @@ from tests.unit.test_documentation import NAMES, parts
 from .ground import ONE_OF, Ground
 from .playbook import ansible
 
-TYPES = registry.types()
+TYPES = all_types()
 APART = re.compile(r"(okestack\.oci\.)?(kubernetes_\w+|url_wait)$")
 PLAYED = [n for n in NAMES if not APART.match(n)]
 READING = re.compile(r"_(info|wait)$")

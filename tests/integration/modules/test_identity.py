@@ -10,7 +10,8 @@ from typing import Any
 
 import oci
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Session
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
 
 from localregion.testing import Region
 

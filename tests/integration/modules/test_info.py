@@ -8,9 +8,9 @@ from typing import Any
 
 import oci
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.info import known_types
 from ansible_collections.okestack.oci.plugins.module_utils.model import placeholder, plural
+from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
 from localregion.testing import Region
 
@@ -176,10 +176,10 @@ def test_lists_are_read_once_each(door: Door, ids: Ids, region: Region) -> None:
 
 def test_every_type_says_where_it_is_listed() -> None:
     """What is listed by what it lives in refers to a type that can be looked up."""
-    for type_ in registry.types().values():
+    for type_ in all_types().values():
         for name in type_.place:
             if name != type_.name_field:
-                assert type_.field(name).reference in registry.types(), f"{type_.name}.{name}"
+                assert type_.field(name).reference in all_types(), f"{type_.name}.{name}"
 
 
 def test_as_processes_of_their_own(ids: Ids, region: Region, tmp_path: Path) -> None:

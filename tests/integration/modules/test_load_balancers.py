@@ -6,7 +6,7 @@ from typing import Any
 
 import oci
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils.run import BadOptions
+from ansible_collections.okestack.oci.plugins.module_utils.errors import BadOptions
 from oci.load_balancer import LoadBalancerClient, models
 
 from localregion.testing import Region

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 import oci
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils import cloud
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError, Connection, Session
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
 
 from localregion.core.settings import COMPARTMENT_NAME
 from localregion.testing import Region

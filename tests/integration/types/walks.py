@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from ansible_collections.okestack.oci.plugins.module_utils import registry
+from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
 from . import cases
 from .case import Case
 from .ground import Ground
 from .walk import Walk
 
-TYPES = registry.types()
+TYPES = all_types()
 CASES: dict[str, Case] = {}
 for _room in pkgutil.iter_modules(cases.__path__):
     CASES.update(importlib.import_module(f"{cases.__name__}.{_room.name}").CASES)

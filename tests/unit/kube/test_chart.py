@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube.chart import Chart, render
-from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import KubeError
 
 HELM = """#!{python}
 import json, pathlib, sys

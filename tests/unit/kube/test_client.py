@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, Unreachable
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN, Client
-from ansible_collections.okestack.oci.plugins.module_utils.kube.config import Connection
-from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import ApiError, KubeError, Unreachable
+from ansible_collections.okestack.oci.plugins.module_utils.kube.kubeconfig import Connection
 
 MAPS = WELL_KNOWN[("v1", "ConfigMap")]
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "n"}}

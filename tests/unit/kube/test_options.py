@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.okestack.oci.plugins.module_utils.errors import BadOptions, KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube import secret_task, tasks
-from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import KubeError
-from ansible_collections.okestack.oci.plugins.module_utils.run import BadOptions, Context, run_task, validated
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
+from ansible_collections.okestack.oci.plugins.module_utils.task import Context, run_task, validated
 
 NAMED = {task.name: task for task in tasks.TASKS}
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
@@ -101,7 +100,7 @@ def test_bad_manifests(asked: list[str], options: dict[str, Any], told: str) -> 
 
 
 def test_a_circle_is_told(asked: list[str]) -> None:
-    with pytest.raises(ResourceError, match="definition: more than 200 levels deep, or in itself"):
+    with pytest.raises(KubeError, match="definition: more than 200 levels deep, or in itself"):
         NAMED["kubernetes_manifest"].execute({"definition": CIRCLE, "kubeconfig": "x"}, Context())
     assert not asked
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import items_of
 from ansible_collections.okestack.oci.plugins.module_utils.kube.patch import parse_path, patch, put, remove
 

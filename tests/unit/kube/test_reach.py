@@ -17,9 +17,9 @@ from urllib.parse import parse_qs, urlsplit
 import oci
 import pytest
 import yaml
-from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates, contents, oke_token
-from ansible_collections.okestack.oci.plugins.module_utils.kube.config import from_kubeconfig
-from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates, oke_token, restart_marks
+from ansible_collections.okestack.oci.plugins.module_utils.kube.kubeconfig import from_kubeconfig
 from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import (
     changed_parts,
     holds,
@@ -189,8 +189,8 @@ def marked(version: str | None, data: str = "1") -> str:
     metadata = {"name": "c", "namespace": "shop"}
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"k": data}}
     items = items_of([pod_owner(volumes=volumes), config], "definition")
-    contents.mark(items, lambda *_: version, lambda kind, name: f"(unknown {kind} {name})")
-    found: str = items[0].manifest["spec"]["template"]["metadata"]["annotations"][contents.ANNOTATION]
+    restart_marks.mark(items, lambda *_: version, lambda kind, name: f"(unknown {kind} {name})")
+    found: str = items[0].manifest["spec"]["template"]["metadata"]["annotations"][restart_marks.ANNOTATION]
     return found
 
 
@@ -210,7 +210,7 @@ def test_mark_finds_every_reference() -> None:
             {"name": "y", "valueFrom": {"configMapKeyRef": {"name": "f"}}},
         ],
     }
-    found = set(contents.references({"volumes": [{"projected": projected}], "containers": [container]}))
+    found = set(restart_marks.references({"volumes": [{"projected": projected}], "containers": [container]}))
     assert found == {("Secret", name) for name in "ace"} | {("ConfigMap", name) for name in "bdf"}
 
 

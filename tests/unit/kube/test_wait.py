@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 import pytest
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN
-from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube.wait import (
     Target,
     Waiter,

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.kube.documents import shown_url
+
 from .documents import load_all
-from .errors import KubeError, shown_url
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import copy
 from typing import Any
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils.kube.managed import (
+from ansible_collections.okestack.oci.plugins.module_utils.kube.field_ownership import (
     below,
     client_side,
     minus,

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates, reach
+from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates, connect
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Client
-from ansible_collections.okestack.oci.plugins.module_utils.run import Context
+from ansible_collections.okestack.oci.plugins.module_utils.task import Context
 
 from tests.integration.kube.control_plane import TOKEN
 from tests.integration.kube.test_tasks import run, succeeded
@@ -140,7 +140,7 @@ class Cloud:
 
 @pytest.fixture
 def cloud(kubeconfig: Path, tunnel: Listener, server: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    monkeypatch.setattr(reach, "make_token", lambda signer, region, cluster_id: TOKEN)
+    monkeypatch.setattr(connect, "make_token", lambda signer, region, cluster_id: TOKEN)
     return Cloud(kubeconfig, tunnel, server)
 
 
@@ -208,7 +208,7 @@ def test_every_task_takes_a_tunnel_by_kubeconfig_too(
 
 
 def test_a_proxy_that_is_not_there_is_told(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reach, "Client", lambda connection, retry_timeout: Client(connection, retry_timeout=0))
+    monkeypatch.setattr(connect, "Client", lambda connection, retry_timeout: Client(connection, retry_timeout=0))
     refused = ask(cloud, cluster_proxy_url=f"http://{NEAR}:1")
     assert refused["failed"] and "no answer" in refused["msg"] and "proxy" in refused["msg"]
 

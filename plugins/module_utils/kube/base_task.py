@@ -8,26 +8,21 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document
-from ansible_collections.okestack.oci.plugins.module_utils.run import Context
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import ResourceError
-
-from .errors import KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.task import Context
 
 DEPTH, VALUES = 200, 400_000
 """More levels, or more values, than any definition has: a circle, or a small text that stands for a huge one."""
 
 
 class KubeTask:
-    """A task on the Kubernetes side: its options are checked, its errors are for people."""
+    """A task on the Kubernetes side, whose options are checked before all else."""
 
     def execute(self, params: Document, context: Context) -> Document:
-        try:
-            if problems := list(dict.fromkeys(_bad(params))):
-                raise KubeError("\n".join(problems[:20]))
-            return self.perform(params, context)
-        except KubeError as error:
-            raise ResourceError(str(error)) from None
+        if problems := list(dict.fromkeys(_bad(params))):
+            raise KubeError("\n".join(problems[:20]))
+        return self.perform(params, context)
 
     def perform(self, params: Document, context: Context) -> Document:
         """The task itself. Raises KubeError."""

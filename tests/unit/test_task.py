@@ -9,13 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils import registry
-from ansible_collections.okestack.oci.plugins.module_utils.apply import ResourceError
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import CloudError
-from ansible_collections.okestack.oci.plugins.module_utils.model import Document, Field, placeholder
-from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, PlanError
-from ansible_collections.okestack.oci.plugins.module_utils.run import (
+from ansible_collections.okestack.oci.plugins.module_utils import catalogue
+from ansible_collections.okestack.oci.plugins.module_utils.errors import (
     BadOptions,
+    CloudError,
+    PlanError,
+    ResourceError,
+)
+from ansible_collections.okestack.oci.plugins.module_utils.model import Document, Field, placeholder
+from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import scrub
+from ansible_collections.okestack.oci.plugins.module_utils.task import (
     Context,
     ResourceTask,
     Task,
@@ -24,13 +28,13 @@ from ansible_collections.okestack.oci.plugins.module_utils.run import (
     given,
     option_of,
     run_task,
-    scrub,
     stood_in,
     untagged,
     validated,
 )
+from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
-TYPES = registry.types()
+TYPES = all_types()
 UNKNOWN = placeholder("vcn", "main", "id")
 
 
@@ -274,7 +278,7 @@ def test_errors_for_people_are_told_as_they_are(error: Exception) -> None:
 def test_a_fault_of_ours_says_so_and_where() -> None:
     result = run_task(Sample(KeyError("gone")), {}, Context())
     assert result["failed"] and "please report it" in result["msg"]
-    assert "KeyError: 'gone'" in result["msg"] and "test_run.py" in result["msg"]
+    assert "KeyError: 'gone'" in result["msg"] and "test_task.py" in result["msg"]
 
 
 @pytest.mark.parametrize(
@@ -341,7 +345,7 @@ def test_a_diff_is_ansibles(kind: str, verb: str) -> None:
 def test_every_task_keeps_the_promise_of_a_task() -> None:
     names = {*TYPES, "network_services_info", "virtual_network"}
     for name in names:
-        task: Task | None = registry.task(name)
+        task: Task | None = catalogue.task(name)
         assert task is not None and task.name == name
         assert set(task.argument_spec()).isdisjoint(full_spec(Sample()).keys() - Sample().argument_spec().keys())
-    assert registry.task("nothing") is None
+    assert catalogue.task("nothing") is None

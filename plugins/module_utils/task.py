@@ -15,19 +15,9 @@ from dataclasses import dataclass
 from dataclasses import field as _field
 from typing import Any, Protocol
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import (
-    Engine,
-    ResourceError,
-    Wish,
-    public,
-    time_of_deletion,
-)
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import (
-    CONNECTION_OPTIONS,
-    CloudError,
-    Connection,
-    Session,
-)
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Wish, public, time_of_deletion
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import CONNECTION_OPTIONS, Connection, Session
+from ansible_collections.okestack.oci.plugins.module_utils.errors import BadOptions, ResourceError, TaskError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Document,
     Field,
@@ -36,13 +26,11 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     is_unknown,
     references,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, PlanError
+from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret, scrub, secret_values
 
 TENANCY = "tenancy"
 """As a ``compartment_id``: the root compartment of the tenancy that the task signs in to. It has the tenancy's OCID."""
-
-KNOWN_ERRORS: tuple[type[Exception], ...] = (ResourceError, CloudError, PlanError)
-"""Errors whose text is for the user; anything else is a fault of ours and shown with its type."""
 
 
 @dataclass
@@ -69,7 +57,7 @@ class Task(Protocol):
 
     ``argument_spec`` holds its own options (those of the connection are added). ``constraints`` are AnsibleModule's
     (``required_if`` and the like). ``execute`` gets validated options and returns a result with ``changed``; it raises
-    ResourceError, CloudError or PlanError for people, and puts values nobody may see into ``context.secrets``.
+    TaskError for people, and puts values nobody may see into ``context.secrets``.
     """
 
     @property
@@ -111,11 +99,6 @@ def option_of(field: Field) -> dict[str, Any]:
     elif looks_secret(field.name):
         option["no_log"] = False
     return option
-
-
-def looks_secret(name: str) -> bool:
-    """Whether Ansible takes an option of this name for a secret unless told otherwise."""
-    return any(word in name for word in ("secret", "pass", "token", "key"))
 
 
 class ResourceTask:
@@ -248,7 +231,7 @@ def run_task(task: Task, params: Document, context: Context) -> Document:
         if params.get("compartment_id") == TENANCY:
             params = {**params, "compartment_id": context.session.tenancy}
         result = task.execute(params, context)
-    except KNOWN_ERRORS as error:
+    except TaskError as error:
         result = {"failed": True, "changed": False, "msg": str(error)}
     except Exception as error:
         import traceback
@@ -303,34 +286,7 @@ def _uneven(values: Mapping[str, Any], path: str, levels: int) -> Iterator[str]:
             yield f"{path}.{name}: {value!r} is no text"
 
 
-def scrub(value: Any, secrets: Iterable[str]) -> Any:
-    """A copy in which the given texts are blanked out wherever they stand."""
-    secrets = sorted((s for s in secrets if len(s) >= 4), key=len, reverse=True)
-    if not secrets:
-        return value
-    if isinstance(value, Mapping):
-        return {scrub(k, secrets): scrub(v, secrets) for k, v in value.items()}
-    if isinstance(value, list):
-        return [scrub(v, secrets) for v in value]
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, "********")
-    return value
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        return [t for v in value.values() for t in _texts(v)]
-    if isinstance(value, (list, tuple)):
-        return [t for v in value for t in _texts(v)]
-    return [str(value)] if value not in (None, "") else []
-
-
 # --- options, checked --------------------------------------------------------------------------------------------
-
-
-class BadOptions(Exception):
-    """A task's options are not what its argument spec takes; the text holds no secret."""
 
 
 def validated(task: Task, args: Mapping[str, Any]) -> tuple[Document, set[str]]:
@@ -343,7 +299,7 @@ def validated(task: Task, args: Mapping[str, Any]) -> tuple[Document, set[str]]:
 
     spec = full_spec(task)
     plain = untagged(args)
-    secrets = _secret_values(spec, plain)
+    secrets = secret_values(spec, plain)
     checked = ArgumentSpecValidator(spec, **task.constraints).validate(stood_in(plain, {"options": spec}))
     problems = [
         f"unsupported option: {error.msg}" if isinstance(error, UnsupportedError) else error.msg
@@ -366,19 +322,6 @@ def untagged(value: Any) -> Any:
         if isinstance(value, plain):
             return plain(value)
     return value
-
-
-def _secret_values(spec: Mapping[str, Mapping[str, Any]], args: Mapping[str, Any]) -> set[str]:
-    found: set[str] = set()
-    for name, option in spec.items():
-        value = args.get(name)
-        if option.get("no_log"):
-            found.update(_texts(value))
-        elif option.get("options"):
-            for item in value if isinstance(value, list) else [value]:
-                if isinstance(item, Mapping):
-                    found |= _secret_values(option["options"], item)
-    return found
 
 
 _SAMPLES: Mapping[str, Any] = {"int": 0, "float": 0.0, "bool": False, "list": [], "path": "", "dict": {}}
@@ -431,7 +374,6 @@ def run_module(thing: ResourceType | Task) -> None:
 
 
 __all__ = [
-    "BadOptions",
     "Context",
     "ResourceTask",
     "Task",
@@ -439,6 +381,5 @@ __all__ = [
     "full_spec",
     "run_module",
     "run_task",
-    "scrub",
     "validated",
 ]
