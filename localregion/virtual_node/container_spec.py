@@ -52,11 +52,6 @@ async def container_spec(
         node_name=node.name,
     )
     command, args = env.command(container, values)
-    mounts = folders.mounts(pod, container)
-    mounted = {mount.destination for mount in mounts}
-    for file in ("hosts", "resolv.conf", "hostname"):
-        if f"/etc/{file}" not in mounted:
-            mounts.append(volumes.Mount(str(folders.root / "etc" / file), f"/etc/{file}", file != "hosts"))
     security = (pod_spec.get("securityContext") or {}) | {
         key: value for key, value in (container.get("securityContext") or {}).items() if value is not None
     }
@@ -70,7 +65,7 @@ async def container_spec(
         args=args,
         environment=values,
         working_dir=container.get("workingDir", ""),
-        mounts=mounts,
+        mounts=_mounts(folders, pod, container),
         log_path=str(log_path),
         user=_user(security, image),
         read_only=bool(security.get("readOnlyRootFilesystem")),
@@ -80,6 +75,16 @@ async def container_spec(
         cpu_limit=quantity(limits.get("cpu", 0)),
         memory_limit=int(quantity(limits.get("memory", 0))),
     )
+
+
+def _mounts(folders: PodFolders, pod: Json, container: Json) -> list[volumes.Mount]:
+    """The container's volumes, and the files of /etc that a pod has of its own."""
+    mounts = folders.mounts(pod, container)
+    mounted = {mount.destination for mount in mounts}
+    for file in ("hosts", "resolv.conf", "hostname"):
+        if f"/etc/{file}" not in mounted:
+            mounts.append(volumes.Mount(str(folders.root / "etc" / file), f"/etc/{file}", file != "hosts"))
+    return mounts
 
 
 def _user(security: Json, image: Image) -> str:

@@ -42,7 +42,7 @@ ALLOWED = {
     "localregion/services/mysql/model.py: new": 80,
     "localregion/services/network/service.py: Network": 600,
     "localregion/services/vault.py: Vault": 425,
-    "localregion/virtual_node/worker.py: Worker": 750,
+    "localregion/virtual_node/worker.py: Worker": 575,
     "examples/crud/crud/app.py: create_app": 85,
 }
 
