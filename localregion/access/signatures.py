@@ -10,18 +10,18 @@ from __future__ import annotations
 import base64
 import email.utils
 import hashlib
-import json
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
+import jwt
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from jwt.algorithms import RSAAlgorithm
 
 from localregion.access.policies import Principal
 from localregion.core.errors import ServiceError, not_authenticated
@@ -194,32 +194,25 @@ class Tokens:
         """A token (the JWT, without `ST$`) for who signs with the key of this public half (PEM or base64 DER)."""
         key = load_public_key(as_pem(public_key))
         now = int(time.time())
-        numbers = key.public_numbers()
         claims = {
             "iss": "authService.oracle.com", "aud": "oci", "sub": principal.id, "tenant": TENANCY_ID,
             "res_tenant": TENANCY_ID, "iat": now, "exp": now + seconds, "ptype": principal.type,
             "groups": sorted(principal.groups), "vars": dict(principal.variables),
             "res_compartment": principal.variables.get("request.principal.compartment.id", ""),
-            "jwk": json.dumps({"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "session",
-                               "n": _number(numbers.n), "e": _number(numbers.e)}),
+            "jwk": RSAAlgorithm.to_jwk(key),
         }  # fmt: skip
-        head = _encode({"alg": "RS256", "typ": "JWT", "kid": "local-1"})
-        text = f"{head}.{_encode(claims)}"
-        return f"{text}.{_base64(self._key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        return jwt.encode(claims, self._key, "RS256", headers={"kid": "local-1"})
 
     def read(self, token: str) -> tuple[Principal, rsa.RSAPublicKey, float]:
         """Holder, session key and expiry of a token. Raises 401."""
         try:
-            text, _, signature = token.rpartition(".")
-            public = self._key.public_key()
-            public.verify(_unbase64(signature), text.encode(), padding.PKCS1v15(), hashes.SHA256())
-            claims = json.loads(_unbase64(text.partition(".")[2]))
-            jwk = json.loads(claims["jwk"])
-            key = rsa.RSAPublicNumbers(_from_number(jwk["e"]), _from_number(jwk["n"])).public_key()
-        except (ValueError, KeyError, InvalidSignature):
+            claims = jwt.decode(token, self._key.public_key(), ["RS256"], audience="oci", options={"require": ["exp"]})
+            key = RSAAlgorithm.from_jwk(claims["jwk"])
+        except jwt.ExpiredSignatureError:
+            raise refused("the session token has expired") from None
+        except (jwt.PyJWTError, KeyError):
             raise refused("the session token is not the region's") from None
-        if claims["exp"] <= time.time():
-            raise refused("the session token has expired")
+        assert isinstance(key, rsa.RSAPublicKey)
         principal = Principal(claims["ptype"], claims["sub"], frozenset(claims["groups"]), claims["vars"])
         return principal, key, float(claims["exp"])
 
@@ -231,26 +224,6 @@ def as_pem(key: str) -> str:
     plain = "".join(key.split())
     lines = "\n".join(plain[at : at + 64] for at in range(0, len(plain), 64))
     return f"-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n"
-
-
-def _base64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-def _unbase64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _encode(value: Any) -> str:
-    return _base64(json.dumps(value, separators=(",", ":")).encode())
-
-
-def _number(value: int) -> str:
-    return _base64(value.to_bytes((value.bit_length() + 7) // 8, "big"))
-
-
-def _from_number(text: str) -> int:
-    return int.from_bytes(_unbase64(text), "big")
 
 
 def raw_target(raw_path: bytes, query: bytes) -> str:

@@ -25,10 +25,10 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import jwt
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from localregion.host.pki import Authority, write_private
 from localregion.host.process import Process, ProcessError
@@ -86,10 +86,6 @@ class OperatorAccess:
 
     async def allowed(self, user: str | None, repository: str, action: str) -> bool:
         return user == self.username or (action == "pull" and self.public(repository))
-
-
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 class Registry:
@@ -226,7 +222,6 @@ class Registry:
         """A signed token for these grants."""
         assert self._key is not None
         now = int(time.time())
-        header = {"typ": "JWT", "alg": "ES256", "x5c": self._chain}
         claims = {
             "iss": _ISSUER,
             "sub": subject,
@@ -237,9 +232,7 @@ class Registry:
             "jti": secrets.token_hex(8),
             "access": list(access),
         }
-        signed = f"{_b64(json.dumps(header).encode())}.{_b64(json.dumps(claims).encode())}"
-        first, second = decode_dss_signature(self._key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
-        return f"{signed}.{_b64(first.to_bytes(32, 'big') + second.to_bytes(32, 'big'))}"
+        return jwt.encode(claims, self._key, "ES256", headers={"x5c": self._chain})
 
     async def _grants(self, user: str | None, scopes: Sequence[str]) -> list[dict[str, Any]]:
         granted = []
