@@ -430,7 +430,7 @@ def test_a_task_imports_no_service_that_it_does_not_use() -> None:
     """A module as a process of its own loads the SDK's package of its service and no other."""
     code = """
 import sys
-from ansible_collections.okestack.oci.plugins.module_utils import registry
+from ansible_collections.okestack.oci.plugins.module_utils import catalogue
 catalogue.task("vcn")
 loaded = {m for m in sys.modules if m.startswith(("oci.mysql", "oci.core", "oci.container_engine", "kubernetes"))}
 assert not loaded, loaded
