@@ -22,8 +22,8 @@ from typing import Any
 
 import httpx
 
-from localregion.core import settings as names
-from localregion.core.settings import Settings
+from localregion import settings as names
+from localregion.settings import Settings
 
 _TEXT = """Oracle Cloud's API on this machine, with real parts behind it.
 

@@ -18,13 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from localregion import settings as names
 from localregion.backends.fabric import Fabric
 from localregion.backends.images import Images
 from localregion.backends.images import clean as clean_images
 from localregion.backends.null_fabric import NullFabric
 from localregion.core import endpoints
-from localregion.core import settings as names
-from localregion.core.settings import Settings
 from localregion.host import programs
 from localregion.host.http_server import Server, listen, make_server
 from localregion.host.podman import Credentials, PodmanService
@@ -35,6 +34,7 @@ from localregion.http.metadata import metadata_app
 from localregion.operator_files import write_bundle, write_operator
 from localregion.region import Region
 from localregion.services import SERVICES
+from localregion.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import parse_qsl
 
+from localregion import settings as names
 from localregion.access.policies import VERBS
 from localregion.access.signatures import Refused, Request, raw_target
 from localregion.core import bodies, validate
-from localregion.core import settings as names
 from localregion.core.errors import ServiceError, invalid, missing, not_found, not_implemented
 from localregion.core.faults import Drop, Fault
 from localregion.core.schema import Operation, Schema, elsewhere
-from localregion.core.settings import Settings
 from localregion.services.base import Call, Reply, Service
 from localregion.services.context import Context
+from localregion.settings import Settings
 
 log = logging.getLogger(__name__)
 

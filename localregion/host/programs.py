@@ -39,7 +39,7 @@ from typing import Any
 
 import yaml
 
-from localregion.core.settings import Settings
+from localregion.settings import Settings
 
 log = logging.getLogger(__name__)
 

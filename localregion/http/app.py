@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.core.faults import Drop
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from localregion.core import settings as names
+from localregion import settings as names
 
 if TYPE_CHECKING:
     from localregion.region import Region

@@ -21,8 +21,8 @@ from typing import Any
 
 import httpx
 
+from localregion import settings as names
 from localregion.backends.registry import OperatorAccess, Registry, RegistryError
-from localregion.core import settings as names
 from localregion.host.pki import Authority
 from localregion.services.base import (
     SECOND,

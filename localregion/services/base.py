@@ -32,8 +32,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from localregion.core import ocids
-from localregion.core import settings as names
+from localregion import ocids
+from localregion import settings as names
 from localregion.core.errors import (
     ServiceError,
     already_exists,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.services.base import Call, Document, Reply, Service, not_found
 from localregion.services.registration import operation
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from localregion.core import ocids
+from localregion import ocids
 from localregion.services.base import (
     SECOND,
     Call,

@@ -18,7 +18,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, cast
 
-from localregion.core import ocids
+from localregion import ocids
 from localregion.core.validate import Form
 from localregion.services import generation
 from localregion.services.base import (

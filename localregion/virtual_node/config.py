@@ -88,7 +88,7 @@ class Config:
     containers_dir: str
     """Folder of podman's configuration and storage (parts/podman.py)."""
     settings_file: str = ""
-    """JSON of localregion.core.settings, for parts that need them (podman)."""
+    """JSON of localregion.settings, for parts that need them (podman)."""
 
     # Pods
     pod_subnet_id: str = ""

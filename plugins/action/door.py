@@ -22,10 +22,10 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 from ansible.utils.display import Display
-from ansible_collections.okestack.oci.plugins.module_utils import catalogue
+from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, preload_place
 from ansible_collections.okestack.oci.plugins.module_utils.errors import BadOptions
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context, run_task, validated
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task, validated
 
 PR_SET_PDEATHSIG = 1
 DOOR = "okestack.oci.door"
@@ -39,7 +39,7 @@ if isinstance(sys.stdout, io.TextIOWrapper):
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.reconfigure(line_buffering=True)
 
-catalogue.preload()
+registry.preload()
 preload_place({})  # the environment of ansible-playbook itself
 
 
@@ -68,7 +68,7 @@ class ActionModule(ActionBase):
                 ),
             }
         _die_with_parent()
-        task = catalogue.task(name)
+        task = registry.task(name)
         if task is None:
             raise AnsibleActionFail(f"okestack.oci has no module {name}")
         if self._task.become:

@@ -17,7 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible_collections.okestack.oci.plugins.module_utils import cloud, role_options
-from ansible_collections.okestack.oci.plugins.module_utils.task import untagged
+from ansible_collections.okestack.oci.plugins.module_utils.run import untagged
 
 ROLES = Path(__file__).parents[2] / "roles"
 SITE = Path(__file__).parents[2] / "playbooks/vars"
@@ -92,7 +92,7 @@ class ActionModule(ActionBase):
         asked = {name: self._given(name, variables) for name in role_options.REGIONAL}
         connection = cloud.Connection.from_options({**checked.validated_parameters, "retry_timeout": 5.0})
         try:
-            session = cloud.Session(connection)
+            session = cloud.Session(connection, warn=self._display.warning)
             return role_options.not_in_region(session, self._given("okestack_compartment_id", variables), asked)
         except cloud.CloudError:
             return []

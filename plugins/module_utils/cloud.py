@@ -190,7 +190,8 @@ NOBODY_SECONDS = 5.0
 class Session:
     """One task's dealings with the API. Cheap to make; everything is loaded when first used.
 
-    ``report(line)`` is told what people should see while it lasts; ``stop`` ends waits early.
+    ``report(line)`` is told what people should see while it lasts; ``stop`` ends waits early; ``warn(text)`` is
+    told what they should know though nothing failed.
     """
 
     def __init__(
@@ -198,6 +199,7 @@ class Session:
         connection: Connection,
         report: Callable[[str], None] = lambda line: None,
         stop: threading.Event | None = None,
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         if oci is None:
             raise CloudError(
@@ -207,6 +209,7 @@ class Session:
         self.connection = connection
         self.report = report
         self.stop = stop or threading.Event()
+        self.warn = warn
         self.calls: Counter[str] = Counter()
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, str, str], Any] = {}
@@ -246,6 +249,8 @@ class Session:
                     except SignInError as error:
                         if not error.passing or time.monotonic() > until or self.stop.wait(0.5):
                             raise CloudError(str(error)) from None
+                if self._credential.warning:
+                    self.warn(self._credential.warning)
             return self._credential
 
     @property

@@ -19,7 +19,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
 )
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
 from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context, Task
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 from ansible_collections.okestack.oci.plugins.module_utils.types.load_balancer import LOAD_BALANCER
 

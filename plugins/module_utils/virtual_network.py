@@ -22,7 +22,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.resource_set import (
     is_name,
     removed,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.task import (
+from ansible_collections.okestack.oci.plugins.module_utils.run import (
     COMMON_OPTIONS,
     Context,
     Task,

@@ -39,7 +39,7 @@ vaults.schedule_vault_deletion(vault.id, oci.key_management.models.ScheduleVault
 
 
 def test_with_what_localregion_env_prints_and_no_trace_after(tmp_path: Path) -> None:
-    from localregion.core.settings import COMPARTMENT_ID
+    from localregion.settings import COMPARTMENT_ID
 
     environment = os.environ | {
         "OKESTACK_STATE": str(tmp_path / "s"), "OKESTACK_NETWORK": "127.94.0.0/16", "OKESTACK_MINUTE": "0.02",

@@ -23,7 +23,7 @@ import oci
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.kube.oke_token import make_token
 
-from localregion.core.settings import OPERATOR_ID
+from localregion.settings import OPERATOR_ID
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -14,12 +14,13 @@ COLLECTION = "ansible_collections.okestack.oci."
 
 ROOMS = {
     "localregion": (
-        "core", "host", "access", "virtual_node", "backends", "services", "region", "http", "operator_files", "testing",
-        "daemon", "cli", "__main__",
+        "ocids", "settings", "core", "host", "access", "virtual_node", "backends", "services", "region", "http",
+        "operator_files", "testing", "daemon", "cli", "__main__",
     ),
     "plugins.module_utils": (
-        "errors", "redaction", "parallel", "model", "answers", "waiting", "plan", "signers", "cloud", "work_requests",
-        "types", "apply", "resource_set", "task", "role_options", "virtual_network", "info", "kube", "catalogue",
+        "errors", "redaction", "parallel", "model", "answers", "waiting", "plan", "tokens", "signers", "cloud",
+        "work_requests", "types", "apply", "resource_set", "run", "role_options", "virtual_network", "info", "kube",
+        "registry",
     ),
 }  # fmt: skip
 """The rooms of each tree, the lowest first: a module imports from its own room and those before it."""

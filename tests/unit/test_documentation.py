@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.okestack.oci.plugins.module_utils import catalogue
+from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.apply import Wish
 from ansible_collections.okestack.oci.plugins.module_utils.info import InfoTask
 from ansible_collections.okestack.oci.plugins.module_utils.model import ResourceType, placeholder
-from ansible_collections.okestack.oci.plugins.module_utils.task import Task, full_spec, validated
+from ansible_collections.okestack.oci.plugins.module_utils.run import Task, full_spec, validated
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +55,7 @@ def documented_options(name: str) -> dict[str, Any]:
 
 
 def task_of(name: str) -> Task:
-    task = catalogue.task(name)
+    task = registry.task(name)
     assert task is not None, f"the registry knows no task {name}"
     return task
 
@@ -81,7 +81,7 @@ def differences(path: str, documented: Mapping[str, Any], spec: Mapping[str, Any
 
 
 def test_every_task_has_a_module_and_the_other_way_round() -> None:
-    assert set(NAMES) == set(catalogue.OTHERS) | set(TYPES) | {f"{name}_info" for name in TYPES}
+    assert set(NAMES) == set(registry.OTHERS) | set(TYPES) | {f"{name}_info" for name in TYPES}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.okestack.oci.plugins.module_utils import catalogue
+from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
 ROOT = Path(__file__).parents[2]
@@ -33,5 +33,5 @@ def test_the_file_is_current() -> None:
 
 
 def test_every_module_has_a_task_and_every_task_a_module() -> None:
-    assert [name for name in MODULES if catalogue.task(name) is None] == []
+    assert [name for name in MODULES if registry.task(name) is None] == []
     assert sorted(set(all_types()) - set(MODULES)) == []

@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from localregion import ocids
+from localregion import settings as names
 from localregion.access.policies import Principal, resource_principal
-from localregion.core import ocids, validate
-from localregion.core import settings as names
+from localregion.core import validate
 from localregion.core.errors import ServiceError, conflict, incorrect_state, invalid, limit_exceeded, not_found
 from localregion.core.validate import Form
 from localregion.services.base import SECOND, Call, Kind, Record, Reply, WorkRequest, not_implemented, related_not_found

@@ -16,10 +16,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from localregion import ocids
+from localregion import settings as names
 from localregion.access.policies import Condition, Grant, Principal, Statement, parse, parse_rule
 from localregion.access.signatures import fingerprint, load_public_key
-from localregion.core import ocids
-from localregion.core import settings as names
 from localregion.services.base import (
     SECOND,
     Call,

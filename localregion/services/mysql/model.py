@@ -13,9 +13,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from localregion.core import ocids
+from localregion import ocids
 from localregion.core.errors import ServiceError, incorrect_state, invalid, missing, not_implemented
-from localregion.core.settings import AVAILABILITY_DOMAIN, FAULT_DOMAINS
+from localregion.settings import AVAILABILITY_DOMAIN, FAULT_DOMAINS
 
 Doc = dict[str, Any]
 

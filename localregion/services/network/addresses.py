@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.services.base import (
     SECOND,
     Call,

@@ -24,7 +24,7 @@ import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError
 from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Client
-from ansible_collections.okestack.oci.plugins.module_utils.kube.kubeconfig import read_kubeconfig
+from ansible_collections.okestack.oci.plugins.module_utils.kube.config import read_kubeconfig
 
 from tests.integration.kube.control_plane import running
 from tests.integration.modules.test_examples import APART, Played, module_of, steps

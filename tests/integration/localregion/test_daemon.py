@@ -17,7 +17,7 @@ import oci
 import pytest
 
 from localregion import cli, daemon
-from localregion.core.settings import COMPARTMENT_ID, SERVICE_ADDRESS, Settings
+from localregion.settings import COMPARTMENT_ID, SERVICE_ADDRESS, Settings
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 

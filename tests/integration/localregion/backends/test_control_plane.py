@@ -23,8 +23,8 @@ import pytest
 import requests
 import yaml
 
+from localregion import settings as names
 from localregion.backends.control_plane import MANAGERS_GROUP
-from localregion.core import settings as names
 from localregion.services.identity.service import POLICY_DELAY
 from tests import programs
 from tests.unit.localregion.services.test_identity import SKE

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from oci.container_engine import ContainerEngineClient, models
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.services.containerengine.internal_api import internal_app
 from localregion.testing import Region
 from tests.unit.localregion.services.test_identity import SKE

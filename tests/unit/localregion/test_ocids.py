@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from localregion.core import ocids, settings
+from localregion import ocids, settings
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 WHOLE = re.compile(r"ocid1\.[a-z]+\.oc99\.[a-z0-9-]*(\.[a-z0-9-]+)*\.[a-z2-7]{60}")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils import catalogue
+from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.errors import (
     BadOptions,
     CloudError,
@@ -19,7 +19,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.errors import (
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, Field, placeholder
 from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan
 from ansible_collections.okestack.oci.plugins.module_utils.redaction import scrub
-from ansible_collections.okestack.oci.plugins.module_utils.task import (
+from ansible_collections.okestack.oci.plugins.module_utils.run import (
     Context,
     ResourceTask,
     Task,
@@ -278,7 +278,7 @@ def test_errors_for_people_are_told_as_they_are(error: Exception) -> None:
 def test_a_fault_of_ours_says_so_and_where() -> None:
     result = run_task(Sample(KeyError("gone")), {}, Context())
     assert result["failed"] and "please report it" in result["msg"]
-    assert "KeyError: 'gone'" in result["msg"] and "test_task.py" in result["msg"]
+    assert "KeyError: 'gone'" in result["msg"] and "test_run.py" in result["msg"]
 
 
 @pytest.mark.parametrize(
@@ -345,7 +345,7 @@ def test_a_diff_is_ansibles(kind: str, verb: str) -> None:
 def test_every_task_keeps_the_promise_of_a_task() -> None:
     names = {*TYPES, "network_services_info", "virtual_network"}
     for name in names:
-        task: Task | None = catalogue.task(name)
+        task: Task | None = registry.task(name)
         assert task is not None and task.name == name
         assert set(task.argument_spec()).isdisjoint(full_spec(Sample()).keys() - Sample().argument_spec().keys())
-    assert catalogue.task("nothing") is None
+    assert registry.task("nothing") is None

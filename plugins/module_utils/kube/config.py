@@ -17,7 +17,9 @@ from urllib.parse import urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube.documents import shown_url
+from ansible_collections.okestack.oci.plugins.module_utils.tokens import end_of, has_ended, told_time
 
+from .certificates import end_of_certificate
 from .documents import load_all
 
 
@@ -111,6 +113,9 @@ def problems_of(connection: Connection) -> Iterator[str]:
             yield f"{shown_url(url)!r} is no URL of a {what}: https://HOST:PORT"
     if connection.tls_server_name and not connection.tls_server_name.isascii():
         yield f"tls_server_name: {connection.tls_server_name!r} is no name of a server"
+    end = end_of_certificate(connection.client_certificate) if connection.client_certificate else None
+    if end is not None and end <= time.time():
+        yield f"the client certificate of the kubeconfig expired at {told_time(end)}: get a new kubeconfig"
 
 
 def read_kubeconfig(path: str, context: str | None = None) -> Connection:
@@ -156,16 +161,17 @@ def _text(section: Mapping[str, Any], key: str, folder: Path | None) -> str | No
 
 def _token(user: Mapping[str, Any], folder: Path | None) -> Callable[[], str] | None:
     if user.get("token"):
-        return lambda: str(user["token"])
+        return lambda: _living(str(user["token"]), "the token of the kubeconfig's user")
     if user.get("tokenFile"):
         path = (folder or Path()) / user["tokenFile"]
 
         def read() -> str:
             try:
-                return path.read_text().strip()
+                token = path.read_text().strip()
             except (OSError, ValueError) as error:
                 why = getattr(error, "strerror", None) or "not text"
                 raise KubeError(f"tokenFile {path} of the kubeconfig: {why}") from None
+            return _living(token, f"the token in {path}, the tokenFile of the kubeconfig,")
 
         return read
     if user.get("exec"):
@@ -181,6 +187,13 @@ def _token(user: Mapping[str, Any], folder: Path | None) -> Callable[[], str] | 
     if user.get("auth-provider") or user.get("username"):
         raise KubeError("the kubeconfig's user has auth-provider or a password: Kubernetes no longer takes these")
     return None
+
+
+def _living(token: str, what: str) -> str:
+    """A token; the API server would say of one that ended no more than Unauthorized."""
+    if has_ended(token):
+        raise KubeError(f"{what} expired at {told_time(end_of(token) or 0)}: put a new one there")
+    return token
 
 
 _PAIR = ("name", "value")

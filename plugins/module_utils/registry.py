@@ -9,7 +9,7 @@ import importlib
 
 from ansible_collections.okestack.oci.plugins.module_utils import cloud, info, virtual_network
 from ansible_collections.okestack.oci.plugins.module_utils.kube import tasks as kubernetes
-from ansible_collections.okestack.oci.plugins.module_utils.task import ResourceTask, Task
+from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTask, Task
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
 OTHERS: dict[str, Task] = {task.name: task for room in (info, virtual_network, kubernetes) for task in room.TASKS}

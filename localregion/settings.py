@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localregion.core import ocids
+from localregion import ocids
 
 REGION = ocids.REGION
 REGION_KEY = "LCL"

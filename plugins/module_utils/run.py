@@ -48,7 +48,7 @@ class Context:
     @property
     def session(self) -> Session:
         if self._session is None:
-            self._session = Session(self.connection, self.report, self.stop)
+            self._session = Session(self.connection, self.report, self.stop, self.warn)
         return self._session
 
 
