@@ -130,8 +130,7 @@ class Engine:
 
     def _validate(self) -> None:
         given = {**self.wish.fields, **{n: v for n, v in self.wish.extra.items() if v is not None}}
-        problems = [p for check in self.type.checks for p in check(given)]
-        if problems:
+        if problems := list(self.type.problems(given)):
             raise ResourceError("\n".join(problems))
 
     def _present(self, check: bool) -> tuple[Plan, Document | None]:

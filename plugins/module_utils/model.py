@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as _field
@@ -332,6 +333,12 @@ class ResourceType:
                 return candidate
         raise KeyError(name)
 
+    def problems(self, desired: Document) -> Iterator[str]:
+        """What the service would refuse of a declaration, as far as its values tell: each with its path."""
+        yield from _ill_named(desired)
+        for check in self.checks:
+            yield from check(desired)
+
     def label(self, options: Mapping[str, Any]) -> str:
         """How people call one resource: ``subnet pods``."""
         name = options.get(self.name_field) or options.get("id") or "(unnamed)"
@@ -342,6 +349,43 @@ TAGS: tuple[Field, ...] = (
     Field("freeform_tags", type="dict"),
     Field("defined_tags", type="dict"),
 )
+
+
+MAX_NAME = 255
+MAX_FREEFORM_TAGS, MAX_DEFINED_TAGS = 10, 64
+MAX_TAG_KEY, MAX_TAG_VALUE = 100, 256
+"""Characters and numbers that services take (pages "Tagging Overview" and "Resource Identifiers")."""
+_DNS_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9]{0,14}")
+
+
+def _ill_named(desired: Mapping[str, Any]) -> Iterator[str]:
+    """What is too long or has another form in names and tags, which all services take alike."""
+    for name in ("display_name", "name"):
+        value = desired.get(name)
+        if isinstance(value, str) and not is_unknown(value) and len(value) > MAX_NAME:
+            yield f"{name}: {len(value)} characters, {MAX_NAME} at most"
+    label = desired.get("dns_label")
+    if label and not is_unknown(label) and not _DNS_LABEL.fullmatch(str(label)):
+        yield f"dns_label: {label!r} is not a letter followed by up to 14 letters and digits"
+    freeform, defined = desired.get("freeform_tags") or {}, desired.get("defined_tags") or {}
+    if isinstance(freeform, Mapping):
+        if len(freeform) > MAX_FREEFORM_TAGS:
+            yield f"freeform_tags: {len(freeform)} tags, a resource has at most {MAX_FREEFORM_TAGS}"
+        yield from _ill_tagged(freeform, "freeform_tags")
+    if isinstance(defined, Mapping):
+        spaces = {name: tags for name, tags in defined.items() if isinstance(tags, Mapping)}
+        if (number := sum(len(tags) for tags in spaces.values())) > MAX_DEFINED_TAGS:
+            yield f"defined_tags: {number} tags, a resource has at most {MAX_DEFINED_TAGS}"
+        for name, tags in spaces.items():
+            yield from _ill_tagged(tags, f"defined_tags.{name}")
+
+
+def _ill_tagged(tags: Mapping[str, Any], path: str) -> Iterator[str]:
+    for key, value in tags.items():
+        if not 1 <= len(str(key)) <= MAX_TAG_KEY:
+            yield f"{path}: the key {str(key)[:20]!r}... has {len(str(key))} characters, 1 to {MAX_TAG_KEY} are taken"
+        if not is_unknown(value) and len(str(value)) > MAX_TAG_VALUE:
+            yield f"{path}.{key}: {len(str(value))} characters, {MAX_TAG_VALUE} at most"
 
 
 def camel(name: str) -> str:

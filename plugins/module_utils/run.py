@@ -128,7 +128,7 @@ class ResourceTask:
 
     def execute(self, params: Document, context: Context) -> Document:
         wish = self.wish(params)
-        problems = [*self._misplaced(wish), *(p for check in self.type.checks for p in check(wish.fields | wish.extra))]
+        problems = [*self._misplaced(wish), *self.type.problems(wish.fields | wish.extra)]
         if problems:
             raise ResourceError("\n".join(problems))
         outcome = Engine(context.session, self.type, wish).run(check=context.check_mode)

@@ -255,9 +255,8 @@ def _constants(session: Session) -> dict[str, Callable[[str], str]]:
 
 def _field_problems(nodes: Iterable[Node]) -> Iterable[str]:
     for node in nodes:
-        for check in node.type.checks:
-            for problem in check(node.fields):
-                yield node.told(problem)
+        for problem in node.type.problems(node.fields):
+            yield node.told(problem)
 
 
 def _declaration_problems(declared: Document) -> Iterable[str]:
@@ -269,6 +268,10 @@ def _declaration_problems(declared: Document) -> Iterable[str]:
             if name in seen:
                 yield f"{option}[{index}].display_name: {name!r} is already that of {option}[{seen[name]}]"
             seen.setdefault(str(name), index)
+    for index, group in enumerate(declared.get("network_security_groups") or []):
+        for number, rule in enumerate(group.get("security_rules") or []):
+            for problem in _shorthand_problems(rule):
+                yield f"network_security_groups[{index}].security_rules[{number}].{problem}"
     yield from _ambiguous_gateways(declared)
     blocks = [n for n in (_network(b) for b in declared["vcn"].get("cidr_blocks") or []) if n]
     placed: list[tuple[str, Any]] = []
@@ -282,6 +285,18 @@ def _declaration_problems(declared: Document) -> Iterable[str]:
             if cidr.overlaps(other):
                 yield f"{path}: {cidr} overlaps {where} ({other})"
         placed.append((path, cidr))
+
+
+def _shorthand_problems(rule: Document) -> Iterable[str]:
+    """What a rule says twice, or in two ways that do not fit."""
+    for many, protocol in (("tcp_ports", "6"), ("udp_ports", "17")):
+        if rule.get(many) and str(rule.get("protocol", protocol)) != protocol:
+            yield f"{many}: needs protocol {protocol}, or none, not {rule['protocol']}"
+    for many, one in (("sources", "source"), ("destinations", "destination")):
+        if rule.get(many) and rule.get(one):
+            yield f"{many}: stands beside {one}; one of them is enough"
+    if rule.get("sources") and rule.get("destinations"):
+        yield "destinations: a rule has sources or destinations, by its direction"
 
 
 def _ambiguous_gateways(declared: Document) -> Iterable[str]:

@@ -221,6 +221,11 @@ SERVICE_GATEWAY = ResourceType(
 # --- routes and security lists -----------------------------------------------------------------------------------
 
 
+RULES_A_LIST = 200  # in each direction
+ROUTES_A_TABLE = 200
+"""The service's limits (its page "Service Limits")."""
+
+
 def _own_routes(session: Any, document: Document, desired: Document) -> Document:
     """A table without the rules that the service adds by itself: they are nobody's to declare."""
     rules = [r for r in document.get("route_rules") or [] if r.get("route_type") != "LOCAL"]
@@ -254,6 +259,7 @@ ROUTE_TABLE = ResourceType(
         ),
     ),
     complete=_own_routes,
+    checks=(lambda desired: _route_problems(desired),),
     unmanaged={
         "route_rules.cidr_block": "deprecated by the service in favour of destination",
         "route_rules.route_type": "the service tells by it which rules it added itself; those are left out",
@@ -278,7 +284,7 @@ MATCH = (
 
 def _rule_problems(rule: Document) -> Iterable[str]:
     """What the service would refuse in one rule (its page "Security Rules")."""
-    protocol = str(rule.get("protocol", "")).lower()
+    protocol = str(rule.get("protocol", ""))
     if is_unknown(protocol):
         return
     if rule.get("protocol") is None:
@@ -298,16 +304,46 @@ def _rule_problems(rule: Document) -> Iterable[str]:
             yield f"icmp_options.{name}: {value} is outside of 0 to 255"
 
 
-def check_rules(*paths: str) -> Check:
-    """A check of the rules in lists of these names."""
+def _peer_problems(rule: Document, side: str) -> Iterable[str]:
+    """Whether what a rule names as its ``source`` or ``destination`` is of the type that it says."""
+    peer, type_ = rule.get(side), rule.get(f"{side}_type") or "CIDR_BLOCK"
+    if peer is None or is_unknown(peer) or is_unknown(type_):
+        return
+    try:
+        ipaddress.ip_network(str(peer))
+    except ValueError as error:
+        if type_ == "CIDR_BLOCK":
+            text = str(peer)
+            why = str(error) if "/" in text else f"{text!r} is not a CIDR block"
+            hint = "" if "/" in text else f"; anything else needs its {side}_type"
+            yield f"{side}: {why}{hint}"
+    else:
+        if type_ != "CIDR_BLOCK":
+            yield f"{side}: {peer!r} is a CIDR block, and {side}_type says {type_}"
+
+
+def check_rules(path: str, *sides: str, most: int) -> Check:
+    """A check of the rules in a list of this name, of which the service takes so many; ``sides``: where their peers
+    stand."""
 
     def check(desired: Document) -> Iterable[str]:
-        for path in paths:
-            for index, rule in enumerate(desired.get(path) or []):
-                for problem in _rule_problems(rule):
-                    yield f"{path}[{index}].{problem}"
+        rules = desired.get(path) or []
+        if len(rules) > most:
+            yield f"{path}: {len(rules)} rules, the service takes at most {most}"
+        for index, rule in enumerate(rules):
+            for problem in (*_rule_problems(rule), *(p for side in sides for p in _peer_problems(rule, side))):
+                yield f"{path}[{index}].{problem}"
 
     return check
+
+
+def _route_problems(desired: Document) -> Iterable[str]:
+    rules = desired.get("route_rules") or []
+    if len(rules) > ROUTES_A_TABLE:
+        yield f"route_rules: {len(rules)} rules, the service takes at most {ROUTES_A_TABLE}"
+    for index, rule in enumerate(rules):
+        for problem in _peer_problems(rule, "destination"):
+            yield f"route_rules[{index}].{problem}"
 
 
 SECURITY_LIST = ResourceType(
@@ -351,7 +387,10 @@ SECURITY_LIST = ResourceType(
             ),
         ),
     ),
-    checks=(check_rules("ingress_security_rules", "egress_security_rules"),),
+    checks=(
+        check_rules("ingress_security_rules", "source", most=RULES_A_LIST),
+        check_rules("egress_security_rules", "destination", most=RULES_A_LIST),
+    ),
 )
 
 # --- network security groups -------------------------------------------------------------------------------------
@@ -470,6 +509,9 @@ def _nsg_problems(desired: Document) -> Iterable[str]:
         side = "source" if rule.get("direction") == "INGRESS" else "destination"
         if not rule.get(side) or not rule.get(f"{side}_type"):
             yield f"security_rules[{index}]: {rule.get('direction')} needs {side} and {side}_type"
+        other = "destination" if side == "source" else "source"
+        if rule.get(other) or rule.get(f"{other}_type"):
+            yield f"security_rules[{index}].{other}: {rule.get('direction')} has a {side} and no {other}"
 
 
 NETWORK_SECURITY_GROUP = ResourceType(
@@ -480,7 +522,7 @@ NETWORK_SECURITY_GROUP = ResourceType(
     parent="vcn_id",
     fields=(VCN_ID, SECURITY_RULES),
     complete=_with_rules,
-    checks=(check_rules("security_rules"), _nsg_problems),
+    checks=(check_rules("security_rules", "source", "destination", most=RULES_A_GROUP), _nsg_problems),
 )
 
 # --- public addresses --------------------------------------------------------------------------------------------
