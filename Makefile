@@ -46,6 +46,11 @@ $(VENV)-cli/bin/oci: | $(VENV)/bin/python
 .PHONY: venv
 venv: $(VENV)/.test ## the virtual environment with every tool
 
+.PHONY: hooks
+hooks: venv ## the quick checks before each commit (.pre-commit-config.yaml)
+	$(PIP) install -c requirements/constraints.txt -e '.[hooks]'
+	@$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
+
 .PHONY: system
 system: $(VENV)/.site ## the system packages that the local region needs (apt)
 	@$(BIN)/python -m localregion.host.prerequisites install
@@ -113,6 +118,10 @@ lint: venv ## ruff, mypy, yamllint, ansible-lint, the collection's documentation
 .PHONY: sanity
 sanity: venv ## ansible-test sanity on the built and installed collection
 	@$(BIN)/pytest tests/lint -m sanity $(ARGS)
+
+.PHONY: matrix
+matrix: ## unit, modules and sanity on each line of ansible-core, with the Pythons that are here
+	@$(PYTHON) tests/matrix.py $(ARGS)
 
 .PHONY: bench
 bench: venv system programs ## measure, print numbers

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.lint.conftest import ROOT, Collection, run
+from tests.lint.conftest import BIN, ROOT, Collection, run
+from tests.matrix import LINES
 
 pytestmark = pytest.mark.lint
 
@@ -48,6 +49,47 @@ def test_documentation(collection: Collection, tmp_path: Path) -> None:
 
 def test_changelog() -> None:
     run(["antsibull-changelog", "lint"])
+
+
+def test_workflows(actionlint: str) -> None:
+    workflows = sorted(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    assert workflows
+    run([actionlint, *workflows])
+
+
+def test_the_workflows_play_the_lines_of_the_matrix() -> None:
+    """Each line of ansible-core with each Python that it takes, as `make matrix` does here."""
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())["jobs"]
+    unit = jobs["unit"]["strategy"]["matrix"]
+    left_out = {(pair["core"], pair["python"]) for pair in unit["exclude"]}
+    played = {(core, python) for core in unit["core"] for python in unit["python"]} - left_out
+    assert played == {(core, python) for core, pythons in LINES.items() for python in pythons}
+    sanity = {(pair["core"], pair["python"]) for pair in jobs["sanity"]["strategy"]["matrix"]["include"]}
+    assert sanity == {(core, pythons[0]) for core, pythons in LINES.items()}
+
+
+def test_issue_forms() -> None:
+    """What GitHub refuses to show: a form without a name, a field of a kind that there is not, two fields of one id."""
+    forms = [path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml"]
+    assert forms
+    for path in forms:
+        form = yaml.safe_load(path.read_text())
+        assert form.keys() <= {"name", "description", "labels", "title", "assignees", "body"}, path
+        assert form["name"] and form["description"]
+        ids = [field["id"] for field in form["body"]]
+        assert len(set(ids)) == len(ids), path
+        for field in form["body"]:
+            assert field["type"] in ("input", "textarea", "dropdown", "checkboxes"), path
+            assert field["attributes"]["label"]
+            assert (field["type"] == "dropdown") == ("options" in field["attributes"])
+
+
+def test_hooks_call_what_the_environment_has() -> None:
+    (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    for hook in repo["hooks"]:
+        program = hook["entry"].split()[0]
+        assert hook["language"] == "system" and program.startswith(".venv/bin/"), hook
+        assert (BIN / program.removeprefix(".venv/bin/")).exists(), program
 
 
 def test_every_plugin_has_its_documentation(collection: Collection) -> None:
