@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from localregion.parts.programs import GO_BIN, cache_folder
+from localregion.host.programs import GO_BIN, cache_folder
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
