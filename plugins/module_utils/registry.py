@@ -7,12 +7,13 @@ from __future__ import annotations
 import gc
 import importlib
 
-from ansible_collections.okestack.oci.plugins.module_utils import cloud, info, virtual_network
+from ansible_collections.okestack.oci.plugins.module_utils import cloud, info, network_path_task, virtual_network
 from ansible_collections.okestack.oci.plugins.module_utils.kube import tasks as kubernetes
 from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTask, Task
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
-OTHERS: dict[str, Task] = {task.name: task for room in (info, virtual_network, kubernetes) for task in room.TASKS}
+ROOMS = (info, virtual_network, network_path_task, kubernetes)
+OTHERS: dict[str, Task] = {task.name: task for room in ROOMS for task in room.TASKS}
 """The tasks that keep no single resource, by name."""
 
 # What most runs use; importing it once in Ansible's parent process spares every task the time.

@@ -105,7 +105,7 @@ class VirtualNetwork:
         names = _names(nodes)
         find = partial(_key, names)
         whole = ResourceSet(session, nodes, _template(declared), find, _constants(session))
-        problems = [*_declaration_problems(declared), *_field_problems(nodes), *whole.unknown()]
+        problems = [*declaration_problems(declared), *_field_problems(nodes), *whole.unknown()]
         if problems:
             raise ResourceError("\n".join(dict.fromkeys(problems)))
         kinds = {n.type.name for n in nodes}
@@ -190,14 +190,14 @@ def _nodes(declared: Document) -> list[Node]:
             rules = fields.pop("security_rules", None) if type_ is network.NETWORK_SECURITY_GROUP else None
             nodes.append(Node(key, type_, path, fields))
             if rules is not None:
-                spread = [(place, row) for place, rule in enumerate(rules) for row in _spread(rule)]
-                rows = {f"security_rules[{n}]": f"security_rules[{place}]" for n, (place, _row) in enumerate(spread)}
-                own = {"security_rules": [row for _place, row in spread]}
+                single = [(place, row) for place, rule in enumerate(rules) for row in spread(rule)]
+                rows = {f"security_rules[{n}]": f"security_rules[{place}]" for n, (place, _row) in enumerate(single)}
+                own = {"security_rules": [row for _place, row in single]}
                 nodes.append(Node(f"{key} rules", type_, path, own, (key, "id"), title=str(name), rows=rows))
     return nodes
 
 
-def _spread(rule: Document) -> list[Document]:
+def spread(rule: Document) -> list[Document]:
     """A rule in the service's own form for each peer and each range of ports of its shorthands."""
     plain = {k: v for k, v in rule.items() if k not in _SHORTHANDS}
     peers: list[Document] = [{}]
@@ -259,7 +259,7 @@ def _field_problems(nodes: Iterable[Node]) -> Iterable[str]:
             yield node.told(problem)
 
 
-def _declaration_problems(declared: Document) -> Iterable[str]:
+def declaration_problems(declared: Document) -> Iterable[str]:
     """Names given twice, subnets outside of the VCN or over each other: all of them, each with its path."""
     for option in PARTS:
         seen: dict[str, int] = {}
