@@ -111,7 +111,7 @@ options:
   is_highly_available:
     description:
       - Whether two more instances, in other domains, stand ready to take over the same address. Changed in place.
-        Each table then needs a primary key.
+        Each table then needs a primary key. Not taken with V(MySQL.Free).
     type: bool
   crash_recovery:
     description:
@@ -193,7 +193,7 @@ options:
         type: str
   backup_policy:
     description:
-      - Automatic backups. Changed in place, in a request of its own.
+      - Automatic backups. Changed in place, in a request of its own. Not taken with V(MySQL.Free).
     type: dict
     suboptions:
       is_enabled:

@@ -174,6 +174,10 @@ def _problems(desired: Document) -> Iterable[str]:
     for name, most in (("nsg_ids", 5), ("customer_contacts", 10)):
         if len(desired.get(name) or []) > most:
             yield f"{name}: the service takes at most {most}"
+    if desired.get("shape_name") == "MySQL.Free":
+        for name in ("backup_policy", "is_highly_available"):
+            if desired.get(name) is not None:
+                yield f"{name}: a DB System of shape MySQL.Free takes none, whatever it says; leave it out"
     if len((desired.get("maintenance") or {}).get("maintenance_disabled_windows") or []) > 1:
         yield "maintenance.maintenance_disabled_windows: the service takes at most 1"
     if len((desired.get("backup_policy") or {}).get("copy_policies") or []) > 1:

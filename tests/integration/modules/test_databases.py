@@ -428,10 +428,18 @@ def test_the_role_keeps_all_of_a_database(region: Region, ground: Ground, standi
     assert _written(region) == ["delete_heat_wave_cluster"]
 
 
-def test_the_role_sends_no_backup_policy_of_an_always_free_database(
-    region: Region, ground: Ground, standing: Snapshot, tmp_path: Path
+def test_the_role_sends_neither_backup_policy_nor_high_availability_of_an_always_free_database(
+    region: Region, ground: Ground, standing: Snapshot, tmp_path: Path, door: Door
 ) -> None:
     region.restore(standing)
+    region.forget_calls()
+    asked = {"compartment_id": ground.compartment_id, "display_name": "free", "shape_name": "MySQL.Free"}
+    told = door("mysql_db_system", fails=True, **asked, is_highly_available=False, backup_policy={"is_enabled": True})
+    assert told["msg"].splitlines() == [
+        f"{name}: a DB System of shape MySQL.Free takes none, whatever it says; leave it out"
+        for name in ("backup_policy", "is_highly_available")
+    ]
+    assert not region.calls
     given: Options = {
         "mysql_compartment_id": ground.compartment_id,
         "mysql_deployment": "free",
