@@ -106,6 +106,17 @@ integration: venv system ## modules against the region's API, the region's parts
 e2e: venv system browser programs $(VENV)-cli/bin/oci ## the whole site, end to end
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
+# The tests of the API alone: what needs root or the programs is not counted. Python 3.12 and later count almost for nothing.
+.PHONY: coverage
+coverage: venv ## the share of lines that unit, conformance and the modules' tests run
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@core=$$($(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")'); status=0; \
+	  COVERAGE_CORE=$$core $(BIN)/coverage run -m pytest -q tests/unit tests/conformance tests/integration/modules tests/integration/types $(ARGS) || status=$$?; \
+	  $(BIN)/coverage combine --quiet; $(BIN)/coverage html --quiet -d build/coverage/html; \
+	  for room in plugins localregion; do printf '%-12s ' $$room; $(BIN)/coverage report --format=total --precision=1 --include="$$room/*"; done; \
+	  printf '%-12s ' both; $(BIN)/coverage report --format=total --precision=1; \
+	  echo 'line by line: build/coverage/html/index.html'; exit $$status
+
 .PHONY: campaign
 campaign: venv ## all cases of the campaigns (wrong answers, bad options), of which the tests play a sample
 	@$(BIN)/pytest tests/faults --whole $(ARGS)
@@ -132,6 +143,22 @@ bench: venv system programs ## measure, print numbers
 .PHONY: build
 build: venv ## the collection's tarball, in dist/
 	@$(BIN)/ansible-galaxy collection build --force --output-path dist
+
+# Versions are semantic (CONTRIBUTING.md). Nothing is pushed: what was made is to be read first.
+VERSION ?=
+.PHONY: release
+release: venv ## a release's commit: make release VERSION=1.2.3
+	@[[ "$(VERSION)" =~ ^[0-9]+\.[0-9]+\.[0-9]+(-(alpha|beta|rc)\.[0-9]+)?$$ ]] \
+	  || { echo "name the version: make release VERSION=1.2.3 (or 1.2.3-rc.1)" >&2; exit 2; }
+	@[[ -z "$$(git status --porcelain)" ]] || { echo "there are changes that are not committed" >&2; exit 1; }
+	@compgen -G 'changelogs/fragments/*.yml' >/dev/null || { echo "changelogs/fragments/ is empty: what is released?" >&2; exit 1; }
+	@sed -i 's/^version: .*/version: $(VERSION)/' galaxy.yml
+	@sed -i '0,/^version = .*/s//version = "$(VERSION)"/' pyproject.toml
+	@$(BIN)/antsibull-changelog lint
+	@$(BIN)/antsibull-changelog release --version $(VERSION)
+	@git add -A && git commit --quiet -m 'Release $(VERSION)'
+	@$(MAKE) --no-print-directory build
+	@echo "Read CHANGELOG.rst and this commit, then: git tag v$(VERSION) && git push origin main v$(VERSION)"
 
 .PHONY: docs
 docs: venv ## the documentation of modules and roles as reStructuredText, in build/docs

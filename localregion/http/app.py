@@ -69,7 +69,7 @@ def _content_type(doc: Any) -> dict[str, str]:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    content = b""
+    content: bytes = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -443,7 +443,7 @@ def _inside(path: str) -> str | None:
 
 
 def _same_id(record: Record, value: Any) -> bool:
-    return record.id == value
+    return bool(record.id == value)
 
 
 __all__ = ["HOST", "SEEDS", "USERNAME", "Artifacts"]

@@ -17,6 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible_collections.okestack.oci.plugins.module_utils import cloud, role_options
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
 from ansible_collections.okestack.oci.plugins.module_utils.run import untagged
 
 ROLES = Path(__file__).parents[2] / "roles"
@@ -94,7 +95,7 @@ class ActionModule(ActionBase):
         try:
             session = cloud.Session(connection, warn=self._display.warning)
             return role_options.not_in_region(session, self._given("okestack_compartment_id", variables), asked)
-        except cloud.CloudError:
+        except CloudError:
             return []
 
     def _given(self, name: str, variables: Mapping[str, Any]) -> Any:

@@ -331,7 +331,8 @@ def _health(session: Session, balancer: Mapping[str, Any]) -> Document:
     client = session.client(LOAD_BALANCER.client)
 
     def ask(operation: str, *arguments: str) -> Document:
-        return to_document(session.call(client, operation, balancer["id"], *arguments).data)
+        answer: Document = to_document(session.call(client, operation, balancer["id"], *arguments).data)
+        return answer
 
     sets = sorted(balancer.get("backend_sets") or {})
     whole = ask("get_load_balancer_health")

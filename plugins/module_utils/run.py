@@ -247,7 +247,8 @@ def run_task(task: Task, params: Document, context: Context) -> Document:
             f"(at {' < '.join(reversed(places))})",
         }
     plain = json.loads(json.dumps(result, default=str))
-    return scrub(plain, context.secrets | context.connection.secrets)
+    shown: dict[str, Any] = scrub(plain, context.secrets | context.connection.secrets)
+    return shown
 
 
 _SECONDS = {"request_timeout": 0.1, "retry_timeout": 0.0, "wait_timeout": 0.0, "wait_interval": 0.0}

@@ -14,12 +14,11 @@ from typing import Any
 from ansible_collections.okestack.oci.plugins.module_utils.apply import Wish, public, the_one
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ResourceError
-from ansible_collections.okestack.oci.plugins.module_utils.model import Document, ResourceType, is_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.model import Document, ResourceType, is_name, is_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.resource_set import (
     Node,
     ResourceSet,
     SetOutcome,
-    is_name,
     removed,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.run import (

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import tarfile
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -49,6 +53,34 @@ def test_documentation(collection: Collection, tmp_path: Path) -> None:
 
 def test_changelog() -> None:
     run(["antsibull-changelog", "lint"])
+
+
+def test_release(tmp_path: Path, sources: list[Path]) -> None:
+    """`make release` in a copy: one version everywhere, the fragments in the changelog, a tarball that holds it."""
+    for name in sources:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, tmp_path / name, follow_symlinks=False)
+    who: dict[str, Any] = {
+        f"GIT_{role}_{what}": "somebody@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    for command in (["init", "--quiet", "-b", "main"], ["add", "-A"], ["commit", "--quiet", "-m", "All"]):
+        run(["git", *command], cwd=tmp_path, **who)
+    make = ["make", "--old-file=venv", f"BIN={BIN}", "release"]
+    assert (
+        "name the version" in subprocess.run([*make, "VERSION=1"], cwd=tmp_path, capture_output=True, text=True).stderr
+    )
+    run([*make, "VERSION=7.8.9-rc.1"], cwd=tmp_path, **who)
+
+    assert "version: 7.8.9-rc.1\n" in (tmp_path / "galaxy.yml").read_text()
+    assert tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]["version"] == "7.8.9-rc.1"
+    changelog = (tmp_path / "CHANGELOG.rst").read_text()
+    assert "\nv7.8.9-rc.1\n" in changelog  # the line by which the workflow finds the notes
+    assert not list((tmp_path / "changelogs" / "fragments").glob("*.yml"))
+    with tarfile.open(tmp_path / "dist" / "okestack-oci-7.8.9-rc.1.tar.gz") as tar:
+        held = tar.extractfile("CHANGELOG.rst")
+        assert held is not None and held.read().decode() == changelog
+    assert run(["git", "status", "--porcelain"], cwd=tmp_path) == ""
+    assert run(["git", "log", "-1", "--format=%s"], cwd=tmp_path) == "Release 7.8.9-rc.1\n"
 
 
 def test_workflows(actionlint: str) -> None:
