@@ -139,6 +139,10 @@ bench: venv system programs ## measure, print numbers
 	@$(BIN)/python tests/bench/bench.py $(ARGS)
 	@$(BIN)/python tests/bench/sign_in.py
 
+.PHONY: bench-builds
+bench-builds: $(VENV)/.site ## build all programs from an empty cache, as they are and as they would be unreduced (15 minutes)
+	@$(BIN)/python tests/bench/builds.py $(ARGS)
+
 
 .PHONY: build
 build: venv ## the collection's tarball, in dist/

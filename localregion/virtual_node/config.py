@@ -61,7 +61,7 @@ class Config:
     region: str
     region_key: str
     kubernetes_version: str
-    """With its leading v: v1.35.4; kubeletVersion of the nodes."""
+    """With its leading v: v1.36.1; kubeletVersion of the nodes."""
 
     # The cluster, seen from the region's namespace
     apiserver: str

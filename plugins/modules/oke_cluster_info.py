@@ -75,7 +75,7 @@ oke_clusters:
     kubernetes_version:
       description: The version of its control plane.
       type: str
-      sample: v1.35.4
+      sample: v1.36.1
     available_kubernetes_upgrades:
       description: Versions it can be upgraded to.
       type: list

@@ -259,7 +259,7 @@ virtual_node_pool:
     kubernetes_version:
       description: The version of its nodes.
       type: str
-      sample: v1.35.4
+      sample: v1.36.1
     placement_configurations:
       description: Where its nodes lie.
       type: list

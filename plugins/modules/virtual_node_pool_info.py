@@ -78,7 +78,7 @@ virtual_node_pools:
     kubernetes_version:
       description: The version of its nodes.
       type: str
-      sample: v1.35.4
+      sample: v1.36.1
     placement_configurations:
       description: Where its nodes are.
       type: list
