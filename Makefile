@@ -30,8 +30,10 @@ $(VENV)/bin/python:
 	  || { echo "installing python3-venv"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; }
 	$(PYTHON) -m venv $(VENV)
 
+# The wheels of a bundle, if one was loaded. Python compiles what it imports; pip would compile ten thousand files more.
 $(VENV)/.site: pyproject.toml requirements/constraints.txt | $(VENV)/bin/python
-	$(PIP) install -c requirements/constraints.txt -e '.[site]'
+	@wheels="$$($(BIN)/python -m localregion.bundle wheels)"; set -x; \
+	  $(PIP) install --no-compile $${wheels:+--no-index --find-links "$$wheels"} -c requirements/constraints.txt -e '.[site]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.site
@@ -63,6 +65,15 @@ browser: $(VENV)/.site
 .PHONY: programs
 programs: $(VENV)/.site ## the programs that no package ships, built once into the cache
 	@$(BIN)/localregion programs build
+
+
+.PHONY: bundle-save
+bundle-save: $(VENV)/.site ## all that the first `make site` fetched or built, in one file: make bundle-save FILE=site.bundle
+	@$(BIN)/localregion bundle save "$(FILE)"
+
+.PHONY: bundle-load
+bundle-load: ## put such a file into this machine's cache: `make site` needs no network then
+	@$(PYTHON) -m localregion.bundle load "$(FILE)"
 
 
 .PHONY: up

@@ -101,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     from localregion.host import programs as module
 
     module.add_arguments(programs)
+    from localregion import bundle
+
+    bundle.add_arguments(command("bundle", lambda _, options: bundle.main(options), "a first run's programs in a file"))
     return parser
 
 

@@ -17,7 +17,6 @@ import asyncio
 import base64
 import contextlib
 import datetime as dt
-import hashlib
 import json
 import os
 import resource
@@ -936,13 +935,3 @@ def unmount(path: Path) -> None:
 
     libc = ctypes.CDLL(None, use_errno=True)
     libc.umount2(str(path).encode(), 2)  # MNT_DETACH
-
-
-def content_key(*parts: str | bytes) -> str:
-    """A short name for a content: the same parts, the same name."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    return digest.hexdigest()[:16]
