@@ -36,7 +36,15 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     placeholder,
     time_of,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, extensible, plan_absent, plan_present
+from ansible_collections.okestack.oci.plugins.module_utils.plan import (
+    NOTE,
+    Plan,
+    extensible,
+    merged,
+    note_of,
+    plan_absent,
+    plan_present,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.waiting import Wait, duration
 from ansible_collections.okestack.oci.plugins.module_utils.work_requests import ENDED_BADLY, WorkRequests, made_by
 
@@ -173,7 +181,7 @@ class Engine:
                 else:
                     done = self._carry_out(plan, self._address(observed or {}), observed)
                     if first is plan and observed is not None:
-                        first = self._heeded(plan, observed, done)
+                        first, done = self._heeded(plan, observed, done)
                 if plan.kind == "revive":
                     continue  # what else differs is planned on what is there again
                 return first, done
@@ -183,22 +191,31 @@ class Engine:
                     lost = error  # unless it took effect: then there is nothing left to do
         raise ResourceError(f"{self.label}: it keeps changing while it is being changed; who else writes it?")
 
-    def _heeded(self, plan: Plan, before: Document, after: Document) -> Plan:
-        """The plan without the changes that the service accepted and did not make, of those it is known for."""
+    def _heeded(self, plan: Plan, before: Document, after: Document) -> tuple[Plan, Document]:
+        """The plan without the changes that the service accepted and did not make, of those it is known for.
+
+        That is told once: a note on the resource keeps later runs from asking for the same again.
+        """
         if not self.wish.wait:
-            return plan
-        names = [
-            f.read or f.name for f in self.type.all_fields if f.name in self.type.unheeded and f.name in plan.after
-        ]
-        left = [name for name in names if (before.get(name) or None) == (after.get(name) or None)]
+            return plan, after
+        fields = [f for f in self.type.all_fields if f.name in self.type.unheeded and f.name in plan.after]
+        shown = [(f.name, f.read or f.name) for f in fields]
+        left = [name for name, read in shown if (before.get(read) or None) == (after.get(read) or None)]
         if not left:
-            return plan
+            return plan, after
         self._warnings.append(
             f"{self.label}: the service accepted an update of {', '.join(left)} and left it as it was. "
             "Declare what is there, or make the resource anew"
+            + ("; until either changes it is not asked again" if self.type.noted_in else "")
         )
+        if self.type.noted_in:
+            place = self.type.field(self.type.noted_in)
+            note = {NOTE: note_of(self.type, left, self.wish.fields, after, self.wish.purge_tags)}
+            body = {place.name: merged(place, {"freeform_tags": note}, after.get(place.name))}
+            call = Call(self.type.update_operation, body, guarded=True)
+            after = self._carry_out(Plan("update", calls=(call,)), self._address(after), after)
         made = [{k: v for k, v in side.items() if k not in left} for side in (plan.before, plan.after)]
-        return replace(plan, before=made[0], after=made[1]) if made[1] else Plan()
+        return (replace(plan, before=made[0], after=made[1]) if made[1] else Plan()), after
 
     def _acted(self, action: Action, plan: Plan, resource: Document, check: bool) -> tuple[Plan, Document]:
         """The plan and the resource after an action, which is done where the resource is not in its state yet."""

@@ -246,6 +246,7 @@ class ResourceType:
     encode: Callable[[Any, Document], Document] | None = None
     usable: Callable[[Any, Document], str | None] | None = None  # why a resource in a ready state cannot be used yet
     unheeded: tuple[str, ...] = ()  # fields of which the service may accept an update and leave them as they are
+    noted_in: str | None = None  # a field with freeform tags that are heeded, where that is noted: `plan.NOTE`
     # (session, desired) -> why what it lives in takes no write yet; raises CloudError where that does not pass
     held: Callable[[Any, Document], str | None] | None = None
     # (session, desired, id): what the resource lives in now (see `place`), where it is not in what is declared: a move

@@ -87,6 +87,9 @@ options:
     description:
       - OCIDs of the nodes' network security groups, at most 5. Changed in place; the list given is the list that
         stands.
+      - The service may accept an update of these, and of the pool's own tags, and leave them as they were. The task then
+        warns with the field's name, is unchanged, and notes it in the tag C(okestack-left-as-it-was) of
+        O(virtual_node_tags). Later runs, in check mode too, neither ask for nor claim the same change again.
     type: list
     elements: str
   initial_virtual_node_labels:

@@ -326,6 +326,7 @@ VIRTUAL_NODE_POOL = ResourceType(
     states=replace(_STATES, resting=("NEEDS_ATTENTION",)),
     held=_cluster_changes,
     unheeded=("nsg_ids", "freeform_tags", "defined_tags"),
+    noted_in="virtual_node_tags",
     usable=_nodes_active,
     wait_timeout=2400,
     checks=(_pool_problems,),

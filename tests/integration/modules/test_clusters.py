@@ -234,15 +234,26 @@ def test_an_update_that_the_service_does_not_heed_is_no_change_and_told(site: Si
     options = site.pool_options(shared["id"], display_name="unheeded", freeform_tags={"a": "b"})
     pool = site.door("virtual_node_pool", **options)["virtual_node_pool"]
     wanted = {**options, "nsg_ids": [site.group], "freeform_tags": {"a": "c"}}
-    for _ in range(2):
-        site.door.warnings.clear()
-        result = site.door("virtual_node_pool", **wanted)
-        assert not result["changed"] and result["virtual_node_pool"]["freeform_tags"] == {"a": "b"}
-        (told,) = site.door.warnings
-        assert "accepted an update of nsg_ids, freeform_tags and left it as it was" in told
+    assert site.door("virtual_node_pool", check=True, **wanted)["changed"], "nobody knows yet"
+    result = site.door("virtual_node_pool", **wanted)
+    assert not result["changed"] and result["virtual_node_pool"]["freeform_tags"] == {"a": "b"}
+    (told,) = site.door.warnings
+    assert "accepted an update of nsg_ids, freeform_tags and left it as it was" in told
     site.door.warnings.clear()
-    result = site.door("virtual_node_pool", **{**wanted, "size": 1})
-    assert result["diff"]["after"] == {"size": 1} and len(site.door.warnings) == 1
+    for check in (True, False):
+        site.region.forget_calls()
+        assert not site.door("virtual_node_pool", check=check, **wanted)["changed"]
+        assert not site.region.writes() and not site.door.warnings, "told once, and not asked again"
+    more = {**wanted, "size": 1, "virtual_node_tags": {"freeform_tags": {"mine": "too"}}}
+    result = site.door("virtual_node_pool", **more)
+    assert result["diff"]["after"]["size"] == 1 and set(result["diff"]["after"]) == {"size", "virtual_node_tags"}
+    assert not site.door("virtual_node_pool", **more)["changed"] and not site.door.warnings
+    other = {**more, "freeform_tags": {"a": "d"}}
+    assert not site.door("virtual_node_pool", **other)["changed"]
+    (told,) = site.door.warnings
+    assert "an update of freeform_tags and" in told, "another value is asked for, once"
+    site.region.forget_calls()
+    assert not site.door("virtual_node_pool", **other)["changed"] and not site.region.writes()
     site.door("virtual_node_pool", id=pool["id"], state="absent", eviction_grace_duration="PT0M")
 
 

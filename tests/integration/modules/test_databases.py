@@ -433,7 +433,7 @@ def test_the_role_sends_neither_backup_policy_nor_high_availability_of_an_always
 ) -> None:
     region.restore(standing)
     region.forget_calls()
-    asked = {"compartment_id": ground.compartment_id, "display_name": "free", "shape_name": "MySQL.Free"}
+    asked: Options = {"compartment_id": ground.compartment_id, "display_name": "free", "shape_name": "MySQL.Free"}
     told = door("mysql_db_system", fails=True, **asked, is_highly_available=False, backup_policy={"is_enabled": True})
     assert told["msg"].splitlines() == [
         f"{name}: a DB System of shape MySQL.Free takes none, whatever it says; leave it out"
