@@ -116,6 +116,20 @@ def test_issue_forms() -> None:
             assert (field["type"] == "dropdown") == ("options" in field["attributes"])
 
 
+def test_decisions() -> None:
+    """Each record is listed by its title, says three things, and is short."""
+    folder = ROOT / "docs" / "decisions"
+    listed = dict(re.findall(r"^(\d+\. \[.+\])\((.+)\)$", (folder / "README.md").read_text(), re.M))
+    titles = {name: title for title, name in listed.items()}
+    records = sorted(folder.glob("[0-9]*.md"))
+    assert [path.name for path in records] == list(titles)
+    for path in records:
+        text = path.read_text()
+        assert text.startswith("# " + titles[path.name].replace("[", "").replace("]", "") + "\n"), path
+        assert re.findall(r"^\*\*(\w+)\.\*\*", text, re.M) == ["Context", "Decision", "Consequence"], path
+        assert len(text.split()) < 400, path
+
+
 def test_hooks_call_what_the_environment_has() -> None:
     (repo,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     for hook in repo["hooks"]:
