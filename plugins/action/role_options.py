@@ -75,6 +75,8 @@ class ActionModule(ActionBase):
             if role == "network" and entry == "main":
                 given = [self._given(f"network_{name}", variables) for name in ("cidr_blocks", "subnet_cidrs")]
                 problems += role_options.misplaced_subnets(*given)
+                services = self._given("oke_virtual_pool_services_cidr", variables)
+                problems += role_options.services_in_network(services, given[0])
             problems += role_options.unknown(role, variables, names)
         if not problems and site:
             problems += self._region(variables)
