@@ -308,6 +308,7 @@ class Engine:
         wish = self.wish
         if wish.id and is_unknown(wish.id):  # it belongs to something that is itself only planned
             return Plan("update", after=dict(wish.fields))
+        self.wish = wish = replace(wish, fields={**wish.fields, **self._chosen(observed or {})})
         if observed is None:
             missing = [f.name for f in self.type.all_fields if f.required and wish.fields.get(f.name) is None]
             if missing:
@@ -339,6 +340,23 @@ class Engine:
     def _wakes(self, action: Action | None, state: str) -> bool:
         states = self.type.states
         return action is not None and state in states.resting + states.frozen and action.state in states.ready
+
+    def _chosen(self, observed: Document) -> Document:
+        """What the declaration leaves to the region, as the region has it."""
+        chosen: Document = {}
+        for field in self.type.all_fields:
+            given = self.wish.fields.get(field.name)
+            if field.choose is None or is_unknown(given):
+                continue
+            try:
+                meant = field.choose(self.session, observed, given)
+            except CloudError as error:
+                if error.status not in (401, 403, 404):
+                    raise
+                continue  # who may not list them has to name one
+            if meant is not None:
+                chosen[field.name] = meant
+        return chosen
 
     def _unknown_to_the_region(self, observed: Document) -> list[str]:
         """Values that a write would set and the region does not have, told with those it has."""

@@ -135,6 +135,9 @@ class Field:
     whole: Callable[[list[Any]], list[Any]] | None = None  # of a list: the rows that the service makes of those given
     # (what is there, what is declared) -> whether that will do, though the two differ: the service goes on by itself
     fulfils: Callable[[Any, Any], bool] | None = None
+    # (session, what is there, what is declared) -> what is meant, None for nothing of both: a series, or no word,
+    # becomes a value that the region has
+    choose: Callable[[Any, Document, Any], Any] | None = None
     among: Among | None = None  # an enum the service extends: asked only where a write is planned that sets the field
 
 
