@@ -518,7 +518,7 @@ class Engine:
         token_body = {k: v for k, v in body.items() if not self.type.field(k).secret}
         arguments = {
             **self.type.create_constants,
-            **(self.type.encode(self.session, dict(body)) if self.type.encode else body),
+            **(self.type.encode(self.session, dict(body), None) if self.type.encode else body),
         }
         details = to_model(self.type.package, self.type.create_details, arguments)
         place = self._place()
@@ -595,7 +595,7 @@ class Engine:
                 return document
         touched = False
         for call in plan.calls:
-            etag = None
+            etag, there = None, document
             if call.guarded:
                 # The etag is that of the resource the plan was made from; after a write of ours it is read anew.
                 etag = (document or {}).get("_etag")
@@ -605,8 +605,8 @@ class Engine:
                         raise ResourceError(f"{self.label} ({told(address)}): it is gone")
                     if not touched and observed is not None and _differs(self.type, self.wish.fields, observed, fresh):
                         raise Stale("changed since it was listed", status=412, code="NoEtagMatch")
-                    etag = fresh.get("_etag")
-            self._write(call, address, etag)
+                    etag, there = fresh.get("_etag"), fresh
+            self._write(call, address, etag, there)
             address = self._address_after(call, address)
             touched = True
             if self.wish.wait or call is not plan.calls[-1]:
@@ -615,12 +615,14 @@ class Engine:
             document = self._seen(address)
         return (self._usable(document) or document) if self.wish.wait else document
 
-    def _write(self, call: Call, address: Address, etag: str | None) -> None:
+    def _write(self, call: Call, address: Address, etag: str | None, there: Document | None = None) -> None:
         self._unheld()
         kwargs: dict[str, Any] = dict(call.arguments)
         if call.body is not None:
-            model = camel(call.operation) + "Details"
-            kwargs[f"{call.operation}_details"] = to_model(self.type.package, model, call.body)
+            model, body = camel(call.operation) + "Details", call.body
+            if self.type.encode and call.operation == self.type.update_operation:
+                body = self.type.encode(self.session, dict(body), there or {})
+            kwargs[f"{call.operation}_details"] = to_model(self.type.package, model, body)
         if call.guarded and etag:
             kwargs["if_match"] = etag
         what = ", ".join(call.body) if call.body else ""

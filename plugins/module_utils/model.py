@@ -245,8 +245,8 @@ class ResourceType:
     # Only where a service is odd. `session` is cloud.Session.
     # (session, document, desired): adds fields that get does not show
     complete: Callable[[Any, Document, Document], Document] | None = None
-    # (session, body): the body of a create as the service takes it
-    encode: Callable[[Any, Document], Document] | None = None
+    # (session, body, what is there): the body of a create (nothing is there) or an update as the service takes it
+    encode: Callable[[Any, Document, Document | None], Document] | None = None
     usable: Callable[[Any, Document], str | None] | None = None  # why a resource in a ready state cannot be used yet
     unheeded: tuple[str, ...] = ()  # fields of which the service may accept an update and leave them as they are
     noted_in: str | None = None  # a field with freeform tags that are heeded, where that is noted: `plan.NOTE`

@@ -273,7 +273,7 @@ PORTS = (
 )
 PEER_TYPES = ("CIDR_BLOCK", "SERVICE_CIDR_BLOCK")
 MATCH = (
-    Field("protocol", canonical=caseless, required=True),
+    Field("protocol", required=True),
     Field("is_stateless", type="bool", default=False),
     Field("tcp_options", type="dict", fields=PORTS),
     Field("udp_options", type="dict", fields=PORTS),
@@ -310,7 +310,7 @@ def _peer_problems(rule: Document, side: str) -> Iterable[str]:
     if peer is None or is_unknown(peer) or is_unknown(type_):
         return
     try:
-        ipaddress.ip_network(str(peer))
+        ipaddress.ip_network(str(peer), strict=False)
     except ValueError as error:
         if type_ == "CIDR_BLOCK":
             text = str(peer)
@@ -550,7 +550,7 @@ CAPTURED = (
     Field("rule_action", choices=("INCLUDE", "EXCLUDE"), default="INCLUDE"),
     Field("source_cidr", canonical=cidr),
     Field("destination_cidr", canonical=cidr),
-    Field("protocol", canonical=caseless),
+    Field("protocol"),
     Field("icmp_options", type="dict", fields=(Field("type", type="int", required=True), Field("code", type="int"))),
     Field("tcp_options", type="dict", fields=PORTS),
     Field("udp_options", type="dict", fields=PORTS),

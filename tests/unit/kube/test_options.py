@@ -60,7 +60,7 @@ def run(module: str, options: dict[str, Any]) -> dict[str, Any]:
     context = Context(check_mode=True, secrets=secrets)
     context._session = SimpleNamespace(region="r-1", client=refuse)  # type: ignore[assignment]
     result = run_task(task, params, context)
-    assert time.process_time() - began < 1.0, "refused within a second of the processor's"
+    assert time.process_time() - began < 5.0, "refused, not worked through"
     return dict(result)
 
 
