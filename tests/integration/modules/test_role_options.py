@@ -157,7 +157,7 @@ def test_what_the_region_lacks_is_said_before_the_first_write(region: Region, in
     inventory.fill()
     wrong: dict[str, Any] = {
         "okestack_availability_domain": "Lcl1:LOCAL-1-AD-9",
-        "oke_virtual_pool_kubernetes_version": "v1.36.1",
+        "oke_virtual_pool_kubernetes_version": "v1.35.4",
         "oke_virtual_pool_pod_shape": "Pod.Standard.Z9.Flex",
         "mysql_shape_name": "MySQL.999",
     }
