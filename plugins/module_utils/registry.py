@@ -7,12 +7,19 @@ from __future__ import annotations
 import gc
 import importlib
 
-from ansible_collections.okestack.oci.plugins.module_utils import cloud, info, network_path_task, virtual_network
+from ansible_collections.okestack.oci.plugins.module_utils import (
+    cloud,
+    findings,
+    info,
+    network_path_task,
+    virtual_network,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.kube import tasks as kubernetes
+from ansible_collections.okestack.oci.plugins.module_utils.kube import url_check_task
 from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTask, Task
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
-ROOMS = (info, virtual_network, network_path_task, kubernetes)
+ROOMS = (info, virtual_network, network_path_task, findings, kubernetes, url_check_task)
 OTHERS: dict[str, Task] = {task.name: task for room in ROOMS for task in room.TASKS}
 """The tasks that keep no single resource, by name."""
 

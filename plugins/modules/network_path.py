@@ -280,6 +280,7 @@ unexpected:
   returned: success
   type: list
   elements: dict
+  sample: [{source: pods, destination: database, traffic: tcp 3306, expect: reachable, verdict: blocked}]
 matrix:
   description: What passes between each two parties. Empty without O(matrix=true).
   returned: success
@@ -308,6 +309,7 @@ planned:
   description: Whether the VCN is itself only planned, in check mode. There are no answers then.
   returned: success
   type: bool
+  sample: false
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.network_path_task import NetworkPath
