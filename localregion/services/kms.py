@@ -68,6 +68,7 @@ _CURVES: dict[str, tuple[int, type[ec.EllipticCurve]]] = {
 _MAGIC = b"\x01LR"
 _NONCE = 12
 _MOST_PLAINTEXT = 4096
+_PREFIXES_AHEAD = 8
 
 
 _ENDPOINT = re.compile(r"([a-z2-7]{13})-(management|crypto)\.kms\.")
@@ -112,6 +113,8 @@ class Kms(DeletesLater):
 
     def __init__(self, region: Context) -> None:
         super().__init__(region)
+        self._ahead: list[str] = []
+        """Prefixes of the next vaults' endpoints."""
         self._add_vault_endpoints()
 
     def _add_vault_endpoints(self) -> None:
@@ -154,9 +157,11 @@ class Kms(DeletesLater):
         self._announce()
 
     def _announce(self) -> None:
-        """Let this machine resolve the host names of the vaults that are."""
+        """Let this machine resolve the host names of the vaults that are, and of those to come: a program in Go keeps
+        what it read in the hosts file for 5 seconds, and has read it before its vault was made."""
         domain = self.region.settings.realm_domain
-        prefixes = [ocids.vault_prefix(vault.id) for vault in self.living("vault")]
+        self._ahead += [ocids.prefix() for _ in range(_PREFIXES_AHEAD - len(self._ahead))]
+        prefixes = [*(ocids.vault_prefix(vault.id) for vault in self.living("vault")), *self._ahead]
         self.region.announce("vaults", [h for prefix in prefixes for h in vault_hosts(prefix, domain).values()])
 
     def target(self, call: Call) -> Record | None:
@@ -201,7 +206,7 @@ class Kms(DeletesLater):
         """Create a vault; about a minute."""
         if call.body["vaultType"] == "EXTERNAL":
             raise not_implemented("vaults of type EXTERNAL")
-        prefix = ocids.prefix()
+        prefix = self._ahead.pop(0) if self._ahead else ocids.prefix()
         vault = self.create(
             "vault",
             call,
