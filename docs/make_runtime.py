@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def runtime() -> str:
     """The file: every module in the one action group, and routed to the door."""
-    modules = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+    plugins = ROOT / "plugins"
+    modules = sorted({p.stem for p in plugins.glob("modules/*.py")} - {p.stem for p in plugins.glob("action/*.py")})
     group = "\n".join(f"    - {name}" for name in modules)
     routes = "\n".join(f"    {name}: {{redirect: okestack.oci.door}}" for name in modules)
     return f"""---

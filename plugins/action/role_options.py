@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks the variables of roles before anything is written; see plugins/modules/role_options.yml."""
+"""Checks the variables of roles before anything is written; see plugins/modules/role_options.py."""
 
 from __future__ import annotations
 

@@ -33,7 +33,6 @@ FILLED = {
 }
 # Where this region keeps images and charts, and what its cluster is called by: what its own inventory says of it.
 OWN = ("application.yml", "secrets.yml", "waits.yml")
-VERSION = yaml.safe_load((LOCAL / "cluster.yml").read_text())["oke_virtual_pool_kubernetes_version"]
 STATEMENTS = yaml.safe_load((ROOT / "roles/oke_virtual_pool/vars/main.yml").read_text())[
     "oke_virtual_pool_tenancy_statements"
 ]
@@ -61,7 +60,6 @@ class Deployment:
             "okestack_state": str(region.state),
             "okestack_cache": region.env["OKESTACK_CACHE"],
             "okestack_config_file": str(region.config_file),
-            "oke_virtual_pool_kubernetes_version": VERSION,
             "app_ingress_namespace": "front",
             "oke_virtual_pool_grant_delay": 2,
             # Else the database could not be taken down again.

@@ -23,7 +23,9 @@ from ansible_collections.okestack.oci.plugins.module_utils.types import all_type
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ROOT / "plugins" / "modules"
 FRAGMENTS = "ansible_collections.okestack.oci.plugins.doc_fragments"
-NAMES = sorted(p.stem for p in MODULES.glob("*.py"))
+ACTIONS = {p.stem for p in MODULES.parent.glob("action/*.py")}
+"""Of these the module's file holds the documentation only."""
+NAMES = sorted({p.stem for p in MODULES.glob("*.py")} - ACTIONS)
 TYPES = all_types()
 
 SECRET_OPTIONS = {("vault_secret", "content")}

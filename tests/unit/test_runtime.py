@@ -12,7 +12,9 @@ from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
 ROOT = Path(__file__).parents[2]
-MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+MODULES = sorted(
+    {path.stem for path in ROOT.glob("plugins/modules/*.py")} - {path.stem for path in ROOT.glob("plugins/action/*.py")}
+)
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,11 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates
 from ansible_collections.okestack.oci.plugins.module_utils.kube.apply import Applier, Options
 from ansible_collections.okestack.oci.plugins.module_utils.kube.chart import Chart, render
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Client
-from ansible_collections.okestack.oci.plugins.module_utils.kube.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube.lint import lint
 from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import Item, items_of, parse_documents
 from ansible_collections.okestack.oci.plugins.module_utils.model import placeholder
