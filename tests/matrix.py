@@ -85,8 +85,9 @@ def prepare(pair: Pair, python: Path) -> None:
     stamp = pair.folder / "requirements"
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    shutil.rmtree(pair.folder, ignore_errors=True)
-    subprocess.run([python, "-m", "venv", pair.folder], check=True)
+    if not stamp.exists():
+        shutil.rmtree(pair.folder, ignore_errors=True)
+        subprocess.run([python, "-m", "venv", pair.folder], check=True)
     constraints = (ROOT / "requirements" / "constraints.txt").read_text().splitlines()
     pins = pair.folder / "constraints.txt"
     pins.write_text("\n".join(line for line in constraints if not line.startswith("ansible-core=")))

@@ -25,14 +25,14 @@ OTHERS: dict[str, Task] = {task.name: task for room in ROOMS for task in room.TA
 
 # What most runs use; importing it once in Ansible's parent process spares every task the time.
 _SDK = (
-    "oci.core",
-    "oci.identity",
-    "oci.key_management",
-    "oci.vault",
-    "oci.secrets",
-    "oci.mysql",
-    "oci.container_engine",
-    "oci.artifacts",
+    "core",
+    "identity",
+    "key_management",
+    "vault",
+    "secrets",
+    "mysql",
+    "container_engine",
+    "artifacts",
 )
 
 
@@ -51,9 +51,9 @@ def preload() -> None:
     """Imports what tasks use. A missing SDK is told by the task that needs it."""
     for name in _SDK:
         try:
-            importlib.import_module(name)
+            importlib.import_module(f"oci.{name}")
         except ImportError:
             continue
-    cloud.warm_up({t.client for t in all_types().values() if f"oci.{t.package}" in _SDK})
+    cloud.warm_up({t.client for t in all_types().values() if t.package in _SDK})
     gc.collect()
     gc.freeze()  # so that a worker's collector does not copy the parent's pages
