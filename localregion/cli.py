@@ -263,7 +263,7 @@ def _preflight(settings: Settings) -> None:
             build = bool(Programs(settings.cache).missing())
             prerequisites.require(folders=prerequisites.room(settings.state, settings.cache, build=build))
         # A daemon that was killed may have left something that would be in our own way.
-        asyncio.run(_daemon().clean_up(settings))
+        _clean_up(settings)
         port = settings.port
         # The API, the second region's, instance metadata, the registry and its token service.
         wanted = [(settings.api_address, port), (settings.other_api_address, port), (settings.metadata_address, port)]
@@ -335,8 +335,18 @@ def _stop(settings: Settings, timeout: float = 90.0) -> bool:
                     os.kill(pid, signal.SIGKILL)
                 limit = time.monotonic() + 10
             time.sleep(0.05)
-    asyncio.run(daemon.clean_up(settings))
+    _clean_up(settings)
     return pid is not None
+
+
+def _clean_up(settings: Settings) -> None:
+    """Remove what no daemon has any more. Raises Problem when a region with another state has the name: it is its."""
+    daemon = _daemon()
+    try:
+        with daemon.name_of_ours(settings):
+            asyncio.run(daemon.clean_up(settings))
+    except daemon.AlreadyRunning as error:
+        raise Problem(str(error)) from None
 
 
 def _lives(pid: int) -> bool:
