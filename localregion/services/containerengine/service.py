@@ -333,9 +333,9 @@ class ContainerEngine(Addons):
         running = [cluster for cluster in living if cluster.state != "FAILED"]
         if running and not self.region.settings.pure:
             # All clusters' service addresses are rewritten in the region's one namespace by one kube-proxy.
-            raise limit_exceeded(
-                "The local region runs one cluster at a time (service addresses of two would collide);"
-                f" delete {running[0].id} first."
+            raise not_implemented(
+                f"a second cluster with real parts (service addresses of two would collide): delete {running[0].name},"
+                f" {running[0].id}, first, or make this one in another region (OKESTACK_REGION)"
             )
 
     @step

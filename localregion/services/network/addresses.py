@@ -314,14 +314,19 @@ class Addresses(Service):
         """A VNIC whose address the region's own namespace holds (a virtual node: its NodePorts answer there). Else as
         `attach_vnic`; given up by `detach_vnic`."""
         known = self.store.find(self._vnics.get((owner_id, display_name), ""))
-        if known is None or known.dead:
+        if new := known is None or known.dead:
             known = self._new_vnic(
                 self.check_placement(subnet_id, nsg_ids), display_name, owner_id, list(nsg_ids), None, None, False
             )
             known.private["held"] = True
             known = self.store.save(known, etag=False)
         subnet = self.get("subnet", known.doc["subnetId"])
-        await self.region.fabric.add_address(subnet.id, subnet.doc["cidrBlock"], known.doc["privateIp"])
+        try:
+            await self.region.fabric.add_address(subnet.id, subnet.doc["cidrBlock"], known.doc["privateIp"])
+        except Exception:
+            if new:
+                await self.detach_vnic(known.id, at_once=True)
+            raise
         return self._as_vnic(known)
 
     def _new_vnic(
