@@ -772,6 +772,8 @@ class PodmanService:
             ["podman", "--log-level", "error", "system", "service", "--time", "0", f"unix://{self.socket}"],
             log=self.containers / "podman.log",
             env=self.environment,
+            # A container's monitor runs where podman does, and leaves a file `oom` there when memory ends.
+            cwd=self.runtime,
             stop_timeout=5.0,
         )
         await self._process.start()
