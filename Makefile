@@ -9,6 +9,8 @@ PYTHON ?= python3
 INVENTORY ?= inventories/local
 # Further arguments: make site ARGS=--check, make unit ARGS="-k planner".
 ARGS ?=
+# Built programs that `make bare` may take; empty: it builds all of them.
+CACHE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,6 +19,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_ROOT_USER_ACTION := ignore
 # Builds and the tests' regions need gigabytes: /tmp may be small, or memory.
 export TMPDIR ?= /var/tmp
+# What a bare machine lacks: a locale that exists (a terminal sends the name of its own), a home in the environment.
+export LC_ALL := C.UTF-8
+export HOME := $(or $(HOME),$(shell cd ~ && pwd))
 
 .PHONY: help
 help: ## this list
@@ -26,8 +31,11 @@ help: ## this list
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "Python 3.11 or later is needed; name it with: make PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
-	  || { echo "installing python3-venv"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; }
+	@missing=(); \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv); \
+	[[ -e /etc/ssl/certs/ca-certificates.crt ]] || ! command -v apt-get >/dev/null || missing+=(ca-certificates); \
+	[[ -z "$${missing[*]}" ]] || { echo "installing $${missing[*]}"; apt-get update -qq; \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; }
 	$(PYTHON) -m venv $(VENV)
 
 # The wheels of a bundle, if one was loaded. Python compiles what it imports; pip would compile ten thousand files more.
@@ -132,6 +140,10 @@ coverage: venv ## the share of lines that unit, conformance and the modules' tes
 .PHONY: clients
 clients: venv $(VENV)-cli/.clients ## Oracle's CLI and SDKs (Python, Go, TypeScript) against the region's API
 	@$(BIN)/pytest tests/clients $(ARGS)
+
+.PHONY: bare
+bare: ## README's two commands in a bare Debian 12 (CACHE=~/.cache/okestack: builds nothing; ARGS="--test tests/unit" plays tests there)
+	@tests/bare $(if $(CACHE),--cache $(CACHE)) $(ARGS)
 
 .PHONY: campaign
 campaign: venv ## all cases of the campaigns (wrong answers, bad options), of which the tests play a sample
