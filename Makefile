@@ -78,11 +78,11 @@ programs: $(VENV)/.site ## the programs that no package ships, built once into t
 
 .PHONY: bundle-save
 bundle-save: $(VENV)/.site ## all that the first `make site` fetched or built, in one file: make bundle-save FILE=site.bundle
-	@$(BIN)/localregion bundle save "$(FILE)"
+	@$(BIN)/localregion bundle save "$(or $(FILE),$(error name the file: make $@ FILE=site.bundle))"
 
 .PHONY: bundle-load
 bundle-load: ## put such a file into this machine's cache: `make site` needs no network then
-	@$(PYTHON) -m localregion.bundle load "$(FILE)"
+	@$(PYTHON) -m localregion.bundle load "$(or $(FILE),$(error name the file: make $@ FILE=site.bundle))"
 
 
 .PHONY: up
