@@ -99,6 +99,19 @@ Among = Callable[[Any, Document], Any]
 """(session, what is declared over what is there) -> the values the region has, texts; None: they cannot be told yet."""
 
 
+Constant = Callable[[Any, str], str]
+"""(session, name) -> what a name means that is no resource of ours. Raises ResourceError where the region has none."""
+
+
+@dataclass(frozen=True)
+class Shorthands:
+    """Shorter ways to declare rows of a list: ``options``, as in an argument spec, that are no fields themselves."""
+
+    options: Mapping[str, Mapping[str, Any]]
+    spread: Callable[[Document], list[Document]]  # a row -> the service's own rows
+    problems: Callable[[Document], Iterable[str]]  # a row -> what does not fit in it, each with its path
+
+
 @dataclass(frozen=True)
 class Field:
     """A field of a resource: an option of its module under the SDK's name.
@@ -138,6 +151,7 @@ class Field:
     # (session, what is there, what is declared) -> what is meant, None for nothing of both: a series, or no word,
     # becomes a value that the region has
     choose: Callable[[Any, Document, Any], Any] | None = None
+    shorthands: Shorthands | None = None  # of a list's rows
     among: Among | None = None  # an enum the service extends: asked only where a write is planned that sets the field
 
 
@@ -231,6 +245,7 @@ class ResourceType:
     lacks: Mapping[str, str] = _field(default_factory=dict)
     moves_by: tuple[str, str] | None = None  # (operation, field of its details), where not change_<noun>_compartment
     home_region: bool = False
+    constants: Mapping[str, Constant] = _field(default_factory=dict)  # kind of a reference -> what its names mean
     # What a type is about by definition, where the service's resource is wider: arguments of every list, and fields of
     # every create (public IPs: those that are reserved).
     list_constants: Mapping[str, Any] = _field(default_factory=dict)
@@ -437,6 +452,59 @@ def reference_of(field: Field, beside: Mapping[str, Any]) -> str | None:
 def is_name(value: Any) -> bool:
     """Whether a value stands for a resource by name: it is no OCID, and known."""
     return isinstance(value, str) and value != "" and not value.startswith("ocid") and not is_unknown(value)
+
+
+def resolved(fields: Sequence[Field], value: Mapping[str, Any], find: Callable[[str, str], str]) -> Document:
+    """A copy in which each name that stands for a resource is its id (``find``: (kind, name) -> id)."""
+    made: Document = dict(value)
+    for field in fields:
+        inner = value.get(field.name)
+        if inner is None:
+            continue
+        kind = reference_of(field, value)
+        if isinstance(inner, list):
+            made[field.name] = [
+                resolved(field.fields, item, find)
+                if isinstance(item, Mapping)
+                else find(kind, item)
+                if kind and is_name(item)
+                else item
+                for item in inner
+            ]
+        elif isinstance(inner, Mapping) and field.fields:
+            made[field.name] = resolved(field.fields, inner, find)
+        elif kind and is_name(inner):
+            made[field.name] = find(kind, inner)
+    return made
+
+
+# --- shorthands --------------------------------------------------------------------------------------------------
+
+
+def spread(fields: Sequence[Field], value: Document) -> tuple[Document, dict[str, str], list[str]]:
+    """A declaration whose rows are the service's own, though it used shorthands.
+
+    Beside it which row came from which (`security_rules[7]` -> `security_rules[2]`), and what is wrong with shorthands,
+    each with its path.
+    """
+    made, rows, problems = dict(value), {}, []
+    for field in fields:
+        declared_rows = value.get(field.name)
+        if field.shorthands is None or not isinstance(declared_rows, list):
+            continue
+        made[field.name] = []
+        for place, row in enumerate(declared_rows):
+            problems += [f"{field.name}[{place}].{problem}" for problem in field.shorthands.problems(row)]
+            for own in field.shorthands.spread(row):
+                rows[f"{field.name}[{len(made[field.name])}]"] = f"{field.name}[{place}]"
+                made[field.name].append(own)
+    return made, rows, problems
+
+
+def as_declared(problem: str, rows: Mapping[str, str]) -> str:
+    """A problem whose path begins with a row, with the row as it was declared."""
+    row, bracket, rest = problem.partition("]")
+    return rows.get(row + bracket, row + bracket) + rest
 
 
 # --- comparison ---------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     ResourceType,
     holds_unknown,
     references,
+    spread,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.network_path import Network, Party, Traffic
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
@@ -24,10 +25,8 @@ from ansible_collections.okestack.oci.plugins.module_utils.run import Context, T
 from ansible_collections.okestack.oci.plugins.module_utils.types import network
 from ansible_collections.okestack.oci.plugins.module_utils.types.kubernetes_engine import VIRTUAL_NODE_POOL
 from ansible_collections.okestack.oci.plugins.module_utils.virtual_network import (
-    ALL_SERVICES,
     VirtualNetwork,
     declaration_problems,
-    spread,
 )
 
 GATEWAYS = (network.INTERNET_GATEWAY, network.NAT_GATEWAY, network.SERVICE_GATEWAY)
@@ -393,7 +392,7 @@ class _Observed:
         self.network = replace(self.network, groups=known, services=services)
 
     def label(self, name: str) -> str:
-        if name != ALL_SERVICES:
+        if name != network.ALL_SERVICES:
             return name
         return next((str(s["cidr_block"]) for s in self._all_services() if s["cidr_block"].startswith("all")), name)
 
@@ -538,8 +537,7 @@ class _Names:
         made: dict[str, Document] = {}
         for index, item in enumerate(self.declared.get(option) or []):
             document = {**item, "id": item["display_name"]}
-            if "security_rules" in item:
-                document["security_rules"] = [row for rule in item["security_rules"] for row in spread(rule)]
+            document = spread(type_.all_fields, document)[0]
             for where, kind, name in references(type_.all_fields, document, f"declared.{option}[{index}]"):
                 if kind in self.known and name not in self.known[kind]:
                     self.problems.append(f"{where}: no {kind.replace('_', ' ')} {name!r} is declared")

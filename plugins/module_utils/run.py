@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as _field
+from functools import partial
 from typing import Any, Protocol
 
 from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Wish, public, time_of_deletion
@@ -22,9 +23,12 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Document,
     Field,
     ResourceType,
+    as_declared,
     is_name,
     is_unknown,
     references,
+    resolved,
+    spread,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan
 from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret, scrub, secret_values
@@ -94,6 +98,8 @@ def option_of(field: Field) -> dict[str, Any]:
         option["options"] = {
             f.name: {**option_of(f), **({"required": True} if f.required else {})} for f in field.fields
         }
+    if field.shorthands:
+        option["options"] |= {name: dict(shorthand) for name, shorthand in field.shorthands.options.items()}
     if field.secret:
         option["no_log"] = True
     elif looks_secret(field.name):
@@ -127,10 +133,7 @@ class ResourceTask:
         return spec
 
     def execute(self, params: Document, context: Context) -> Document:
-        wish = self.wish(params)
-        problems = [*self._misplaced(wish), *self.type.problems(wish.fields | wish.extra)]
-        if problems:
-            raise ResourceError("\n".join(problems))
+        wish = self._meant(self.wish(params), context.session)
         outcome = Engine(context.session, self.type, wish).run(check=context.check_mode)
         for warning in outcome.warnings:
             context.warn(warning)
@@ -142,12 +145,33 @@ class ResourceTask:
             result["changes"] = [{"name": label, "change": verb_of(outcome.plan)}]
         return result
 
+    def _meant(self, wish: Wish, session: Session) -> Wish:
+        """A wish in the service's own words: shorthands spread, names of the region's own resolved.
+
+        Raises ResourceError with all that is wrong, each with the option's path.
+        """
+        fields, rows, problems = spread(self.type.all_fields, wish.fields)
+        wish = replace(wish, fields=fields)
+        found = [*self._misplaced(wish), *self.type.problems(fields | wish.extra)]
+        problems += [as_declared(problem, rows) for problem in found]
+        constants = {kind: partial(mean, session) for kind, mean in self.type.constants.items()}
+        for path, kind, name in references(self.type.all_fields, fields, "") if constants and not problems else ():
+            try:
+                constants[kind](name)
+            except ResourceError as error:
+                problems.append(as_declared(f"{path}: {error}", rows))
+        if problems:
+            raise ResourceError("\n".join(dict.fromkeys(problems)))
+        if not constants or wish.state == "absent":
+            return wish
+        return replace(wish, fields=resolved(self.type.all_fields, fields, lambda kind, name: constants[kind](name)))
+
     def _misplaced(self, wish: Wish) -> Iterable[str]:
         """Names where OCIDs belong, each with its option: the service would say no more than 404."""
         if is_name(wish.id):
             yield f"id: {wish.id!r} is no OCID"
         for path, kind, name in references(self.type.all_fields, wish.fields, ""):
-            if kind != "service_cidr":  # the services of a region have labels
+            if kind not in self.type.constants:
                 yield f"{path}: {name!r} is no OCID of a {kind.replace('_', ' ')}"
 
     def wish(self, params: Document) -> Wish:

@@ -175,7 +175,7 @@ options:
         suboptions:
           service_id:
             description:
-              - OCID of the service, or V(all) for all of Oracle's services in the region.
+              - OCID of the service, its CIDR label, or V(all) for all of Oracle's services in the region.
             type: str
             required: true
       block_traffic:

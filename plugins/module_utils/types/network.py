@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Call,
     Change,
     Document,
     Field,
     ResourceType,
+    Shorthands,
     States,
     canonical,
     caseless,
@@ -167,6 +170,39 @@ SUBNET = ResourceType(
     },
 )
 
+# --- the services of a region ------------------------------------------------------------------------------------
+
+ALL_SERVICES = "all"
+"""The name that means "All <region> Services in Oracle Services Network" where a service or its label belongs."""
+
+
+def _services(session: Any) -> list[Document]:
+    rows: list[Document] = session.remembered("services", lambda: session.rows(session.client(CLIENT), "list_services"))
+    return rows
+
+
+def _service(session: Any, name: str) -> str:
+    """The id of a service, for a gateway: of all of them, or of the one with that label."""
+    return str(_the_service(session, name)["id"])
+
+
+def _service_cidr(session: Any, name: str) -> str:
+    """The label of a service, for a rule or a route."""
+    return str(_the_service(session, name)["cidr_block"])
+
+
+def _the_service(session: Any, name: str) -> Document:
+    rows = _services(session)
+    for row in rows:
+        label = str(row["cidr_block"])
+        if label == name or (name == ALL_SERVICES and label.startswith("all-")):
+            return row
+    has = ", ".join(str(row["cidr_block"]) for row in rows) or "none"
+    raise ResourceError(f"this region has no service {name!r}; it has {has}, and {ALL_SERVICES} for all of Oracle's")
+
+
+SERVICES = {"service": _service, "service_cidr": _service_cidr}
+
 # --- gateways ----------------------------------------------------------------------------------------------------
 
 INTERNET_GATEWAY = ResourceType(
@@ -200,6 +236,7 @@ NAT_GATEWAY = ResourceType(
 SERVICE_GATEWAY = ResourceType(
     name="service_gateway",
     client=CLIENT,
+    constants=SERVICES,
     states=STATES,
     lacks=LACKS,
     parent="vcn_id",
@@ -235,6 +272,7 @@ def _own_routes(session: Any, document: Document, desired: Document) -> Document
 ROUTE_TABLE = ResourceType(
     name="route_table",
     client=CLIENT,
+    constants=SERVICES,
     states=STATES,
     lacks=LACKS,
     parent="vcn_id",
@@ -349,6 +387,7 @@ def _route_problems(desired: Document) -> Iterable[str]:
 SECURITY_LIST = ResourceType(
     name="security_list",
     client=CLIENT,
+    constants=SERVICES,
     states=STATES,
     lacks=LACKS,
     parent="vcn_id",
@@ -399,6 +438,44 @@ NSG_PEER_TYPES = (*PEER_TYPES, "NETWORK_SECURITY_GROUP")
 RULES_A_GROUP = 120  # the service's limit, both directions together
 RULES_A_CALL = 25  # AddNetworkSecurityGroupSecurityRules, Update..., Remove...: at most 25 rules
 
+
+def _spread(rule: Document) -> list[Document]:
+    """A rule in the service's own form for each peer and each range of ports of its shorthands."""
+    plain = {k: v for k, v in rule.items() if k not in SHORTHANDS.options}
+    peers: list[Document] = [{}]
+    for many, one in (("sources", "source"), ("destinations", "destination")):
+        if many in rule:
+            peers = [{one: p, f"{one}_type": rule.get(f"{one}_type", "CIDR_BLOCK")} for p in rule[many]]
+    ports: list[Document] = []
+    for many, option, protocol in (("tcp_ports", "tcp_options", "6"), ("udp_ports", "udp_options", "17")):
+        for span in rule.get(many) or []:
+            low, _dash, high = str(span).partition("-")
+            limits = {"min": _number(low), "max": _number(high or low)}
+            ports.append({"protocol": protocol, option: {"destination_port_range": limits}})
+    return [{**plain, **peer, **port} for peer in peers for port in (ports or [{}])]
+
+
+def _number(text: str) -> Any:
+    return int(text) if text.strip().isdigit() else text
+
+
+def _shorthand_problems(rule: Document) -> Iterable[str]:
+    """What a rule says twice, or in two ways that do not fit."""
+    for many, protocol in (("tcp_ports", "6"), ("udp_ports", "17")):
+        if rule.get(many) and str(rule.get("protocol", protocol)) != protocol:
+            yield f"{many}: needs protocol {protocol}, or none, not {rule['protocol']}"
+    for many, one in (("sources", "source"), ("destinations", "destination")):
+        if rule.get(many) and rule.get(one):
+            yield f"{many}: stands beside {one}; one of them is enough"
+    if rule.get("sources") and rule.get("destinations"):
+        yield "destinations: a rule has sources or destinations, by its direction"
+
+
+_TEXTS = {"type": "list", "elements": "str"}
+SHORTHANDS = Shorthands(
+    dict.fromkeys(("sources", "destinations", "tcp_ports", "udp_ports"), _TEXTS), _spread, _shorthand_problems
+)
+
 SECURITY_RULES = Field(
     "security_rules",
     type="list",
@@ -406,9 +483,10 @@ SECURITY_RULES = Field(
     change=Change.STEPS,
     on_create=False,
     steps=lambda before, after, observed: _rule_steps(before or [], after or []),
+    shorthands=SHORTHANDS,
     fields=(
         Field("direction", choices=("INGRESS", "EGRESS"), required=True),
-        *MATCH,
+        *(replace(f, required=False) for f in MATCH),  # ports of the shorthands imply a protocol
         Field(
             "source",
             canonical=cidr,
@@ -517,6 +595,7 @@ def _nsg_problems(desired: Document) -> Iterable[str]:
 NETWORK_SECURITY_GROUP = ResourceType(
     name="network_security_group",
     client=CLIENT,
+    constants=SERVICES,
     states=STATES,
     lacks=LACKS,
     parent="vcn_id",
