@@ -101,7 +101,7 @@ def test_the_first_run_waits_for_every_build_and_says_which(slow: tuple[Region, 
             said(run, r"TASK .*Keep the operator")
             beyond_its_deadline(site, "external-secrets", "external-secrets")
         if name == "traefik":
-            said(run, r"TASK .*Keep the application")
+            said(run, r"TASK .*Keep the application\]")
             beyond_its_deadline(site, "ingress", "traefik")
         said(run, line)
         (gates / name).unlink()
