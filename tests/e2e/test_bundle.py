@@ -18,7 +18,7 @@ from tests.e2e.site import ROOT, Site
 
 MACHINE = """
 ip link set lo up
-! ip route get 192.0.2.1 2>/dev/null
+test -z "$(ip route get 192.0.2.1 2>/dev/null)"
 make bundle-load FILE="$1"
 make site </dev/null
 make destroy
