@@ -41,6 +41,7 @@ SHOP = {
     "app_ingress_namespace": "shop",
     "app_ingress_host": "shop.example",
     "app_ingress_database_name": "shop",
+    "app_ingress_database_user": "shop",
     "app_ingress_replicas": 1,
 }
 
