@@ -39,16 +39,60 @@ def test_ansible_lint(tmp_path: Path) -> None:
     run(["ansible-lint", "--offline", "--profile", "production", "--strict"], ANSIBLE_HOME=str(tmp_path))
 
 
-def test_documentation(collection: Collection, tmp_path: Path) -> None:
-    """Without the routing to the door: antsibull-docs takes an action's redirect for one of the module's, and so finds
-    no module of ours."""
-    copy = tmp_path / "ansible_collections" / "okestack" / "oci"
-    shutil.copytree(collection.folder, copy)
-    runtime = yaml.safe_load((copy / "meta" / "runtime.yml").read_text())
-    del runtime["plugin_routing"]
-    (copy / "meta" / "runtime.yml").write_text(yaml.safe_dump(runtime))
+PLAYED = """---
+- name: Modules of the collection
+  hosts: localhost
+  connection: local
+  gather_facts: false
+  module_defaults:
+    group/okestack.oci.all:
+      region: eu-frankfurt-1
+    okestack.oci.vcn:
+      wait_timeout: 300
+  tasks:
+    - name: Keep the VCN
+      okestack.oci.vcn:
+        compartment_id: "{{ compartment_id }}"
+        display_name: shop
+        cidr_blocks: [10.0.0.0/16]
+    - name: Look it up
+      okestack.oci.vcn_info:
+        compartment_id: "{{ compartment_id }}"
+      register: found
+    - name: Wait for the page
+      okestack.oci.url_wait:
+        url: https://shop.example.com/
+    - name: Keep objects
+      okestack.oci.kubernetes_manifest:
+        kubeconfig: /tmp/config
+        definition:
+          apiVersion: v1
+          kind: Namespace
+          metadata:
+            name: shop
+"""
+
+
+def test_ansible_lint_leaves_the_names_of_modules_alone(tmp_path: Path) -> None:
+    """A redirect is a new name to it, which `--fix` writes into people's playbooks."""
+    playbook = tmp_path / "playbook.yml"
+    playbook.write_text(PLAYED)
+    options = ["--offline", "--profile", "production", "--strict", "--fix"]
+    run(
+        ["ansible-lint", *options, str(playbook)],
+        cwd=tmp_path,
+        ANSIBLE_HOME=str(tmp_path / "home"),
+        ANSIBLE_COLLECTIONS_PATH=str(ROOT / "collections"),
+    )
+    assert playbook.read_text() == PLAYED
+
+
+def test_documentation(collection: Collection) -> None:
     options = ["--plugin-docs", "--skip-rstcheck", "--validate-collection-refs", "self"]
-    run(["antsibull-docs", "lint-collection-docs", *options, str(copy)], ANSIBLE_COLLECTIONS_PATH=str(tmp_path))
+    run(
+        ["antsibull-docs", "lint-collection-docs", *options, str(collection.folder)],
+        ANSIBLE_COLLECTIONS_PATH=str(collection.path),
+    )
 
 
 def test_changelog() -> None:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules say of themselves, held against what they take; and the collection's routing of them to the door."""
+"""What the modules say of themselves, held against what they take."""
 
 from __future__ import annotations
 
@@ -227,14 +227,3 @@ def test_samples_are_of_the_type_they_show(name: str) -> None:
             yield from wrong(f"{path}{key}.", entry.get("contains") or {})
 
     assert list(wrong("", parts(name)["RETURN"] or {})) == []
-
-
-# --- routing -----------------------------------------------------------------------------------------------------
-
-
-def test_every_module_goes_through_the_door_and_is_in_the_group() -> None:
-    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
-    routed = runtime["plugin_routing"]["action"]
-    assert {n: r["redirect"] for n, r in routed.items()} == dict.fromkeys(NAMES, "okestack.oci.door")
-    members = {str(m).removeprefix("okestack.oci.") for m in runtime["action_groups"]["all"] if isinstance(m, str)}
-    assert members == set(NAMES)

@@ -26,7 +26,7 @@ def runtime() -> dict[str, Any]:
 def test_every_module_is_in_the_group_and_behind_the_door(runtime: dict[str, Any]) -> None:
     assert MODULES
     assert runtime["action_groups"]["all"] == MODULES
-    assert runtime["plugin_routing"]["action"] == {name: {"redirect": "okestack.oci.door"} for name in MODULES}
+    assert runtime["plugin_routing"] == {"modules": {name: {"action_plugin": "okestack.oci.door"} for name in MODULES}}
 
 
 def test_the_file_is_current() -> None:
