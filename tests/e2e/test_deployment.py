@@ -57,11 +57,12 @@ class Deployment:
             for placeholder, value in FILLED.items():
                 text = text.replace(placeholder, region.compartment_id if value == "COMPARTMENT" else value)
             path.write_text(text)
+        with (self.inventory / "group_vars/all/application.yml").open("a") as file:
+            file.write("app_ingress_namespace: front\n")
         self.given: dict[str, Any] = {
             "okestack_state": str(region.state),
             "okestack_cache": region.env["OKESTACK_CACHE"],
             "okestack_config_file": str(region.config_file),
-            "app_ingress_namespace": "front",
             "oke_virtual_pool_grant_delay": 2,
             # Else the database could not be taken down again.
             "mysql_deletion_policy": {"is_delete_protected": False, "final_backup": "SKIP_FINAL_BACKUP"},
