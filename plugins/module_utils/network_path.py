@@ -675,7 +675,7 @@ class _Class:
 def _classes(traffic: Traffic, rules: Sequence[Rule]) -> Iterator[_Class]:
     named = sorted({r.protocol for r in rules if r.protocol is not None} | {ICMP, TCP, UDP})
     if traffic.protocol is None:
-        protocols = [*named, next(n for n in range(_OTHER_PROTOCOL, 0, -1) if n not in named)]
+        protocols = [*named, next((n for n in range(_OTHER_PROTOCOL, 0, -1) if n not in named), 0)]
     else:
         protocols = [traffic.protocol]
     for protocol in protocols:
@@ -717,7 +717,7 @@ def _split(span: Span, others: Iterable[Span]) -> list[Span]:
     for low, high in others:
         starts |= {n for n in (low, high + 1) if span[0] < n <= span[1]}
     order = sorted(starts)
-    return [(low, high) for low, high in zip(order, [*(n - 1 for n in order[1:]), span[1]], strict=True)]
+    return list(zip(order, [*(n - 1 for n in order[1:]), span[1]], strict=True))
 
 
 def _representatives(party: Party, cuts: Sequence[Span]) -> list[int | None]:

@@ -225,7 +225,9 @@ class _Exec:
             }
         )
         try:
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(  # pylint: disable=ansible-bad-function
+                command, env=environment, capture_output=True, text=True, timeout=60, check=False
+            )
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise KubeError(f"the kubeconfig's exec helper {command[0]}: {error}") from None
         if done.returncode:

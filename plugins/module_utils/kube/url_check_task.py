@@ -109,8 +109,7 @@ def _certificate(place: _Place) -> Document | None:
 
     try:
         with place.connect(checked=False) as stream:
-            assert isinstance(stream, ssl.SSLSocket)
-            shown = stream.getpeercert(binary_form=True) or b""
+            shown = (stream.getpeercert(binary_form=True) if isinstance(stream, ssl.SSLSocket) else None) or b""
         told: Document = dict(describe(ssl.DER_cert_to_PEM_cert(shown)))
     except (OSError, ValueError):
         return None

@@ -269,6 +269,15 @@ def _own_routes(session: Any, document: Document, desired: Document) -> Document
     return {**document, "route_rules": rules}
 
 
+def _route_problems(desired: Document) -> Iterable[str]:
+    rules = desired.get("route_rules") or []
+    if len(rules) > ROUTES_A_TABLE:
+        yield f"route_rules: {len(rules)} rules, the service takes at most {ROUTES_A_TABLE}"
+    for index, rule in enumerate(rules):
+        for problem in _peer_problems(rule, "destination"):
+            yield f"route_rules[{index}].{problem}"
+
+
 ROUTE_TABLE = ResourceType(
     name="route_table",
     client=CLIENT,
@@ -297,7 +306,7 @@ ROUTE_TABLE = ResourceType(
         ),
     ),
     complete=_own_routes,
-    checks=(lambda desired: _route_problems(desired),),
+    checks=(_route_problems,),
     unmanaged={
         "route_rules.cidr_block": "deprecated by the service in favour of destination",
         "route_rules.route_type": "the service tells by it which rules it added itself; those are left out",
@@ -373,15 +382,6 @@ def check_rules(path: str, *sides: str, most: int) -> Check:
                 yield f"{path}[{index}].{problem}"
 
     return check
-
-
-def _route_problems(desired: Document) -> Iterable[str]:
-    rules = desired.get("route_rules") or []
-    if len(rules) > ROUTES_A_TABLE:
-        yield f"route_rules: {len(rules)} rules, the service takes at most {ROUTES_A_TABLE}"
-    for index, rule in enumerate(rules):
-        for problem in _peer_problems(rule, "destination"):
-            yield f"route_rules[{index}].{problem}"
 
 
 SECURITY_LIST = ResourceType(
