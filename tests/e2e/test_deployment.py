@@ -169,7 +169,8 @@ def test_it_is_taken_down_by_its_inventory(deployment: Deployment, built: Site) 
     place = region.compartment_id
     engine = region.client(oci.container_engine.ContainerEngineClient)
     assert engine.list_clusters(place, lifecycle_state=["ACTIVE"]).data == []
-    assert region.client(oci.load_balancer.LoadBalancerClient).list_load_balancers(place).data == []
+    balancers = region.client(oci.load_balancer.LoadBalancerClient).list_load_balancers(place).data
+    assert {row.lifecycle_state for row in balancers} <= {"DELETED"}
     databases = region.client(oci.mysql.DbSystemClient).list_db_systems(place).data
     assert {row.lifecycle_state for row in databases} <= {"DELETED"}
     network = region.client(oci.core.VirtualNetworkClient)
