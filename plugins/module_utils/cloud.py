@@ -407,6 +407,10 @@ class Session:
                     raise Uncertain(str(problem)) from None
                 if where not in self._answered and ("refused" in str(error) or "resolve" in str(error)):
                     until = min(until, time.monotonic() + NOBODY_SECONDS)  # a wrong address, most likely
+            except ValueError as error:  # the SDK's own check of what addresses a resource: nothing was sent
+                if "cannot be None, whitespace or empty" not in str(error):
+                    raise
+                raise CloudError(f"{operation}: {error}: an id or name is given that is empty") from None
             except SignInError as error:  # a session token had to be renewed: nothing was sent
                 problem, again, wanted = CloudError(f"{operation}: {error}"), error.passing, None
             if not again:

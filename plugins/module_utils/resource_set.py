@@ -138,6 +138,8 @@ class ResourceSet:
         with ThreadPoolExecutor(WORKERS) as pool:
             completed = dict(zip(order, pool.map(lambda k: self._look(k, listings), order), strict=True))
         for key in order:
+            if needs[key] - planned.outcomes.keys():
+                continue  # what it needs is told already
             engine = self._engine(key, completed[key])
             try:
                 planned.outcomes[key] = engine.run(check=True)

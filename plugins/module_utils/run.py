@@ -9,12 +9,15 @@ A module's file says ``run_module(SUBNET)``. The action plugin runs the same tas
 from __future__ import annotations
 
 import json
+import math
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from dataclasses import field as _field
 from functools import partial
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Wish, public, time_of_deletion
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import CONNECTION_OPTIONS, Connection, Session
@@ -275,8 +278,9 @@ def run_task(task: Task, params: Document, context: Context) -> Document:
     return shown
 
 
-_SECONDS = {"request_timeout": 0.1, "retry_timeout": 0.0, "wait_timeout": 0.0, "wait_interval": 0.0}
+_SECONDS = {"request_timeout": 0.1, "retry_timeout": 0.0, "timeout": 1.0, "wait_timeout": 0.0, "wait_interval": 0.0}
 """Options in seconds -> the least that makes sense."""
+_YEAR = 31_536_000
 _LEVELS = {"freeform_tags": 1, "defined_tags": 2, "security_attributes": 3}
 """Options without suboptions -> how deep their values lie. An argument spec cannot say so, and the SDK answers with a
 TypeError."""
@@ -295,6 +299,8 @@ def ill_formed(values: Any, path: str = "") -> Iterator[str]:
                 yield from _uneven(value, where, _LEVELS[name])
             elif least is not None and isinstance(value, (int, float)) and value < least:
                 yield f"{where}: {value} seconds are less than {least:g}"
+            elif least is not None and isinstance(value, (int, float)) and value > _YEAR:
+                yield f"{where}: {value} seconds are more than a year"
             else:
                 yield from ill_formed(value, where)
 
@@ -323,7 +329,11 @@ def validated(task: Task, args: Mapping[str, Any]) -> tuple[Document, set[str]]:
     from ansible.module_utils.errors import UnsupportedError
 
     spec = full_spec(task)
+    if problems := [*unreadable(args)]:
+        raise BadOptions(f"{task.name}: {problems[0]}")
     plain = untagged(args)
+    if problems := [*of_another_kind(plain, spec)]:
+        raise BadOptions(f"{task.name}: " + "; ".join(scrub(problems, secret_values(spec, plain))))
     secrets = secret_values(spec, plain)
     checked = ArgumentSpecValidator(spec, **task.constraints).validate(stood_in(plain, {"options": spec}))
     problems = [
@@ -333,6 +343,77 @@ def validated(task: Task, args: Mapping[str, Any]) -> tuple[Document, set[str]]:
     if problems:
         raise BadOptions(f"{task.name}: " + "; ".join(scrub(problems, secrets)))
     return put_back(checked.validated_parameters, plain), secrets
+
+
+_DEEPEST, _MOST = 100, 250_000
+"""How deep and how many values options may be; an inventory's have some ten levels, a chart's values some thousands."""
+
+
+def unreadable(value: Any, path: str = "") -> Iterator[str]:
+    """What cannot be taken as options at all, whatever they are for; the first of it is enough.
+
+    Anchors make a circle, or from a few lines millions of values.
+    """
+    seen = 0
+    todo = [(value, path, 0)]
+    while todo:
+        value, path, depth = todo.pop()
+        seen += 1
+        if depth > _DEEPEST or seen > _MOST:
+            top = re.split(r"[.[]", path)[0]
+            yield f"{top}: nested deeper than {_DEEPEST} levels, or more than {_MOST} values (anchors in a circle?)"
+            return
+        if isinstance(value, str):
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                yield f"{path}: holds half a character (a lone surrogate), which is not Unicode"
+        elif isinstance(value, Mapping):
+            todo += [(key, path, depth + 1) for key in value]
+            todo += [(inner, f"{path}.{key}" if path else str(key), depth + 1) for key, inner in value.items()]
+        elif isinstance(value, (list, tuple)):
+            todo += [(inner, f"{path}[{index}]", depth + 1) for index, inner in enumerate(value)]
+
+
+def of_another_kind(values: Any, spec: Mapping[str, Mapping[str, Any]], path: str = "") -> Iterator[str]:
+    """Values which an argument spec is not asked about before they are used, or stumbles over."""
+    for name, option in spec.items():
+        if not isinstance(values, Mapping) or (value := values.get(name)) is None or is_unknown(value):
+            continue
+        where, kind = f"{path}{name}", option.get("type", "str")
+        if kind in ("int", "float"):
+            yield from _endless(value, where)
+        elif kind == "path" and isinstance(value, str):
+            if len(value) > 4096 or any(len(part.encode()) > 255 for part in value.split("/")):
+                yield f"{where}: a path of {len(value)} characters is too long for a file's"
+        elif name == "proxy_url" and value and not _a_proxy(value):
+            yield f"{where}: not a URL like http://host:port"  # it may hold a password
+        elif option.get("options"):
+            rows = value if kind == "list" and isinstance(value, list) else [value]
+            for index, row in enumerate(rows):
+                at = f"{where}[{index}]" if kind == "list" else where
+                if isinstance(row, Mapping):
+                    yield from of_another_kind(row, option["options"], f"{at}.")
+                elif row is None or not isinstance(row, str):  # text may be a dictionary to Ansible, or a placeholder
+                    yield f"{at}: {row!r} is not a dictionary"
+
+
+def _a_proxy(url: Any) -> bool:
+    try:
+        parts = urlsplit(str(url))
+        host, _port = (parts.hostname or "").encode("idna"), parts.port
+    except ValueError:
+        return False
+    return bool(host) and "://" in str(url) and str(url).isprintable() and " " not in str(url)
+
+
+def _endless(value: Any, where: str) -> Iterator[str]:
+    try:
+        finite = math.isfinite(float(value))
+    except OverflowError:
+        finite = False
+    except (TypeError, ValueError):
+        return  # Ansible says what it is
+    if not finite:
+        yield f"{where}: {value} is not a number that can be used"
 
 
 def untagged(value: Any) -> Any:

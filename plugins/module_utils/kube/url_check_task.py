@@ -69,6 +69,8 @@ class _Place:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
             good = parts.scheme in ("http", "https") and bool(host) and not parts.username and url.isprintable()
+            good = good and bool(host.encode("idna"))
+            (params.get("address") or "").encode("idna")
         except ValueError:
             good = False
         if not good:
