@@ -360,7 +360,7 @@ class Session:
                 raise Cancelled(f"{operation}: stopped before it was sent")
             self.calls[operation] += 1
             try:
-                answer = getattr(client, operation)(*args, **kwargs)
+                answer = _sent(client, operation, *args, **kwargs)
                 self._answered.add(where)
                 if not reads and "oci.identity" in type(client).__module__:
                     _note_identity_write()
@@ -407,10 +407,6 @@ class Session:
                     raise Uncertain(str(problem)) from None
                 if where not in self._answered and ("refused" in str(error) or "resolve" in str(error)):
                     until = min(until, time.monotonic() + NOBODY_SECONDS)  # a wrong address, most likely
-            except ValueError as error:  # the SDK's own check of what addresses a resource: nothing was sent
-                if "cannot be None, whitespace or empty" not in str(error):
-                    raise
-                raise CloudError(f"{operation}: {error}: an id or name is given that is empty") from None
             except SignInError as error:  # a session token had to be renewed: nothing was sent
                 problem, again, wanted = CloudError(f"{operation}: {error}"), error.passing, None
             if not again:
@@ -471,6 +467,15 @@ class Session:
     def rows(self, client: Any, operation: str, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         """All items of a list operation as plain data."""
         return [to_document(row) for row in self.pages(client, operation, *args, **kwargs)]
+
+
+def _sent(client: Any, operation: str, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return getattr(client, operation)(*args, **kwargs)
+    except ValueError as error:  # the SDK's own check of what addresses a resource: nothing was sent
+        if "cannot be None, whitespace or empty" not in str(error):
+            raise
+        raise CloudError(f"{operation}: {error}: an id or name is given that is empty") from None
 
 
 def explain(error: Any, operation: str, signed_in: str = "") -> CloudError:

@@ -112,7 +112,7 @@ def _certificate(place: _Place) -> Document | None:
     try:
         with place.connect(checked=False) as stream:
             shown = (stream.getpeercert(binary_form=True) if isinstance(stream, ssl.SSLSocket) else None) or b""
-        told: Document = dict(describe(ssl.DER_cert_to_PEM_cert(shown)))
+        told: Document = dict(describe(ssl.DER_cert_to_PEM_cert(shown or b"")))
     except (OSError, ValueError):
         return None
     end = datetime.datetime.strptime(told["not_after"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
