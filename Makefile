@@ -132,7 +132,7 @@ coverage: venv ## the share of lines that unit, conformance and the modules' tes
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@core=$$($(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")'); status=0; \
 	  COVERAGE_CORE=$$core $(BIN)/coverage run -m pytest -q tests/unit tests/conformance tests/integration/modules tests/integration/types $(ARGS) || status=$$?; \
-	  $(BIN)/coverage combine --quiet; $(BIN)/coverage html --quiet -d build/coverage/html; \
+	  $(BIN)/coverage combine --quiet 2>/dev/null; rm -f build/coverage/data.*; $(BIN)/coverage html --quiet -d build/coverage/html; \
 	  for room in plugins localregion; do printf '%-12s ' $$room; $(BIN)/coverage report --format=total --precision=1 --include="$$room/*"; done; \
 	  printf '%-12s ' both; $(BIN)/coverage report --format=total --precision=1; \
 	  echo 'line by line: build/coverage/html/index.html'; exit $$status
