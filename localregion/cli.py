@@ -10,7 +10,6 @@ import fcntl
 import importlib
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -112,31 +111,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def environment(settings: Settings, options: argparse.Namespace) -> int:
     """Print the variables that Oracle's clients take the region from, for a shell to evaluate."""
-    from localregion.core.endpoints import region_metadata
+    from localregion import shell
 
-    config, bundle = str(settings.operator_dir / "config"), str(settings.bundle)
-    values = {
-        "OCI_REGION_METADATA": region_metadata(settings.realm_domain),
-        **dict.fromkeys(("OCI_CONFIG_FILE", "OCI_CLI_CONFIG_FILE"), config),
-        **dict.fromkeys(("OCI_CONFIG_PROFILE", "OCI_CLI_PROFILE"), "DEFAULT"),
-        **dict.fromkeys(("OCI_REGION", "OCI_CLI_REGION"), names.REGION),
-        **dict.fromkeys(
-            ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "OCI_DEFAULT_CERTS_PATH", "NODE_EXTRA_CA_CERTS"),
-            bundle,
-        ),
-    }
     if options.unset:
-        print("\n".join(f"unset {name}" for name in values))
+        print(shell.unset(settings, os.environ))
         return 0
     found = _status(settings)
     if found is None:
         raise Problem(f"the region {settings.name} is not running: `localregion up` starts it.")
     if found.get("https_problem"):
         print(f"localregion: no HTTPS under the services' names: {found['https_problem']}", file=sys.stderr)
-    if options.json:
-        print(json.dumps(values, indent=2))
-    else:
-        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items()))
+    shell.write_files(settings, _control(settings, "GET", "/kubeconfigs"))
+    values = shell.variables(settings, os.environ)
+    print(json.dumps(values, indent=2) if options.json else shell.export(values))
     return 0
 
 

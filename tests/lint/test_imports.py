@@ -15,7 +15,7 @@ COLLECTION = "ansible_collections.okestack.oci."
 ROOMS = {
     "localregion": (
         "ocids", "settings", "core", "host", "access", "virtual_node", "backends", "services", "region", "http",
-        "operator_files", "testing", "daemon", "bundle", "cli", "__main__",
+        "operator_files", "shell", "testing", "daemon", "bundle", "cli", "__main__",
     ),
     "plugins.module_utils": (
         "errors", "redaction", "parallel", "model", "answers", "waiting", "plan", "tokens", "signers", "cloud",

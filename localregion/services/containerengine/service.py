@@ -769,6 +769,16 @@ class ContainerEngine(Addons):
         content = model.kubeconfig(cluster.id, f"https://{address}", await self._authority(cluster))
         return Reply(200, content.encode(), {"content-type": "application/x-yaml"})
 
+    async def kubeconfigs(self) -> list[str]:
+        """The kubeconfigs of all clusters that are up, oldest first, each for its public endpoint if it has one."""
+        found = []
+        for cluster in self.living("cluster"):
+            endpoints = cluster.doc.get("endpoints") or {}
+            address = endpoints.get("publicEndpoint") or endpoints.get("privateEndpoint")
+            if cluster.state in ("ACTIVE", "UPDATING") and address:
+                found.append(model.kubeconfig(cluster.id, f"https://{address}", await self._authority(cluster)))
+        return found
+
     async def _authority(self, cluster: Record) -> bytes:
         running = self._live.get(cluster.id)
         if running is not None:
