@@ -92,6 +92,22 @@ class Outcome:
     warnings: tuple[str, ...] = ()
 
 
+def _address_after(type_: ResourceType, call: Call, address: Address) -> Address:
+    """The address after a write: a move may change what the resource lives in."""
+    operation, target = type_.move
+    moved = {f.name for f in type_.all_fields if f.change is Change.MOVE} & set(type_.place)
+    if call.operation != operation or not moved or not call.body:
+        return address
+    return tuple(str(call.body[target]) if n in moved else old for n, old in zip(type_.address, address, strict=True))
+
+
+def _is_another(type_: ResourceType, document: Document, body: Document) -> bool:
+    """Whether what a create answers with is what an earlier one made, renamed or moved since."""
+    identity = set(body) & {type_.name_field, *type_.scope, type_.parent or ""}
+    shown = {n: document.get(type_.field(n).read or n) for n in identity}
+    return any(shown[n] is not None and shown[n] != body[n] for n in identity)
+
+
 class Engine:
     """Brings one resource of a type to what a wish declares."""
 
@@ -446,16 +462,6 @@ class Engine:
     def _address(self, document: Document) -> Address:
         return tuple(str(document.get(n) or self.wish.fields[n]) for n in self.type.address)
 
-    def _address_after(self, call: Call, address: Address) -> Address:
-        """The address after a write: a move may change what the resource lives in."""
-        operation, target = self.type.move
-        moved = {f.name for f in self.type.all_fields if f.change is Change.MOVE} & set(self.type.place)
-        if call.operation != operation or not moved or not call.body:
-            return address
-        return tuple(
-            str(call.body[target]) if n in moved else old for n, old in zip(self.type.address, address, strict=True)
-        )
-
     def named(self, narrow: Mapping[str, Any], name: str | None) -> list[Document]:
         """The resources of a scope, those of a name where one is given."""
         arguments = {**self.type.list_constants, **narrow}
@@ -556,12 +562,6 @@ class Engine:
                 return address
         raise ResourceError(f"{self.label}: the service answers each create with a resource that is gone")
 
-    def _is_another(self, document: Document, body: Document) -> bool:
-        """Whether what a create answers with is what an earlier one made, renamed or moved since."""
-        identity = set(body) & {self.type.name_field, *self.type.scope, self.type.parent or ""}
-        shown = {n: document.get(self.type.field(n).read or n) for n in identity}
-        return any(shown[n] is not None and shown[n] != body[n] for n in identity)
-
     def _dead(self, response: Any, address: Address) -> bool:
         """Whether a create was answered with a resource of an earlier run that is no more."""
         if response.data is not None:
@@ -589,7 +589,7 @@ class Engine:
         document = observed
         if plan.create is not None:
             document = self.wait(address) if self.wish.wait or plan.calls else self._seen(address)
-            if self._is_another(document, plan.create):
+            if _is_another(self.type, document, plan.create):
                 raise _Earlier
             if not self.wish.wait and not plan.calls:
                 return document
@@ -607,7 +607,7 @@ class Engine:
                         raise Stale("changed since it was listed", status=412, code="NoEtagMatch")
                     etag, there = fresh.get("_etag"), fresh
             self._write(call, address, etag, there)
-            address = self._address_after(call, address)
+            address = _address_after(self.type, call, address)
             touched = True
             if self.wish.wait or call is not plan.calls[-1]:
                 document = self.wait(address)

@@ -322,7 +322,7 @@ class Session:
         }
         url = endpoint or self.connection.endpoint(package, region)
         if url:
-            if not re.match(r"https?://[^/]", url):
+            if not _is_endpoint(url):
                 raise CloudError(
                     f"{name}: {url!r} is no URL like https://host (endpoints, OCI_ENDPOINT, or the endpoint of a vault)"
                 )
@@ -467,6 +467,14 @@ class Session:
     def rows(self, client: Any, operation: str, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         """All items of a list operation as plain data."""
         return [to_document(row) for row in self.pages(client, operation, *args, **kwargs)]
+
+
+def _is_endpoint(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _sent(client: Any, operation: str, *args: Any, **kwargs: Any) -> Any:

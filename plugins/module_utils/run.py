@@ -381,6 +381,9 @@ def of_another_kind(values: Any, spec: Mapping[str, Mapping[str, Any]], path: st
         where, kind = f"{path}{name}", option.get("type", "str")
         if kind in ("int", "float"):
             yield from _endless(value, where)
+        elif kind == "list" and option.get("elements") in ("int", "float"):
+            for row in value if isinstance(value, list) else [value]:
+                yield from _endless(row, where)
         elif kind == "path" and isinstance(value, str):
             if len(value) > 4096 or any(len(part.encode()) > 255 for part in value.split("/")):
                 yield f"{where}: a path of {len(value)} characters is too long for a file's"
