@@ -317,6 +317,22 @@ def table(findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
+def told(findings: Sequence[Finding], context: Context) -> Document:
+    """Prints the table; the findings as a task's result."""
+    lines = table(findings)
+    for line in lines:
+        context.report(line)
+    broken = [f for f in findings if f.status == BROKEN]
+    return {
+        "changed": False,
+        "findings": [f.document() for f in findings],
+        "broken": [f.document() for f in broken],
+        "first_broken": broken[0].hop if broken else None,
+        "unknown": [f.document() for f in findings if f.status == UNKNOWN],
+        "table": lines,
+    }
+
+
 class SiteFindings:
     """Judges what other tasks saw, prints the table and returns it."""
 
@@ -337,18 +353,7 @@ class SiteFindings:
             findings = judged(params["hops"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ResourceError(f"hops: what was observed is no result of the task that it is of: {error!r}") from None
-        lines = table(findings)
-        for line in lines:
-            context.report(line)
-        broken = [f for f in findings if f.status == BROKEN]
-        return {
-            "changed": False,
-            "findings": [f.document() for f in findings],
-            "broken": [f.document() for f in broken],
-            "first_broken": broken[0].hop if broken else None,
-            "unknown": [f.document() for f in findings if f.status == UNKNOWN],
-            "table": lines,
-        }
+        return told(findings, context)
 
 
 TASKS: tuple[Task, ...] = (SiteFindings(),)

@@ -27,7 +27,7 @@ from .playbook import ansible
 TYPES = all_types()
 APART = re.compile(r"(okestack\.oci\.)?(kubernetes_\w+|url_\w+)$")
 PLAYED = [n for n in NAMES if not APART.match(n)]
-READING = re.compile(r"_(info|wait|path|findings)$")
+READING = re.compile(r"_(info|wait|path|findings|preflight)$")
 NO_VARIABLES = {*DEFAULT_NAMESPACE, "item", "lookup", "now", "omit", "playbook_dir", "query"}
 
 
