@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Artifacts service: container repositories and images of the region's registry (`parts/registry.py`), which it
+"""The Artifacts service: container repositories and images of the region's registry (`backends/registry.py`), which it
 starts.
 
 As in the cloud a repository that is pushed to and does not exist is made in the root compartment, private, unless the

@@ -80,7 +80,3 @@ class Context:
         user = self.store.find(principal.id)
         tags: dict[str, Any] = self.services["identity"].default_tags(user.name if user else principal.id)
         return tags
-
-    def find(self, record_id: str) -> Record | None:
-        """Any record by its id."""
-        return self.store.find(record_id)

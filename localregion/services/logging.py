@@ -181,7 +181,7 @@ class Logging(Service):
         if service == _FLOW_LOGS:
             if category not in _CATEGORIES:
                 raise invalid(f"configuration.source.category of {service} must be one of {', '.join(_CATEGORIES)}")
-            found = self.region.find(resource)
+            found = self.store.find(resource)
             if found is None or found.dead:
                 raise related_not_found()
             if found.kind != _CATEGORIES[category]:
@@ -206,7 +206,7 @@ class Logging(Service):
         if unknown:
             raise invalid(f"configuration.source.parameters of {service}: {unknown[0]} is not known")
         if _CAPTURE_FILTER in parameters:
-            found = self.region.find(parameters[_CAPTURE_FILTER])
+            found = self.store.find(parameters[_CAPTURE_FILTER])
             if found is None or found.dead or found.kind != "capture_filter":
                 raise related_not_found()
             if found.doc.get("filterType") != "FLOWLOG":

@@ -86,7 +86,7 @@ class Config:
     state_dir: str
     """The pool's own folder (logs, volumes of pods); survives restarts."""
     containers_dir: str
-    """Folder of podman's configuration and storage (parts/podman.py)."""
+    """Folder of podman's configuration and storage (host/podman.py)."""
     settings_file: str = ""
     """JSON of localregion.settings, for parts that need them (podman)."""
 

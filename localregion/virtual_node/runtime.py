@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What runs containers: podman, and a runtime that only says it runs them (density tests).
 
-podman is asked through its API on a unix socket (parts/podman.py): create 20 ms, start 120 ms (runc and conmon), list
+podman is asked through its API on a unix socket (host/podman.py): create 20 ms, start 120 ms (runc and conmon), list
 15 ms. The kernel tells of an exit (pidfd), so nothing polls. Containers belong to conmon and outlive this process.
 """
 

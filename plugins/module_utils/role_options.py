@@ -13,11 +13,11 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.model import holds_unknown, is_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
 
 LONGEST_DEPLOYMENT = 40
 """Characters of a deployment's name: with what the roles add it must fit into a label of Kubernetes, which has 63."""
@@ -270,10 +270,10 @@ REGIONAL: Mapping[str, Callable[[Any, str], list[str]]] = {
 def not_in_region(session: Any, compartment_id: str, asked: Mapping[str, Any]) -> list[str]:
     """Sentences on values that the region lacks; a call for each variable, side by side. Raises CloudError."""
     given = {name: value for name, value in asked.items() if isinstance(value, str) and value}
-    with ThreadPoolExecutor(len(REGIONAL)) as pool:
-        found = {name: pool.submit(REGIONAL[name], session, compartment_id) for name in given}
+    answers = side_by_side(lambda name: REGIONAL[name](session, compartment_id), given)
+    found = dict(zip(given, answers, strict=True))
     return [
-        f"{name}: this region has no {value!r}, it has {', '.join(dict.fromkeys(found[name].result()))}"
+        f"{name}: this region has no {value!r}, it has {', '.join(dict.fromkeys(found[name]))}"
         for name, value in given.items()
-        if not any(has == value or has.startswith(f"{value}.") for has in found[name].result())
+        if not any(has == value or has.startswith(f"{value}.") for has in found[name])
     ]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Add-ons of clusters: which there are, in which versions, with which keys of configuration, and those of a cluster.
 
-State only: the region's clusters run CoreDNS and kube-proxy as they are (parts/cluster.py), whatever version or
-configuration is asked for here, and of the other add-ons nothing. Names, essential ones and keys are those of OKE's
+State only: the region's clusters run CoreDNS and kube-proxy as they are (backends/control_plane.py), whatever version
+or configuration is asked for here, and of the other add-ons nothing. Names, essential ones and keys are those of OKE's
 documentation ("Working with Cluster Add-ons", "Cluster Add-on Configuration Arguments").
 """
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kubernetes Engine: clusters, virtual node pools, add-ons (containerengine_addons), work requests.
+"""Kubernetes Engine: clusters, virtual node pools, add-ons, work requests.
 
-A cluster is a record and, unless the region is `pure`, a control plane of real programs (parts/cluster.py) with the
-cloud's controllers beside it; a pool is a record, addresses for its nodes and a process that plays them
+A cluster is a record and, unless the region is `pure`, a control plane of real programs (backends/control_plane.py)
+with the cloud's controllers beside it; a pool is a record, addresses for its nodes and a process that plays them
 (localregion.virtual_node). Life-cycle times: a cluster 6 minutes, its deletion 4.7 (published logs), a pool 3.
 
 The region's programs are of one release, so with real parts there is no other version to upgrade to; and image policies
