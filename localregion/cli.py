@@ -10,7 +10,6 @@ import fcntl
 import importlib
 import json
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -22,8 +21,8 @@ from typing import Any
 
 import httpx
 
-from localregion.core import settings as names
-from localregion.core.settings import Settings
+from localregion import settings as names
+from localregion.settings import Settings
 
 _TEXT = """Oracle Cloud's API on this machine, with real parts behind it.
 
@@ -101,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     from localregion.host import programs as module
 
     module.add_arguments(programs)
+    from localregion import bundle
+
+    bundle.add_arguments(command("bundle", lambda _, options: bundle.main(options), "a first run's programs in a file"))
     return parser
 
 
@@ -109,31 +111,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def environment(settings: Settings, options: argparse.Namespace) -> int:
     """Print the variables that Oracle's clients take the region from, for a shell to evaluate."""
-    from localregion.core.endpoints import region_metadata
+    from localregion import shell
 
-    config, bundle = str(settings.operator_dir / "config"), str(settings.bundle)
-    values = {
-        "OCI_REGION_METADATA": region_metadata(settings.realm_domain),
-        **dict.fromkeys(("OCI_CONFIG_FILE", "OCI_CLI_CONFIG_FILE"), config),
-        **dict.fromkeys(("OCI_CONFIG_PROFILE", "OCI_CLI_PROFILE"), "DEFAULT"),
-        **dict.fromkeys(("OCI_REGION", "OCI_CLI_REGION"), names.REGION),
-        **dict.fromkeys(
-            ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "OCI_DEFAULT_CERTS_PATH", "NODE_EXTRA_CA_CERTS"),
-            bundle,
-        ),
-    }
     if options.unset:
-        print("\n".join(f"unset {name}" for name in values))
+        print(shell.unset(settings, os.environ))
         return 0
     found = _status(settings)
     if found is None:
         raise Problem(f"the region {settings.name} is not running: `localregion up` starts it.")
     if found.get("https_problem"):
         print(f"localregion: no HTTPS under the services' names: {found['https_problem']}", file=sys.stderr)
-    if options.json:
-        print(json.dumps(values, indent=2))
-    else:
-        print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items()))
+    shell.write_files(settings, _control(settings, "GET", "/kubeconfigs"))
+    values = shell.variables(settings, os.environ)
+    print(json.dumps(values, indent=2) if options.json else shell.export(values))
     return 0
 
 
@@ -260,7 +250,7 @@ def _preflight(settings: Settings) -> None:
             build = bool(Programs(settings.cache).missing())
             prerequisites.require(folders=prerequisites.room(settings.state, settings.cache, build=build))
         # A daemon that was killed may have left something that would be in our own way.
-        asyncio.run(_daemon().clean_up(settings))
+        _clean_up(settings)
         port = settings.port
         # The API, the second region's, instance metadata, the registry and its token service.
         wanted = [(settings.api_address, port), (settings.other_api_address, port), (settings.metadata_address, port)]
@@ -332,8 +322,18 @@ def _stop(settings: Settings, timeout: float = 90.0) -> bool:
                     os.kill(pid, signal.SIGKILL)
                 limit = time.monotonic() + 10
             time.sleep(0.05)
-    asyncio.run(daemon.clean_up(settings))
+    _clean_up(settings)
     return pid is not None
+
+
+def _clean_up(settings: Settings) -> None:
+    """Remove what no daemon has any more. Raises Problem when a region with another state has the name: it is its."""
+    daemon = _daemon()
+    try:
+        with daemon.name_of_ours(settings):
+            asyncio.run(daemon.clean_up(settings))
+    except daemon.AlreadyRunning as error:
+        raise Problem(str(error)) from None
 
 
 def _lives(pid: int) -> bool:

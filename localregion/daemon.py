@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -18,13 +19,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from localregion import settings as names
 from localregion.backends.fabric import Fabric
 from localregion.backends.images import Images
 from localregion.backends.images import clean as clean_images
 from localregion.backends.null_fabric import NullFabric
 from localregion.core import endpoints
-from localregion.core import settings as names
-from localregion.core.settings import Settings
 from localregion.host import programs
 from localregion.host.http_server import Server, listen, make_server
 from localregion.host.podman import Credentials, PodmanService
@@ -35,12 +35,13 @@ from localregion.http.metadata import metadata_app
 from localregion.operator_files import write_bundle, write_operator
 from localregion.region import Region
 from localregion.services import SERVICES
+from localregion.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
 class AlreadyRunning(RuntimeError):
-    """Another daemon serves this state."""
+    """Another daemon serves this state, or has the region's name."""
 
 
 def make_podman(settings: Settings) -> PodmanService:
@@ -71,14 +72,34 @@ async def clean_up(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
+def name_of_ours(settings: Settings) -> Iterator[None]:
+    """Hold the region's name, which its namespaces, containers and sockets have on this machine. Raises AlreadyRunning
+    when a daemon with another state has it: all that is found by the name would be that daemon's."""
+    # A socket without a file: it ends with the process, however that ends.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as mark:
+        try:
+            mark.bind(f"\0{settings.control_socket}")
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise AlreadyRunning(
+                f"another region named {settings.name} runs on this machine, with a state other than {settings.state}:"
+                f" `localregion --name {settings.name} status` with its OKESTACK_STATE shows it. Choose another name"
+                " (--name, OKESTACK_REGION), or set OKESTACK_STATE to its state."
+            ) from None
+        yield
+
+
+@contextlib.contextmanager
 def locked(settings: Settings) -> Iterator[None]:
     """Hold the region's lock, with our process id in it. Raises AlreadyRunning."""
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (settings.state / "daemon.lock").open("a+") as file:
+    with (settings.state / "daemon.lock").open("a+") as file, contextlib.ExitStack() as held:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise AlreadyRunning(f"a daemon already serves {settings.state}") from None
+        held.enter_context(name_of_ours(settings))
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

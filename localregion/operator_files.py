@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from localregion import settings as names
 from localregion.access.signatures import fingerprint
-from localregion.core import settings as names
 from localregion.host.pki import key_pem, new_key, public_key_pem, write_private
 
 if TYPE_CHECKING:
-    from localregion.core.settings import Settings
     from localregion.services.identity.service import Identity
+    from localregion.settings import Settings
 
 _CONFIG = """[DEFAULT]
 user={user}

@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -17,19 +17,22 @@ from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import parse_qsl
 
+from localregion import settings as names
 from localregion.access.policies import VERBS
 from localregion.access.signatures import Refused, Request, raw_target
 from localregion.core import bodies, validate
-from localregion.core import settings as names
+from localregion.core.endpoints import packages_at
 from localregion.core.errors import ServiceError, invalid, missing, not_found, not_implemented
 from localregion.core.faults import Drop, Fault
 from localregion.core.schema import Operation, Schema, elsewhere
-from localregion.core.settings import Settings
 from localregion.services.base import Call, Reply, Service
 from localregion.services.context import Context
+from localregion.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_Found = tuple[Operation, dict[str, str]]
+"""An operation with the parameters that a path has for it."""
 RETRY_TOKEN_SECONDS = 24 * 3600
 _LOG_LIMIT = 64 * 1024 * 1024
 
@@ -138,7 +141,7 @@ class Region(Context):
     ) -> Reply:
         if (request.method, path) == (self.federation.method, self.federation.path):
             return await self._federate(request, trace)
-        operation, service, in_path = self._route(request.method, path)
+        operation, service, in_path = self._route(request.method, path, request.headers.get("host", ""))
         trace.operation = operation.full_name
         principal = self.authenticator.authenticate(request)
         trace.principal = principal.id
@@ -180,10 +183,16 @@ class Region(Context):
             raise Drop
         return reply
 
-    def _route(self, method: str, path: str) -> tuple[Operation, Service | None, dict[str, str]]:
-        """Operation, service and path parameters; of services that share a path, the one that knows the record."""
-        by_method = self.schema.routes.find(path) or _elsewhere(self.settings.cache).find(path)
+    def _route(self, method: str, path: str, host: str) -> tuple[Operation, Service | None, dict[str, str]]:
+        """Operation, service and path parameters; of services that share a path, the one that knows the record. Who
+        calls a service by its name gets no other's operations."""
+        packages = packages_at(host, *dict.fromkeys((names.REALM_DOMAIN, self.settings.realm_domain)))
+        by_method = _of(packages, self.schema.routes.find(path))
+        by_method = by_method or _of(packages, _elsewhere(self.settings.cache).find(path))
         if not by_method:
+            if packages and packages.isdisjoint(self._by_package):
+                # Newer than the SDK that the paths are read from.
+                raise not_implemented(f"{method} {path} of {' or '.join(sorted(packages))}")
             raise ServiceError(404, "NotFound", "No operation is known at this path.")
         if method not in by_method:
             raise ServiceError(405, "MethodNotAllowed", f"The resource does not support {method}.")
@@ -227,11 +236,10 @@ class Region(Context):
     def _body(self, operation: Operation, content: bytes, service: Service | None) -> Any:
         if operation.body is None or operation.body == "stream":
             return {}
-        if not content:
-            if operation.body_required:
-                raise invalid("The request has no body.")
+        if not content and not operation.body_required:
             return {}
-        value = bodies.parse(content)
+        # Oracle's SDK for TypeScript sends nothing in place of an empty object.
+        value = bodies.parse(content) if content else {}
         lacking = service.lacking if service else missing
         return validate.body(self.schema, operation.package, operation.body, value, lacking=lacking)
 
@@ -328,6 +336,14 @@ def _schema(folder: Path) -> Schema:
 def _elsewhere(folder: Path) -> Any:
     """Read when a path is first asked for that no service of the region has."""
     return elsewhere(folder)
+
+
+def _of(packages: Set[str], by_method: dict[str, list[_Found]]) -> dict[str, list[_Found]]:
+    """Of the operations at a path those of some packages; all of them where none are named."""
+    if not packages:
+        return by_method
+    kept = {method: [one for one in found if one[0].package in packages] for method, found in by_method.items()}
+    return {method: found for method, found in kept.items() if found}
 
 
 @dataclass

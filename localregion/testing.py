@@ -27,17 +27,17 @@ from typing import Any
 import jwt
 
 from localregion import operator_files, region
+from localregion import settings as names
 from localregion.access.policies import Principal, resource_principal
 from localregion.backends.kubernetes_authentication import workload_app
 from localregion.backends.null_fabric import NullFabric
-from localregion.core import settings as names
 from localregion.core.faults import Faults
-from localregion.core.settings import Settings
 from localregion.host.http_server import Server, listen, make_server
 from localregion.host.pki import Authority, Leaf, key_pem, new_key, write_private
 from localregion.http.app import Api
 from localregion.http.metadata import metadata_app
 from localregion.services import SERVICES
+from localregion.settings import Settings
 
 Snapshot = dict[str, list[tuple[Any, ...]]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 # Tests that need no programs come first, while those are built; the whole site comes last.
-ORDER = ("unit", "conformance", "lint", "integration", "faults", "e2e", "bench")
+ORDER = ("unit", "conformance", "lint", "clients", "integration", "faults", "e2e", "bench")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

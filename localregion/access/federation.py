@@ -25,8 +25,8 @@ from localregion.access import signatures
 from localregion.access.policies import Principal, instance
 from localregion.core import bodies
 from localregion.core.errors import invalid, missing
-from localregion.core.settings import COMPARTMENT_ID, INSTANCE_ID, TENANCY_ID
 from localregion.host.pki import Authority, key_pem, new_key
+from localregion.settings import COMPARTMENT_ID, INSTANCE_ID, TENANCY_ID
 
 TOKEN_SECONDS = 1200
 CERTIFICATE_DAYS = 1

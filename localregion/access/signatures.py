@@ -25,8 +25,8 @@ from jwt.algorithms import RSAAlgorithm
 
 from localregion.access.policies import Principal
 from localregion.core.errors import ServiceError, not_authenticated
-from localregion.core.settings import TENANCY_ID
 from localregion.host.pki import key_pem, new_key, write_private
+from localregion.settings import TENANCY_ID
 
 MAX_SKEW = 300
 """Seconds that a request's date may be off."""

@@ -24,8 +24,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from localregion.host.content import content_key
 from localregion.host.pki import write_private
-from localregion.host.podman import content_key
 from localregion.host.process import Process, ProcessError, run
 
 __all__ = ["Haproxy", "HaproxyError"]

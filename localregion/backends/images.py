@@ -33,7 +33,17 @@ from typing import IO, Any
 import httpx
 
 from localregion.backends.registry import Registry
-from localregion.host.podman import Credentials, PodmanError, PodmanService, content_key, processes_of, unmount_below
+from localregion.host.content import (
+    BASE_PACKAGES,
+    EXAMPLES,
+    REVISION,
+    SUITE,
+    application_key,
+    application_version,
+    base_key,
+    content_key,
+)
+from localregion.host.podman import Credentials, PodmanError, PodmanService, processes_of, unmount_below
 from localregion.host.process import LONG, ProcessError, lives, run
 from localregion.host.programs import human_time
 
@@ -46,17 +56,12 @@ MIRROR = f"{NAMESPACE}/mirror"
 APPLICATION = f"{NAMESPACE}/okestack/crud"
 EXTERNAL_SECRETS_VERSION = "v0.20.4"
 TRAEFIK_VERSION = "v3.6.7"
-_SUITE = "bookworm"
-_BASE_PACKAGES = ("python3-minimal", "python3", "ca-certificates")
-_REVISION = "1"
-"""Raised when what is made here changes without any input changing."""
 _NONROOT = 65532
 _CHUNK = 4 * 1024 * 1024
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "crud"
 
 
 class ImagesError(Exception):
@@ -285,14 +290,8 @@ class Images:
 
     def application_version(self) -> str:
         """The example application's version, which is its image's tag."""
-        if self._version is not None:
-            return self._version
         assert self.application is not None
-        for line in (self.application / "crud" / "__init__.py").read_text().splitlines():
-            name, _, value = line.partition("=")
-            if name.strip() == "__version__":
-                return value.strip().strip("\"'")
-        raise ImagesError(f"{self.application} has no __version__")
+        return self._version or application_version(self.application)
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -408,7 +407,7 @@ class Images:
     async def _scratch(self, name: str, inside: str, version: str) -> Path:
         program = (await self.program(name)).resolve()
         entry = program.stat()
-        key = content_key(_REVISION, inside, str(program), str(entry.st_size), str(entry.st_mtime_ns), version)
+        key = content_key(REVISION, inside, str(program), str(entry.st_size), str(entry.st_mtime_ns), version)
         files: dict[str, Path | bytes] = {
             inside: program,
             "/etc/ssl/certs/ca-certificates.crt": _AUTHORITIES,
@@ -431,9 +430,6 @@ class Images:
 
         return await self._once(name, key, make)
 
-    def _base_key(self) -> str:
-        return content_key(_REVISION, _SUITE, platform.machine(), *_BASE_PACKAGES)
-
     async def base(self) -> Path:
         """The root file system of the application's base image, as a tar archive."""
 
@@ -441,7 +437,7 @@ class Images:
             # mmdebstrap takes the format from the name.
             tar = path.with_name(f"{path.name}.tar")
             command = ["nice", "-n", "5", "mmdebstrap", "--quiet", "--variant=essential"]
-            command += [f"--include={','.join(_BASE_PACKAGES)}", "--aptopt=Acquire::Retries 3"]
+            command += [f"--include={','.join(BASE_PACKAGES)}", "--aptopt=Acquire::Retries 3"]
             # Documentation, manuals and translations: a third of the size.
             for pattern in ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*"):
                 command.append(f"--dpkgopt=path-exclude={pattern}")
@@ -449,23 +445,19 @@ class Images:
                 # Its chroot is made beside the archive: what a kill leaves of it is found there.
                 self._scratch_folder.mkdir(exist_ok=True)
                 env = {**os.environ, "TMPDIR": str(self._scratch_folder)}
-                await run([*command, _SUITE, str(tar)], env=env, timeout=LONG, tied=True)
+                await run([*command, SUITE, str(tar)], env=env, timeout=LONG, tied=True)
                 tar.rename(path)
             except ProcessError as error:
                 raise ImagesError(f"the application's base image could not be made: {error}") from error
             finally:
                 tar.unlink(missing_ok=True)
 
-        return await self._once("base", self._base_key(), make)
+        return await self._once("base", base_key(), make)
 
     async def _application(self) -> Path:
         assert self.application is not None
         source = self.application
-        parts: list[str | bytes] = [_REVISION, self._base_key(), self.application_version()]
-        for file in sorted([*(source / "crud").rglob("*"), *(source / name for name in _CONTEXT)]):
-            if file.is_file() and "__pycache__" not in file.parts:
-                parts += [str(file.relative_to(source)), file.read_bytes()]
-        key = content_key(*parts)
+        key = application_key(source, self._version)
         path = self.folder / f"crud-{key}"
         if path.exists():
             return await self._once("crud", key, _never)
@@ -491,7 +483,7 @@ class Images:
             await run(["bash", str(context / "vendor.sh")], env=env, timeout=LONG, tied=True)
         except ProcessError as error:
             raise ImagesError(f"the application's libraries could not be installed: {error}") from error
-        base_image = f"localhost/okestack/base:{self._base_key()}"
+        base_image = f"localhost/okestack/base:{base_key()}"
         if await self.podman.client.image(base_image) is None:
             await self.podman.client.import_tar(base, base_image, changes=['CMD ["python3"]'])
         tag = f"localhost/okestack/crud:{key}"
@@ -502,9 +494,6 @@ class Images:
         except ProcessError as error:
             raise ImagesError(f"the application's image could not be built: {error}") from error
         await self.podman.client.remove_image(tag)
-
-
-_CONTEXT = ("Containerfile", "requirements.txt", "vendor.sh")
 
 
 async def _never(path: Path) -> None:

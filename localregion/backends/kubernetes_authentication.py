@@ -26,11 +26,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from localregion import settings as names
 from localregion.access import signatures
 from localregion.access.policies import Principal, workload
 from localregion.backends.control_plane import MANAGERS_GROUP
 from localregion.core import bodies
-from localregion.core import settings as names
 from localregion.core.errors import ServiceError
 from localregion.host.http_server import make_server
 from localregion.host.kubernetes_client import KubeClient, KubeError

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from localregion.core import settings as names
+from localregion import settings as names
 
 REGIONS = (names.REGION, names.OTHER_REGION)
 

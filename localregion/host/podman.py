@@ -17,7 +17,6 @@ import asyncio
 import base64
 import contextlib
 import datetime as dt
-import hashlib
 import json
 import os
 import resource
@@ -773,6 +772,8 @@ class PodmanService:
             ["podman", "--log-level", "error", "system", "service", "--time", "0", f"unix://{self.socket}"],
             log=self.containers / "podman.log",
             env=self.environment,
+            # A container's monitor runs where podman does, and leaves a file `oom` there when memory ends.
+            cwd=self.runtime,
             stop_timeout=5.0,
         )
         await self._process.start()
@@ -936,13 +937,3 @@ def unmount(path: Path) -> None:
 
     libc = ctypes.CDLL(None, use_errno=True)
     libc.umount2(str(path).encode(), 2)  # MNT_DETACH
-
-
-def content_key(*parts: str | bytes) -> str:
-    """A short name for a content: the same parts, the same name."""
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    return digest.hexdigest()[:16]

@@ -45,8 +45,8 @@ _MEMORY = 5 * _GIB
 
 # What a first run puts where, as `du` told after one on Debian 12, and half as much again.
 _STATE_ROOM = 2 * _GIB
-_CACHE_ROOM = 3 * _GIB
-_GO_BUILD_ROOM = 5 * _GIB
+_CACHE_ROOM = 2 * _GIB
+_GO_BUILD_ROOM = 4 * _GIB
 _GO_MODULES_ROOM = 5 * _GIB
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.core.faults import Drop
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _content_type(doc: Any) -> dict[str, str]:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    content = b""
+    content: bytes = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

@@ -1,5 +1,5 @@
 """The region's admin API, on a socket that only root can open: status, stop, faults, calls, maintenance,
-session tokens."""
+session tokens, kubeconfigs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from localregion.core import settings as names
+from localregion import settings as names
 
 if TYPE_CHECKING:
     from localregion.region import Region
@@ -67,6 +67,9 @@ def control_app(region: Region, stop: Callable[[], None], more: Callable[[], dic
         token = region.tokens.issue(operator, values["public_key"], int(values.get("seconds", 3600)))
         return JSONResponse({"token": token})
 
+    async def kubeconfigs(_: Request) -> JSONResponse:
+        return JSONResponse(await region.services["containerengine"].kubeconfigs())
+
     async def calls(request: Request) -> JSONResponse:
         start = int(request.query_params.get("start", "0"))
         return JSONResponse([asdict(call) for call in list(region.calls)[start:]])
@@ -80,6 +83,7 @@ def control_app(region: Region, stop: Callable[[], None], more: Callable[[], dic
             Route("/faults", clear_faults, methods=["DELETE"]),
             Route("/calls", calls),
             Route("/maintenance", maintenance, methods=["POST"]),
+            Route("/kubeconfigs", kubeconfigs),
             Route("/session", session, methods=["POST"]),
         ]
     )

@@ -13,13 +13,13 @@ import logging
 import socket
 from collections.abc import Sequence
 
+from localregion import settings as names
 from localregion.core import endpoints
-from localregion.core import settings as names
-from localregion.core.settings import Settings
 from localregion.host import prerequisites
 from localregion.host.hosts_file import HostsFile
 from localregion.host.http_server import listen
 from localregion.host.pki import Authority, Leaf
+from localregion.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from localregion import settings as names
 from localregion.access.federation import Federation
-from localregion.core import settings as names
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host")
 

@@ -21,8 +21,8 @@ from typing import Any
 
 import httpx
 
+from localregion import settings as names
 from localregion.backends.registry import OperatorAccess, Registry, RegistryError
-from localregion.core import settings as names
 from localregion.host.pki import Authority
 from localregion.services.base import (
     SECOND,
@@ -40,6 +40,7 @@ from localregion.services.base import (
     not_found,
 )
 from localregion.services.logging import in_subtree
+from localregion.services.registration import operation, step
 
 USERNAME = f"{names.NAMESPACE}/{names.OPERATOR_NAME}"
 """Who logs in to the registry with the operator's auth token, as in the cloud: `<namespace>/<user>`."""
@@ -242,6 +243,7 @@ class Artifacts(Service):
             compartment=compartment,
         )
 
+    @operation
     async def create_container_repository(self, call: Call) -> Reply:
         """Create a repository; its name is the tenancy's, not the compartment's."""
         body = call.body
@@ -259,6 +261,7 @@ class Artifacts(Service):
         )
         return self.show(repository)
 
+    @operation
     async def list_container_repositories(self, call: Call) -> Reply:
         """The repositories of a compartment, or (at the root) of all."""
         subtree = self._in_subtree(call)
@@ -290,6 +293,7 @@ class Artifacts(Service):
             raise invalid("compartmentIdInSubtree can only be true for the root compartment")
         return in_subtree(self, call, "compartment_id_in_subtree")
 
+    @operation
     async def update_container_repository(self, call: Call) -> Reply:
         """Change visibility, readme and tags."""
         repository = self._repository_of(call)
@@ -303,12 +307,14 @@ class Artifacts(Service):
             raise incorrect_state(f"Repository {repository.id} is in state {repository.state}, not AVAILABLE")
         return repository
 
+    @operation
     async def delete_container_repository(self, call: Call) -> Reply:
         """Delete a repository with its images."""
         repository = self._repository_of(call)
         self.transition(repository, 2 * SECOND, "DELETED", via="DELETING", also=self._empty)
         return self.accepted()
 
+    @step
     async def _empty(self, repository: Record, request: WorkRequest | None) -> None:
         for image in self.living("container_image", parent=repository.id):
             await self._erase(image)
@@ -319,6 +325,7 @@ class Artifacts(Service):
         for left in await self.registry.images(path):
             await self.registry.delete(path, left.digest)
 
+    @operation
     async def change_container_repository_compartment(self, call: Call) -> Reply:
         """Move a repository and its images."""
         repository = self._repository_of(call)
@@ -329,6 +336,7 @@ class Artifacts(Service):
 
     # images
 
+    @operation
     async def list_container_images(self, call: Call) -> Reply:
         """The images of a compartment."""
 
@@ -344,6 +352,7 @@ class Artifacts(Service):
         }
         return self._counted("container_image", call, filters)
 
+    @operation
     async def lookup_container_image_by_uri(self, call: Call) -> Reply:
         """The image of an address as podman writes it: by tag or by digest."""
         host, _, rest = call.body["imageUri"].partition("/")
@@ -359,11 +368,13 @@ class Artifacts(Service):
                 return self.show(image)
         raise not_found()
 
+    @operation
     async def update_container_image(self, call: Call) -> Reply:
         """Change an image's tags (those of the cloud)."""
         image = self.get("container_image", call.path["image_id"])
         return self.show(self.apply(image, call, "freeformTags", "definedTags"))
 
+    @operation
     async def delete_container_image(self, call: Call) -> Reply:
         """Delete an image with all its versions."""
         image = self.get("container_image", call.path["image_id"])
@@ -392,11 +403,13 @@ class Artifacts(Service):
         known: Document = self.store.get_fact(_CONFIGURATION) or {"isRepositoryCreatedOnFirstPush": True}
         return known | {"namespace": names.NAMESPACE}
 
+    @operation
     async def get_container_configuration(self, call: Call) -> Reply:
         """The tenancy's settings of the registry."""
         self._root_only(call)
         return Reply(200, self._configuration())
 
+    @operation
     async def update_container_configuration(self, call: Call) -> Reply:
         """Change whether a first push makes a repository."""
         self._root_only(call)
@@ -430,7 +443,7 @@ def _inside(path: str) -> str | None:
 
 
 def _same_id(record: Record, value: Any) -> bool:
-    return record.id == value
+    return bool(record.id == value)
 
 
 __all__ = ["HOST", "SEEDS", "USERNAME", "Artifacts"]

@@ -10,13 +10,14 @@ need no method), paging, work requests' own operations, the call's log; an opera
         package = "core"
         kinds = (Kind("internet_gateway", model="InternetGateway", resource="internet-gateways"),)
 
+        @operation
         async def create_internet_gateway(self, call: Call) -> Reply:
             gateway = self.create("internet_gateway", call, state="PROVISIONING")
             self.transition(gateway, 1 / 60, "AVAILABLE", also=self._connected)
             return self.show(gateway)
 
 A change of state to come is kept in the store: a region that is killed and started again goes on with it. Therefore
-`also` must be a method of the service, and able to run twice.
+`also` must be a registered step (see registration), able to run twice.
 """
 
 from __future__ import annotations
@@ -25,15 +26,14 @@ import asyncio
 import base64
 import builtins
 import hashlib
-import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from localregion.core import ocids
-from localregion.core import settings as names
+from localregion import ocids
+from localregion import settings as names
 from localregion.core.errors import (
     ServiceError,
     already_exists,
@@ -49,6 +49,7 @@ from localregion.core.errors import (
 from localregion.core.schema import Model, Operation
 from localregion.core.store import Document, PendingTransition, Record
 from localregion.core.validate import PLAIN, Form
+from localregion.services.registration import operation, registered, step
 
 if TYPE_CHECKING:
     from localregion.access.policies import Principal
@@ -222,15 +223,20 @@ class Service:
         self.clock = region.clock
         self.log = logging.getLogger(f"localregion.{self.name}")
         self._kinds = {kind.name: kind for kind in (*self.kinds, _work_request_kind(self.work_request_entity))}
-        self._generic = self._generic_operations()
+        self.handlers: dict[str, Handler] = self._generic_operations() | registered(self, operation)
+        self._steps: dict[str, Also] = registered(self, step)
         self._running: dict[str, asyncio.Task[None]] = {}
 
     # for the framework
 
     def handler(self, operation: str) -> Handler | None:
-        """The method that answers an operation; None when there is none."""
-        own = getattr(self, operation, None)
-        return own if _is_operation(own) else self._generic.get(operation)
+        """What answers an operation; None when nothing does."""
+        return self.handlers.get(operation)
+
+    def add(self, part: Part) -> None:
+        """Take up the operations and steps of a part."""
+        self.handlers |= registered(part, operation)
+        self._steps |= registered(part, step)
 
     def _generic_operations(self) -> dict[str, Handler]:
         found: dict[str, Handler] = {}
@@ -446,8 +452,8 @@ class Service:
         if via:
             record = self.update(record, {}, state=via)
         method = getattr(also, "__name__", None) if also else None
-        if method and getattr(self, method, None) != also:
-            raise TypeError(f"{method} must be a method of {type(self).__name__}: it is found by name after a restart")
+        if method and self._steps.get(method) != also:
+            raise TypeError(f"{method} must be a step of {type(self).__name__}: it is found by name after a restart")
         pending = PendingTransition(
             record=record.id, service=self.name, target=to, due=self.clock.due(after), also=method,
             request=request.record.id if request else None, failed=failed,
@@ -484,7 +490,7 @@ class Service:
         try:
             if pending.also:
                 await self._stumble(pending.also)
-                changes = await getattr(self, pending.also)(record, request)
+                changes = await self._steps[pending.also](record, request)
         except asyncio.CancelledError:
             raise
         except ServiceError as failure:
@@ -693,11 +699,13 @@ class Service:
         """A work request of this service. Raises 404."""
         return self.get(_WORK_REQUEST, record_id)
 
+    @operation
     async def get_work_request(self, call: Call) -> Reply:
         """A work request by its id."""
         record = self.get_any_work_request(call.path["work_request_id"])
         return self.show(record, doc=self.work_request_doc(record))
 
+    @operation
     async def list_work_requests(self, call: Call) -> Reply:
         """The work requests of a compartment, also those of one resource."""
         query = call.query
@@ -715,11 +723,13 @@ class Service:
                 found.append(self.work_request_doc(record))
         return self.page(call, found)
 
+    @operation
     async def list_work_request_errors(self, call: Call) -> Reply:
         """The errors of a work request, the newest first."""
         record = self.get_any_work_request(call.path["work_request_id"])
         return self.page(call, reversed(record.private["errors"]))
 
+    @operation
     async def list_work_request_logs(self, call: Call) -> Reply:
         """The log of a work request, the newest first."""
         record = self.get_any_work_request(call.path["work_request_id"])
@@ -734,18 +744,22 @@ class Service:
         return model
 
 
+class Part:
+    """A piece of a service: operations and steps of its own, on the service's records."""
+
+    def __init__(self, service: Service) -> None:
+        self.region = service.region
+        self.store = service.store
+        self.clock = service.clock
+        self.log = service.log
+
+
 _WORK_REQUEST = "work_request"
 _WORK_REQUEST_SUBJECTS = ("resource_id", "resource_identifier", "cluster_id", "load_balancer_id")
 
 
 def _work_request_kind(entity: str) -> Kind:
     return Kind(_WORK_REQUEST, model="WorkRequest", resource="work-requests", entity=entity, operations=())
-
-
-def _is_operation(method: Any) -> bool:
-    """Whether a method is an operation: one that takes a call and no more. Helpers for other parts of the region may
-    have the name of an operation that the region lacks."""
-    return inspect.iscoroutinefunction(method) and list(inspect.signature(method).parameters) == ["call"]
 
 
 def _current_task() -> asyncio.Task[Any] | None:

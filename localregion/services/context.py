@@ -15,9 +15,9 @@ from localregion.access.signatures import Authenticator, Tokens
 from localregion.core.clock import Clock
 from localregion.core.faults import Faults
 from localregion.core.schema import Schema
-from localregion.core.settings import Settings
 from localregion.core.store import Record, Store
 from localregion.core.tasks import Tasks
+from localregion.settings import Settings
 
 
 class Context:

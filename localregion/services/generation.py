@@ -89,7 +89,7 @@ def generate(context: dict[str, Any]) -> bytes:
     # Within a JSON structure the line ends of PEM have to be escaped, elsewhere not.
     if structure.lstrip().startswith("{"):
         public, private = json.dumps(public)[1:-1], json.dumps(private)[1:-1]
-    return structure.replace(PUBLIC_KEY, public).replace(PRIVATE_KEY, private).encode()
+    return str(structure).replace(PUBLIC_KEY, public).replace(PRIVATE_KEY, private).encode()
 
 
 def _password(template: str, length: int | None) -> str:

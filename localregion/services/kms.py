@@ -30,8 +30,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from localregion.core import ocids
-from localregion.core import settings as names
+from localregion import ocids
+from localregion import settings as names
 from localregion.core.endpoints import vault_hosts
 from localregion.core.errors import ServiceError
 from localregion.core.faults import Drop
@@ -51,6 +51,7 @@ from localregion.services.base import (
     not_found,
     not_implemented,
 )
+from localregion.services.registration import operation, step
 from localregion.services.schedule import DeletesLater, parse_time
 from localregion.services.sealing import Sealer, sealer
 
@@ -67,6 +68,7 @@ _CURVES: dict[str, tuple[int, type[ec.EllipticCurve]]] = {
 _MAGIC = b"\x01LR"
 _NONCE = 12
 _MOST_PLAINTEXT = 4096
+_PREFIXES_AHEAD = 8
 
 
 _ENDPOINT = re.compile(r"([a-z2-7]{13})-(management|crypto)\.kms\.")
@@ -111,6 +113,8 @@ class Kms(DeletesLater):
 
     def __init__(self, region: Context) -> None:
         super().__init__(region)
+        self._ahead: list[str] = []
+        """Prefixes of the next vaults' endpoints."""
         self._add_vault_endpoints()
 
     def _add_vault_endpoints(self) -> None:
@@ -153,9 +157,11 @@ class Kms(DeletesLater):
         self._announce()
 
     def _announce(self) -> None:
-        """Let this machine resolve the host names of the vaults that are."""
+        """Let this machine resolve the host names of the vaults that are, and of those to come: a program in Go keeps
+        what it read in the hosts file for 5 seconds, and has read it before its vault was made."""
         domain = self.region.settings.realm_domain
-        prefixes = [ocids.vault_prefix(vault.id) for vault in self.living("vault")]
+        self._ahead += [ocids.prefix() for _ in range(_PREFIXES_AHEAD - len(self._ahead))]
+        prefixes = [*(ocids.vault_prefix(vault.id) for vault in self.living("vault")), *self._ahead]
         self.region.announce("vaults", [h for prefix in prefixes for h in vault_hosts(prefix, domain).values()])
 
     def target(self, call: Call) -> Record | None:
@@ -195,11 +201,12 @@ class Kms(DeletesLater):
             return not_found("Vault does not exist or you are not authorized to access it.")
         return super().unseen(kind)
 
+    @operation
     async def create_vault(self, call: Call) -> Reply:
         """Create a vault; about a minute."""
         if call.body["vaultType"] == "EXTERNAL":
             raise not_implemented("vaults of type EXTERNAL")
-        prefix = ocids.prefix()
+        prefix = self._ahead.pop(0) if self._ahead else ocids.prefix()
         vault = self.create(
             "vault",
             call,
@@ -215,15 +222,18 @@ class Kms(DeletesLater):
         self.transition(vault, 1.0, "ACTIVE")
         return self.show(vault)
 
+    @operation
     async def update_vault(self, call: Call) -> Reply:
         """Change name and tags."""
         vault = self._in(self.get("vault", call.path["vault_id"]), "ACTIVE")
         return self.show(self.apply(vault, call, "displayName", "freeformTags", "definedTags"))
 
+    @operation
     async def change_vault_compartment(self, call: Call) -> Reply:
         """Move a vault; its keys stay where they are."""
         return self.move(self._in(self.get("vault", call.path["vault_id"]), "ACTIVE"), call)
 
+    @operation
     async def get_vault_usage(self, call: Call) -> Reply:
         """How many keys a vault holds, by protection."""
         vault = self.get("vault", call.path["vault_id"])
@@ -241,6 +251,7 @@ class Kms(DeletesLater):
             },
         )
 
+    @operation
     async def schedule_vault_deletion(self, call: Call) -> Reply:
         """Let a vault and all its keys be deleted in 7 to 30 days."""
         vault = self._in(self.get("vault", call.path["vault_id"]), "ACTIVE")
@@ -253,6 +264,7 @@ class Kms(DeletesLater):
         self.transition(vault, 3 * SECOND, "PENDING_DELETION", via="SCHEDULING_DELETION", also=self._vault_scheduled)
         return self.show(vault)
 
+    @step
     async def _vault_scheduled(self, vault: Record, request: WorkRequest | None) -> None:
         for key in self.living("key", parent=vault.id):
             if key.state != "PENDING_DELETION":
@@ -277,12 +289,14 @@ class Kms(DeletesLater):
         if record.kind == "vault":
             self._announce()
 
+    @operation
     async def cancel_vault_deletion(self, call: Call) -> Reply:
         """Keep a vault and the keys that were to go with it."""
         vault = self._in(self.get("vault", call.path["vault_id"]), "PENDING_DELETION")
         self.transition(vault, 3 * SECOND, "ACTIVE", via="CANCELLING_DELETION", also=self._vault_kept)
         return self.show(vault)
 
+    @step
     async def _vault_kept(self, vault: Record, request: WorkRequest | None) -> Document:
         for key in self.living("key", parent=vault.id):
             if key.private.get("with_vault"):
@@ -290,6 +304,7 @@ class Kms(DeletesLater):
                 self.update(key, {"timeOfDeletion": None}, state=state, private={"with_vault": False})
         return await self._kept(vault, request)
 
+    @step
     async def _kept(self, record: Record, request: WorkRequest | None) -> Document:
         self.update(record, {}, private={"delete_at": None})
         return {"timeOfDeletion": None}
@@ -314,6 +329,7 @@ class Kms(DeletesLater):
             raise not_found()
         return key
 
+    @operation
     async def create_key(self, call: Call) -> Reply:
         """Create a key with its first version; about ten seconds."""
         vault = self._in(self._vault_of(call), "ACTIVE")
@@ -360,9 +376,11 @@ class Kms(DeletesLater):
             parent=key.id,
         )
 
+    @step
     async def _make_first(self, key: Record, request: WorkRequest | None) -> None:
         await self._make_material(self.get("key_version", key.doc["currentKeyVersion"]), None)
 
+    @step
     async def _make_material(self, version: Record, request: WorkRequest | None) -> None:
         """Make a version's key, once: seconds for large RSA keys, so not in the loop."""
         if "material" in version.private:
@@ -421,10 +439,12 @@ class Kms(DeletesLater):
                 }
                 self.update(self.get("key", key.id), {"autoKeyRotationDetails": details | done})
 
+    @operation
     async def get_key(self, call: Call) -> Reply:
         """A key, at any vault's endpoint that is its own."""
         return self.show(self._key_of(call, dead=True))
 
+    @operation
     async def list_keys(self, call: Call) -> Reply:
         """The keys of a compartment in the vault whose endpoint is called."""
         vault = self._vault_of(call)
@@ -441,6 +461,7 @@ class Kms(DeletesLater):
         reply.doc = [doc | {"algorithm": doc["keyShape"]["algorithm"]} for doc in reply.doc]
         return reply
 
+    @operation
     async def update_key(self, call: Call) -> Reply:
         """Change name, tags and automatic rotation; of a key that is ENABLED only (`update_key` in the SDK)."""
         key = self._in(self._key_of(call), "ENABLED")
@@ -452,6 +473,7 @@ class Kms(DeletesLater):
         }
         return self.show(self.update(key, changes))
 
+    @operation
     async def change_key_compartment(self, call: Call) -> Reply:
         """Move a key and its versions."""
         key = self._in(self._key_of(call), "ENABLED", "DISABLED")
@@ -460,16 +482,19 @@ class Kms(DeletesLater):
             self.update(version, {"compartmentId": call.body["compartmentId"]})
         return reply
 
+    @operation
     async def enable_key(self, call: Call) -> Reply:
         """DISABLED to ENABLED."""
         key = self._in(self._key_of(call), "DISABLED")
         return self.show(self.transition(key, 2 * SECOND, "ENABLED", via="ENABLING"))
 
+    @operation
     async def disable_key(self, call: Call) -> Reply:
         """ENABLED to DISABLED: it neither encrypts nor decrypts."""
         key = self._in(self._key_of(call), "ENABLED")
         return self.show(self.transition(key, 2 * SECOND, "DISABLED", via="DISABLING"))
 
+    @operation
     async def schedule_key_deletion(self, call: Call) -> Reply:
         """Let a key be deleted in 7 to 30 days; it is unusable at once."""
         key = self._in(self._key_of(call), "ENABLED", "DISABLED")
@@ -478,6 +503,7 @@ class Kms(DeletesLater):
         self.transition(key, 3 * SECOND, "PENDING_DELETION", via="SCHEDULING_DELETION")
         return self.show(key)
 
+    @operation
     async def cancel_key_deletion(self, call: Call) -> Reply:
         """Keep a key; it becomes what it was before."""
         key = self._in(self._key_of(call), "PENDING_DELETION")
@@ -495,6 +521,7 @@ class Kms(DeletesLater):
             raise not_found()
         return version
 
+    @operation
     async def create_key_version(self, call: Call) -> Reply:
         """Rotate a key: a new version that is the current one from then on."""
         return self.show(self._rotate(self._in(self._key_of(call), "ENABLED")))
@@ -506,15 +533,18 @@ class Kms(DeletesLater):
         self.update(self.get("key", key.id), {"currentKeyVersion": version.id})
         return self.get("key_version", version.id)
 
+    @operation
     async def get_key_version(self, call: Call) -> Reply:
         """A version of a key."""
         return self.show(self._version_of(call, dead=True))
 
+    @operation
     async def list_key_versions(self, call: Call) -> Reply:
         """The versions of a key, the newest first."""
         key = self._key_of(call)
         return self.list("key_version", call, where=lambda version: version.parent == key.id)
 
+    @operation
     async def schedule_key_version_deletion(self, call: Call) -> Reply:
         """Let a version that is not the current one be deleted in 7 to 30 days."""
         key = self._in(self._key_of(call), "ENABLED", "DISABLED")
@@ -526,6 +556,7 @@ class Kms(DeletesLater):
         self.transition(version, 2 * SECOND, "PENDING_DELETION", via="SCHEDULING_DELETION")
         return self.show(version)
 
+    @operation
     async def cancel_key_version_deletion(self, call: Call) -> Reply:
         """Keep a version."""
         version = self._in(self._version_of(call), "PENDING_DELETION")
@@ -534,6 +565,7 @@ class Kms(DeletesLater):
 
     # cryptography
 
+    @operation
     async def encrypt(self, call: Call) -> Reply:
         """Encrypt up to 4 KB."""
         key = self._usable(call.body["keyId"], call=call)
@@ -553,6 +585,7 @@ class Kms(DeletesLater):
             },
         )
 
+    @operation
     async def decrypt(self, call: Call) -> Reply:
         """Decrypt what `encrypt` gave."""
         key = self._usable(call.body["keyId"], call=call)
@@ -573,6 +606,7 @@ class Kms(DeletesLater):
             },
         )
 
+    @operation
     async def generate_data_encryption_key(self, call: Call) -> Reply:
         """A new key for the caller, encrypted by a key of the vault, and in clear if asked."""
         key = self._usable(call.body["keyId"], call=call)

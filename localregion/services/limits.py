@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.services.base import Call, Document, Reply, Service, not_found
+from localregion.services.registration import operation
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,14 @@ class Limits(Service):
         "get_resource_availability": ("read", "resource-availability"),
     }
 
+    @operation
     async def list_services(self, call: Call) -> Reply:
         """The services that have limits."""
         self._tenancy(call)
         docs = [{"name": name, "description": text} for name, text in SERVICES.items()]
         return self.page(call, _sorted(call, docs))
 
+    @operation
     async def list_limit_values(self, call: Call) -> Reply:
         """The limits of a service."""
         self._tenancy(call)
@@ -116,6 +119,7 @@ class Limits(Service):
                 docs = [doc for doc in docs if doc.get(field) == call.query[parameter]]
         return self.page(call, _sorted(call, docs))
 
+    @operation
     async def list_limit_definitions(self, call: Call) -> Reply:
         """What the limits mean."""
         self._tenancy(call)
@@ -138,6 +142,7 @@ class Limits(Service):
                 docs = [doc for doc in docs if doc[field] == call.query[parameter]]
         return self.page(call, _sorted(call, docs))
 
+    @operation
     async def get_resource_availability(self, call: Call) -> Reply:
         """How much of a limit is used in a compartment (the tenancy: in all of them), and how much is left."""
         limit = next(

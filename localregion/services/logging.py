@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from localregion.core import ocids
+from localregion import ocids
 from localregion.services.base import (
     SECOND,
     Call,
@@ -28,6 +28,7 @@ from localregion.services.base import (
     not_found,
     related_not_found,
 )
+from localregion.services.registration import operation, step
 
 _TIME = 5 * SECOND
 _FLOW_LOGS = "flowlogs"
@@ -64,6 +65,7 @@ class Logging(Service):
 
     # log groups
 
+    @operation
     async def create_log_group(self, call: Call) -> Reply:
         """Create a log group; the work request names it."""
         self._unique_group(call.body["compartmentId"], call.body["displayName"])
@@ -77,10 +79,12 @@ class Logging(Service):
             if group.doc["displayName"] == name and group.id != but:
                 raise conflict(f"A log group of the name {name} already exists in this compartment")
 
+    @operation
     async def list_log_groups(self, call: Call) -> Reply:
         """The log groups of a compartment, or of all below it too."""
         return self.list("log_group", call, in_subtree(self, call, "is_compartment_id_in_subtree"), dead=False)
 
+    @operation
     async def update_log_group(self, call: Call) -> Reply:
         """Change name, description and tags."""
         group = self._group(call, "ACTIVE")
@@ -92,6 +96,7 @@ class Logging(Service):
         self.transition(group, _TIME, "ACTIVE", via="UPDATING", request=request)
         return self.accepted(request, 202, group)
 
+    @operation
     async def delete_log_group(self, call: Call) -> Reply:
         """Delete an empty log group."""
         group = self._group(call, "ACTIVE", "FAILED")
@@ -102,6 +107,7 @@ class Logging(Service):
         self.transition(group, _TIME, "DELETED", via="DELETING", request=request)
         return self.accepted(request, 202)
 
+    @operation
     async def change_log_group_compartment(self, call: Call) -> Reply:
         """Move a log group and its logs."""
         group = self._group(call, "ACTIVE")
@@ -123,6 +129,7 @@ class Logging(Service):
 
     # logs
 
+    @operation
     async def create_log(self, call: Call) -> Reply:
         """Create a log in a group; of a service's resource, or a custom one."""
         group = self._group(call, "ACTIVE")
@@ -211,10 +218,12 @@ class Logging(Service):
             raise not_found()
         return self._in(log, *states)
 
+    @operation
     async def get_log(self, call: Call) -> Reply:
         """A log of a group."""
         return self.show(self._log(call))
 
+    @operation
     async def list_logs(self, call: Call) -> Reply:
         """The logs of a group."""
         group = self._group(call)
@@ -225,6 +234,7 @@ class Logging(Service):
         filters = {"source_service": source("service"), "source_resource": source("resource")}
         return self.list("log", call, filters, where=lambda log: log.parent == group.id, dead=False)
 
+    @operation
     async def update_log(self, call: Call) -> Reply:
         """Change name, tags, retention, archiving; switch a log on or off."""
         log = self._log(call, "ACTIVE", "INACTIVE")
@@ -251,6 +261,7 @@ class Logging(Service):
         self.transition(log, _TIME, state, via="UPDATING", request=request)
         return self.accepted(request, 202, log)
 
+    @operation
     async def delete_log(self, call: Call) -> Reply:
         """Delete a log."""
         log = self._log(call, "ACTIVE", "INACTIVE", "FAILED")
@@ -258,6 +269,7 @@ class Logging(Service):
         self.transition(log, _TIME, "DELETED", via="DELETING", request=request)
         return self.accepted(request, 202)
 
+    @operation
     async def change_log_log_group(self, call: Call) -> Reply:
         """Move a log to another group."""
         log = self._log(call, "ACTIVE", "INACTIVE")
@@ -271,6 +283,7 @@ class Logging(Service):
         self.transition(log, _TIME, state, via="UPDATING", also=self._moved, request=request, failed=state)
         return self.accepted(request, 202, log)
 
+    @step
     async def _moved(self, log: Record, request: WorkRequest | None) -> Document | None:
         """The group is another one from now on; nothing to do where that was done before a restart."""
         group = self.get("log_group", log.private["target"])
@@ -279,6 +292,7 @@ class Logging(Service):
             self.update(log, {"logGroupId": group.id, "compartmentId": group.compartment})
         return None
 
+    @operation
     async def list_services(self, call: Call) -> Reply:
         """The services that can log, with their categories."""
         return self.page(call, _registry(self._tenancy()))

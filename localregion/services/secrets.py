@@ -11,6 +11,7 @@ import base64
 from typing import TYPE_CHECKING, cast
 
 from localregion.services.base import Call, Document, Record, Reply, Service, invalid, not_found
+from localregion.services.registration import operation
 from localregion.services.vault import FORM, sort_versions
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ class Secrets(Service):
     def _vault(self) -> Vault:
         return cast("Vault", self.region.services["vault"])
 
+    @operation
     async def get_secret_bundle(self, call: Call) -> Reply:
         """The content of a secret, its current version unless the query asks for another."""
         return self._bundle(call, self._readable(self._vault.get("secret", call.path["secret_id"])))
 
+    @operation
     async def get_secret_bundle_by_name(self, call: Call) -> Reply:
         """The same by the secret's name in a vault."""
         name, vault_id = call.query["secret_name"], call.query["vault_id"]
@@ -53,6 +56,7 @@ class Secrets(Service):
                 return self._bundle(call, self._readable(secret))
         raise not_found()
 
+    @operation
     async def list_secret_bundle_versions(self, call: Call) -> Reply:
         """The versions of a secret, without content, the newest first."""
         secret = self._readable(self._vault.get("secret", call.path["secret_id"]))

@@ -18,7 +18,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, cast
 
-from localregion.core import ocids
+from localregion import ocids
 from localregion.core.validate import Form
 from localregion.services import generation
 from localregion.services.base import (
@@ -38,6 +38,7 @@ from localregion.services.base import (
     not_found,
     not_implemented,
 )
+from localregion.services.registration import operation, step
 from localregion.services.schedule import DeletesLater, parse_time
 from localregion.services.sealing import Sealer, sealer
 
@@ -94,6 +95,7 @@ class Vault(DeletesLater):
 
     # secrets
 
+    @operation
     async def create_secret(self, call: Call) -> Reply:
         """Create a secret with given or generated content; a few seconds."""
         body = call.body
@@ -226,10 +228,12 @@ class Vault(DeletesLater):
         self.update(version, {"timeOfCurrentVersionExpiry": expiry})
         return {"timeOfCurrentVersionExpiry": expiry}
 
+    @operation
     async def list_secrets(self, call: Call) -> Reply:
         """The secrets of a compartment."""
         return self.list("secret", call, {"name": lambda secret, value: secret.doc["secretName"] == value})
 
+    @operation
     async def update_secret(self, call: Call) -> Reply:
         """Change a secret: description, tags, rules, the current version, or its content (a new version)."""
         secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
@@ -339,6 +343,7 @@ class Vault(DeletesLater):
             expiry = {"timeOfCurrentVersionExpiry": chosen.doc.get("timeOfCurrentVersionExpiry")}
             self.update(secret, {"currentVersionNumber": chosen.doc["versionNumber"], **expiry})
 
+    @operation
     async def change_secret_compartment(self, call: Call) -> Reply:
         """Move a secret and its versions."""
         secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
@@ -348,6 +353,7 @@ class Vault(DeletesLater):
             self.store.save(version, etag=False)
         return reply
 
+    @operation
     async def rotate_secret(self, call: Call) -> Reply:
         """Rotation drives a target system, of which the region has neither (Autonomous Database, Functions)."""
         secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
@@ -355,11 +361,13 @@ class Vault(DeletesLater):
             raise invalid("The secret has no rotationConfig with a target system to rotate")
         raise not_implemented("the rotation of a secret in an Autonomous Database or by a Function")
 
+    @operation
     async def cancel_secret_rotation(self, call: Call) -> Reply:
         """There is never a rotation under way (see `rotate_secret`)."""
         secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
         raise incorrect_state(f"No rotation of secret {secret.id} is in progress")
 
+    @operation
     async def schedule_secret_deletion(self, call: Call) -> Reply:
         """Let a secret be deleted in 1 to 30 days. Its name stays taken, its content is not readable."""
         secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE", "FAILED")
@@ -383,12 +391,14 @@ class Vault(DeletesLater):
         version.dead = True
         self.store.save(version)
 
+    @operation
     async def cancel_secret_deletion(self, call: Call) -> Reply:
         """Keep a secret."""
         secret = self._in(self.get("secret", call.path["secret_id"]), "PENDING_DELETION")
         self.transition(secret, 2 * SECOND, "ACTIVE", via="CANCELLING_DELETION", also=self._kept)
         return self.accepted(record=secret)
 
+    @step
     async def _kept(self, secret: Record, request: WorkRequest | None) -> Document:
         self.update(secret, {}, private={"delete_at": None})
         return {"timeOfDeletion": None}
@@ -412,10 +422,12 @@ class Vault(DeletesLater):
             raise invalid("secretVersionNumber must be an integer")
         return self._numbered(secret, int(number))
 
+    @operation
     async def get_secret_version(self, call: Call) -> Reply:
         """A version (never its content: that is the secrets service's)."""
         return self.show(self._version_of(call))
 
+    @operation
     async def list_secret_versions(self, call: Call) -> Reply:
         """The versions of a secret, the newest first."""
         secret = self.get("secret", call.path["secret_id"])
@@ -425,6 +437,7 @@ class Vault(DeletesLater):
         ]
         return self.page(call, docs)
 
+    @operation
     async def schedule_secret_version_deletion(self, call: Call) -> Reply:
         """Let a DEPRECATED version be deleted in 1 to 30 days."""
         secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
@@ -439,6 +452,7 @@ class Vault(DeletesLater):
         when = self.deletion_time(call.body.get("timeOfDeletion"), 1)
         return self.accepted(record=self.schedule(version, when))
 
+    @operation
     async def cancel_secret_version_deletion(self, call: Call) -> Reply:
         """Keep a version."""
         version = self._version_of(call)

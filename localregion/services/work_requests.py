@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from localregion.services.base import Call, Record, Reply, Service, not_found
+from localregion.services.registration import operation
 
 _OWNERS = ("network",)
 
@@ -24,6 +25,7 @@ class WorkRequests(Service):
             raise not_found()
         return record
 
+    @operation
     async def list_work_requests(self, call: Call) -> Reply:
         """The work requests of the core services in a compartment, also those of one resource."""
         found = [

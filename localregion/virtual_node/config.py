@@ -61,7 +61,7 @@ class Config:
     region: str
     region_key: str
     kubernetes_version: str
-    """With its leading v: v1.35.4; kubeletVersion of the nodes."""
+    """With its leading v: v1.36.1; kubeletVersion of the nodes."""
 
     # The cluster, seen from the region's namespace
     apiserver: str
@@ -88,7 +88,7 @@ class Config:
     containers_dir: str
     """Folder of podman's configuration and storage (host/podman.py)."""
     settings_file: str = ""
-    """JSON of localregion.core.settings, for parts that need them (podman)."""
+    """JSON of localregion.settings, for parts that need them (podman)."""
 
     # Pods
     pod_subnet_id: str = ""

@@ -147,7 +147,7 @@ class PodFolders:
     def volume(self, volume: Json) -> Path:
         """Where a volume lies."""
         memory = (volume.get("emptyDir") or {}).get("medium") == "Memory"
-        return (self.memory_root if memory else self.root / "volumes") / volume["name"]
+        return (self.memory_root if memory else self.root / "volumes") / str(volume["name"])
 
     def write(self, volume: Json, files: Mapping[str, bytes] | None) -> None:
         """Make a volume; files are replaced one by one, each in one step."""

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The door: every module of the collection runs through this action plugin, in Ansible's own process.
 
-Ansible loads this file once, in the parent; each task's worker is forked from it and finds the SDK imported.
+This file is loaded once, in the parent (`__init__.py` sees to it); each task's worker is forked from it and finds the
+SDK imported.
 """
 
 from __future__ import annotations
@@ -22,24 +23,19 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 from ansible.utils.display import Display
-from ansible_collections.okestack.oci.plugins.module_utils import catalogue
+from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, preload_place
 from ansible_collections.okestack.oci.plugins.module_utils.errors import BadOptions
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context, run_task, validated
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task, validated
 
 PR_SET_PDEATHSIG = 1
-DOOR = "okestack.oci.door"
-MISPLACED_DEFAULTS = (
-    "module_defaults: options can be set for all modules of okestack.oci, under group/okestack.oci.all, and not for "
-    "one of them: they are one action to Ansible, which would give the options of one module to the others"
-)
 
 if isinstance(sys.stdout, io.TextIOWrapper):
     # Ansible leaves it to the system when a file or a pipe gets what it prints: a wait of minutes would show nothing.
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.reconfigure(line_buffering=True)
 
-catalogue.preload()
+registry.preload()
 preload_place({})  # the environment of ansible-playbook itself
 
 
@@ -53,8 +49,6 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         del tmp
-        if any(DOOR in defaults for defaults in self._task.module_defaults or []):
-            raise AnsibleActionFail(MISPLACED_DEFAULTS)
         found = module_loader.find_plugin_with_context(self._task.action, collection_list=self._task.collections)
         name = (found.resolved_fqcn or self._task.action).rpartition(".")[2]
         elsewhere = getattr(self._connection, "transport", "") != "local"
@@ -68,7 +62,7 @@ class ActionModule(ActionBase):
                 ),
             }
         _die_with_parent()
-        task = catalogue.task(name)
+        task = registry.task(name)
         if task is None:
             raise AnsibleActionFail(f"okestack.oci has no module {name}")
         if self._task.become:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Checks the variables of roles before anything is written; see plugins/modules/role_options.yml."""
+"""Checks the variables of roles before anything is written; see plugins/modules/role_options.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible_collections.okestack.oci.plugins.module_utils import cloud, role_options
-from ansible_collections.okestack.oci.plugins.module_utils.task import untagged
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
+from ansible_collections.okestack.oci.plugins.module_utils.run import untagged
 
 ROLES = Path(__file__).parents[2] / "roles"
 SITE = Path(__file__).parents[2] / "playbooks/vars"
@@ -74,6 +75,8 @@ class ActionModule(ActionBase):
             if role == "network" and entry == "main":
                 given = [self._given(f"network_{name}", variables) for name in ("cidr_blocks", "subnet_cidrs")]
                 problems += role_options.misplaced_subnets(*given)
+                services = self._given("oke_virtual_pool_services_cidr", variables)
+                problems += role_options.services_in_network(services, given[0])
             problems += role_options.unknown(role, variables, names)
         if not problems and site:
             problems += self._region(variables)
@@ -92,9 +95,9 @@ class ActionModule(ActionBase):
         asked = {name: self._given(name, variables) for name in role_options.REGIONAL}
         connection = cloud.Connection.from_options({**checked.validated_parameters, "retry_timeout": 5.0})
         try:
-            session = cloud.Session(connection)
+            session = cloud.Session(connection, warn=self._display.warning)
             return role_options.not_in_region(session, self._given("okestack_compartment_id", variables), asked)
-        except cloud.CloudError:
+        except CloudError:
             return []
 
     def _given(self, name: str, variables: Mapping[str, Any]) -> Any:

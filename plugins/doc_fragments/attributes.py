@@ -32,8 +32,8 @@ notes:
   - Where the connection is V(local) the module runs in Ansible's own process, which spares an interpreter's start and
     lets it print a line at each change of state and every 30 seconds. With C(async) or another connection it runs as
     a process of its own.
-  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all), but not for a
-    single module.
+  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all); those of a single
+    module win over them.
 """
 
     # Modules that only read.
@@ -64,6 +64,6 @@ notes:
   - Where the connection is V(local) the module runs in Ansible's own process, which spares an interpreter's start and
     lets it print a line at each change of state and every 30 seconds. With C(async) or another connection it runs as
     a process of its own.
-  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all), but not for a
-    single module.
+  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all); those of a single
+    module win over them.
 """

@@ -71,5 +71,5 @@ options:
       - The context of O(kubeconfig). If not given, its current one.
     type: str
 requirements:
-  - The Python package C(urllib3) (a dependency of C(kubernetes) and many others), for the Python that runs the task.
+  - The Python package C(urllib3) (which C(oci) brings along), for the Python that runs the task.
 """

@@ -13,7 +13,8 @@ options:
       - How requests are signed.
       - V(api_key) signs as a user, with the key of the profile.
       - V(security_token) signs with the session token that the profile's C(security_token_file) holds. A token that was
-        refreshed meanwhile is read again.
+        refreshed meanwhile is read again. One that has ended is refused before any request; one that ends within half an
+        hour is warned about.
       - V(instance_principal) signs as the compute instance that the task runs on. Its metadata service is asked for the
         instance's certificate and region, and the region's auth service for a session token; O(endpoints), O(ca_file) and
         O(proxy_url) apply to the auth service. E(OCI_METADATA_BASE_URL) leads to another metadata service.

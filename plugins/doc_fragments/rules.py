@@ -84,14 +84,16 @@ def _list_rules(prefix: str = "") -> Options:
         ("go out", "egress_security_rules", "destination", "Whom packets go to"),
     ):
         at = f"{prefix}{option}"
-        label = ", or V(all) for that of all of Oracle's services" if prefix else ""
         made[option] = _rows(
             f"The rules for packets that {way}, in any order. The list given is the list that stands; an empty list removes "
             "all.",
             "Changed in place, all together. None if not given when it is made.",
             suboptions={
                 **_security_rule(at),
-                peer: _option(f"{whom}, a CIDR block or the CIDR label of a service{label}.", required=True),
+                peer: _option(
+                    f"{whom}, a CIDR block or the CIDR label of a service, or V(all) for that of all of Oracle's services.",
+                    required=True,
+                ),
                 f"{peer}_type": _option(
                     f"What O({at}[].{peer}) is. V(CIDR_BLOCK) if not given.",
                     choices=["CIDR_BLOCK", "SERVICE_CIDR_BLOCK"],
@@ -102,15 +104,11 @@ def _list_rules(prefix: str = "") -> Options:
 
 
 def _group_rules(prefix: str = "") -> Options:
-    """The rules of a network security group; ``prefix`` as in a whole network, where they may be shorter."""
+    """The rules of a network security group; ``prefix``: their path in a whole network, where groups have names."""
     at = f"{prefix}security_rules"
     kinds = ["CIDR_BLOCK", "SERVICE_CIDR_BLOCK", "NETWORK_SECURITY_GROUP"]
     group = "the name or OCID" if prefix else "the OCID"
-    label = (
-        "the CIDR label of a service (V(all) is that of all of Oracle's services)"
-        if prefix
-        else "the CIDR label of a service"
-    )
+    label = "the CIDR label of a service (V(all) is that of all of Oracle's services)"
     protocol = _option(
         f"The protocol, V(all) or its number, {NUMBERS}. Needed without O({at}[].tcp_ports) and O({at}[].udp_ports)."
     )
@@ -120,32 +118,30 @@ def _group_rules(prefix: str = "") -> Options:
             choices=["INGRESS", "EGRESS"],
             required=True,
         ),
-        **_security_rule(at, protocol if prefix else None),
+        **_security_rule(at, protocol),
     }
     for peer, direction, whom in (
         ("source", "INGRESS", "Whom packets come from"),
         ("destination", "EGRESS", "Whom packets go to"),
     ):
-        needed = "" if prefix else f" Needed for O({at}[].direction={direction})."
+        needed = f" Needed for O({at}[].direction={direction}), or O({at}[].{peer}s)."
         rule[peer] = _option(
             f"{whom}, a CIDR block, {label}, or {group} of a network security group of the same VCN.{needed}"
         )
         rule[f"{peer}_type"] = _option(f"What O({at}[].{peer}) is.{needed}", choices=kinds)
-    if prefix:
-        for many, one in (("sources", "source"), ("destinations", "destination")):
-            rule[many] = _option(
-                f"Several of them, which make a rule each, instead of O({at}[].{one}). V(CIDR_BLOCK) is their type if none is "
-                "given.",
-                type="list",
-                elements="str",
-            )
-        for kind in ("TCP", "UDP"):
-            rule[f"{kind.lower()}_ports"] = _option(
-                f"{kind} ports and ranges that packets go to, as text, for example V(443) or V(30000-32767). Each makes a "
-                "rule.",
-                type="list",
-                elements="str",
-            )
+    for many, one in (("sources", "source"), ("destinations", "destination")):
+        rule[many] = _option(
+            f"Several of them, which make a rule each, instead of O({at}[].{one}). V(CIDR_BLOCK) is their type if none is "
+            "given.",
+            type="list",
+            elements="str",
+        )
+    for kind in ("TCP", "UDP"):
+        rule[f"{kind.lower()}_ports"] = _option(
+            f"{kind} ports and ranges that packets go to, as text, for example V(443) or V(30000-32767). Each makes a rule.",
+            type="list",
+            elements="str",
+        )
     return {
         "security_rules": _rows(
             "The rules, in any order. The list given is the list that stands; an empty list removes all. Rules are not looked "

@@ -113,7 +113,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         deployment = self._templated("deployment")
         names = self.get_option("types")
         check_types(names or ())
-        session = Session(Connection.from_options({n: self._templated(n) for n in CONNECTION_OPTIONS}))
+        connection = Connection.from_options({n: self._templated(n) for n in CONNECTION_OPTIONS})
+        session = Session(connection, warn=self.display.warning)
         skipped = None if names else lambda name, error: self.display.warning(f"{name}: not listed: {error}")
         found = survey(session, names or known_types(), self._templated("compartment_id"), skipped)
         tags = {DEPLOYMENT: deployment} if deployment else {}

@@ -36,7 +36,15 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     placeholder,
     time_of,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan, extensible, plan_absent, plan_present
+from ansible_collections.okestack.oci.plugins.module_utils.plan import (
+    NOTE,
+    Plan,
+    extensible,
+    merged,
+    note_of,
+    plan_absent,
+    plan_present,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.waiting import Wait, duration
 from ansible_collections.okestack.oci.plugins.module_utils.work_requests import ENDED_BADLY, WorkRequests, made_by
 
@@ -82,6 +90,22 @@ class Outcome:
     resource: Document | None
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
+
+
+def _address_after(type_: ResourceType, call: Call, address: Address) -> Address:
+    """The address after a write: a move may change what the resource lives in."""
+    operation, target = type_.move
+    moved = {f.name for f in type_.all_fields if f.change is Change.MOVE} & set(type_.place)
+    if call.operation != operation or not moved or not call.body:
+        return address
+    return tuple(str(call.body[target]) if n in moved else old for n, old in zip(type_.address, address, strict=True))
+
+
+def _is_another(type_: ResourceType, document: Document, body: Document) -> bool:
+    """Whether what a create answers with is what an earlier one made, renamed or moved since."""
+    identity = set(body) & {type_.name_field, *type_.scope, type_.parent or ""}
+    shown = {n: document.get(type_.field(n).read or n) for n in identity}
+    return any(shown[n] is not None and shown[n] != body[n] for n in identity)
 
 
 class Engine:
@@ -130,8 +154,7 @@ class Engine:
 
     def _validate(self) -> None:
         given = {**self.wish.fields, **{n: v for n, v in self.wish.extra.items() if v is not None}}
-        problems = [p for check in self.type.checks for p in check(given)]
-        if problems:
+        if problems := list(self.type.problems(given)):
             raise ResourceError("\n".join(problems))
 
     def _present(self, check: bool) -> tuple[Plan, Document | None]:
@@ -174,7 +197,7 @@ class Engine:
                 else:
                     done = self._carry_out(plan, self._address(observed or {}), observed)
                     if first is plan and observed is not None:
-                        first = self._heeded(plan, observed, done)
+                        first, done = self._heeded(plan, observed, done)
                 if plan.kind == "revive":
                     continue  # what else differs is planned on what is there again
                 return first, done
@@ -184,22 +207,31 @@ class Engine:
                     lost = error  # unless it took effect: then there is nothing left to do
         raise ResourceError(f"{self.label}: it keeps changing while it is being changed; who else writes it?")
 
-    def _heeded(self, plan: Plan, before: Document, after: Document) -> Plan:
-        """The plan without the changes that the service accepted and did not make, of those it is known for."""
+    def _heeded(self, plan: Plan, before: Document, after: Document) -> tuple[Plan, Document]:
+        """The plan without the changes that the service accepted and did not make, of those it is known for.
+
+        That is told once: a note on the resource keeps later runs from asking for the same again.
+        """
         if not self.wish.wait:
-            return plan
-        names = [
-            f.read or f.name for f in self.type.all_fields if f.name in self.type.unheeded and f.name in plan.after
-        ]
-        left = [name for name in names if (before.get(name) or None) == (after.get(name) or None)]
+            return plan, after
+        fields = [f for f in self.type.all_fields if f.name in self.type.unheeded and f.name in plan.after]
+        shown = [(f.name, f.read or f.name) for f in fields]
+        left = [name for name, read in shown if (before.get(read) or None) == (after.get(read) or None)]
         if not left:
-            return plan
+            return plan, after
         self._warnings.append(
             f"{self.label}: the service accepted an update of {', '.join(left)} and left it as it was. "
             "Declare what is there, or make the resource anew"
+            + ("; until either changes it is not asked again" if self.type.noted_in else "")
         )
+        if self.type.noted_in:
+            place = self.type.field(self.type.noted_in)
+            note = {NOTE: note_of(self.type, left, self.wish.fields, after, self.wish.purge_tags)}
+            body = {place.name: merged(place, {"freeform_tags": note}, after.get(place.name))}
+            call = Call(self.type.update_operation, body, guarded=True)
+            after = self._carry_out(Plan("update", calls=(call,)), self._address(after), after)
         made = [{k: v for k, v in side.items() if k not in left} for side in (plan.before, plan.after)]
-        return replace(plan, before=made[0], after=made[1]) if made[1] else Plan()
+        return (replace(plan, before=made[0], after=made[1]) if made[1] else Plan()), after
 
     def _acted(self, action: Action, plan: Plan, resource: Document, check: bool) -> tuple[Plan, Document]:
         """The plan and the resource after an action, which is done where the resource is not in its state yet."""
@@ -292,6 +324,7 @@ class Engine:
         wish = self.wish
         if wish.id and is_unknown(wish.id):  # it belongs to something that is itself only planned
             return Plan("update", after=dict(wish.fields))
+        self.wish = wish = replace(wish, fields={**wish.fields, **self._chosen(observed or {})})
         if observed is None:
             missing = [f.name for f in self.type.all_fields if f.required and wish.fields.get(f.name) is None]
             if missing:
@@ -323,6 +356,23 @@ class Engine:
     def _wakes(self, action: Action | None, state: str) -> bool:
         states = self.type.states
         return action is not None and state in states.resting + states.frozen and action.state in states.ready
+
+    def _chosen(self, observed: Document) -> Document:
+        """What the declaration leaves to the region, as the region has it."""
+        chosen: Document = {}
+        for field in self.type.all_fields:
+            given = self.wish.fields.get(field.name)
+            if field.choose is None or is_unknown(given):
+                continue
+            try:
+                meant = field.choose(self.session, observed, given)
+            except CloudError as error:
+                if error.status not in (401, 403, 404):
+                    raise
+                continue  # who may not list them has to name one
+            if meant is not None:
+                chosen[field.name] = meant
+        return chosen
 
     def _unknown_to_the_region(self, observed: Document) -> list[str]:
         """Values that a write would set and the region does not have, told with those it has."""
@@ -412,16 +462,6 @@ class Engine:
     def _address(self, document: Document) -> Address:
         return tuple(str(document.get(n) or self.wish.fields[n]) for n in self.type.address)
 
-    def _address_after(self, call: Call, address: Address) -> Address:
-        """The address after a write: a move may change what the resource lives in."""
-        operation, target = self.type.move
-        moved = {f.name for f in self.type.all_fields if f.change is Change.MOVE} & set(self.type.place)
-        if call.operation != operation or not moved or not call.body:
-            return address
-        return tuple(
-            str(call.body[target]) if n in moved else old for n, old in zip(self.type.address, address, strict=True)
-        )
-
     def named(self, narrow: Mapping[str, Any], name: str | None) -> list[Document]:
         """The resources of a scope, those of a name where one is given."""
         arguments = {**self.type.list_constants, **narrow}
@@ -484,7 +524,7 @@ class Engine:
         token_body = {k: v for k, v in body.items() if not self.type.field(k).secret}
         arguments = {
             **self.type.create_constants,
-            **(self.type.encode(self.session, dict(body)) if self.type.encode else body),
+            **(self.type.encode(self.session, dict(body), None) if self.type.encode else body),
         }
         details = to_model(self.type.package, self.type.create_details, arguments)
         place = self._place()
@@ -522,12 +562,6 @@ class Engine:
                 return address
         raise ResourceError(f"{self.label}: the service answers each create with a resource that is gone")
 
-    def _is_another(self, document: Document, body: Document) -> bool:
-        """Whether what a create answers with is what an earlier one made, renamed or moved since."""
-        identity = set(body) & {self.type.name_field, *self.type.scope, self.type.parent or ""}
-        shown = {n: document.get(self.type.field(n).read or n) for n in identity}
-        return any(shown[n] is not None and shown[n] != body[n] for n in identity)
-
     def _dead(self, response: Any, address: Address) -> bool:
         """Whether a create was answered with a resource of an earlier run that is no more."""
         if response.data is not None:
@@ -555,13 +589,13 @@ class Engine:
         document = observed
         if plan.create is not None:
             document = self.wait(address) if self.wish.wait or plan.calls else self._seen(address)
-            if self._is_another(document, plan.create):
+            if _is_another(self.type, document, plan.create):
                 raise _Earlier
             if not self.wish.wait and not plan.calls:
                 return document
         touched = False
         for call in plan.calls:
-            etag = None
+            etag, there = None, document
             if call.guarded:
                 # The etag is that of the resource the plan was made from; after a write of ours it is read anew.
                 etag = (document or {}).get("_etag")
@@ -571,9 +605,9 @@ class Engine:
                         raise ResourceError(f"{self.label} ({told(address)}): it is gone")
                     if not touched and observed is not None and _differs(self.type, self.wish.fields, observed, fresh):
                         raise Stale("changed since it was listed", status=412, code="NoEtagMatch")
-                    etag = fresh.get("_etag")
-            self._write(call, address, etag)
-            address = self._address_after(call, address)
+                    etag, there = fresh.get("_etag"), fresh
+            self._write(call, address, etag, there)
+            address = _address_after(self.type, call, address)
             touched = True
             if self.wish.wait or call is not plan.calls[-1]:
                 document = self.wait(address)
@@ -581,12 +615,14 @@ class Engine:
             document = self._seen(address)
         return (self._usable(document) or document) if self.wish.wait else document
 
-    def _write(self, call: Call, address: Address, etag: str | None) -> None:
+    def _write(self, call: Call, address: Address, etag: str | None, there: Document | None = None) -> None:
         self._unheld()
         kwargs: dict[str, Any] = dict(call.arguments)
         if call.body is not None:
-            model = camel(call.operation) + "Details"
-            kwargs[f"{call.operation}_details"] = to_model(self.type.package, model, call.body)
+            model, body = camel(call.operation) + "Details", call.body
+            if self.type.encode and call.operation == self.type.update_operation:
+                body = self.type.encode(self.session, dict(body), there or {})
+            kwargs[f"{call.operation}_details"] = to_model(self.type.package, model, body)
         if call.guarded and etag:
             kwargs["if_match"] = etag
         what = ", ".join(call.body) if call.body else ""

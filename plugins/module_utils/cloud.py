@@ -190,7 +190,8 @@ NOBODY_SECONDS = 5.0
 class Session:
     """One task's dealings with the API. Cheap to make; everything is loaded when first used.
 
-    ``report(line)`` is told what people should see while it lasts; ``stop`` ends waits early.
+    ``report(line)`` is told what people should see while it lasts; ``stop`` ends waits early; ``warn(text)`` is
+    told what they should know though nothing failed.
     """
 
     def __init__(
@@ -198,6 +199,7 @@ class Session:
         connection: Connection,
         report: Callable[[str], None] = lambda line: None,
         stop: threading.Event | None = None,
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         if oci is None:
             raise CloudError(
@@ -207,6 +209,7 @@ class Session:
         self.connection = connection
         self.report = report
         self.stop = stop or threading.Event()
+        self.warn = warn
         self.calls: Counter[str] = Counter()
         self._lock = threading.RLock()
         self._clients: dict[tuple[str, str, str], Any] = {}
@@ -246,6 +249,8 @@ class Session:
                     except SignInError as error:
                         if not error.passing or time.monotonic() > until or self.stop.wait(0.5):
                             raise CloudError(str(error)) from None
+                if self._credential.warning:
+                    self.warn(self._credential.warning)
             return self._credential
 
     @property
@@ -317,7 +322,7 @@ class Session:
         }
         url = endpoint or self.connection.endpoint(package, region)
         if url:
-            if not re.match(r"https?://[^/]", url):
+            if not _is_endpoint(url):
                 raise CloudError(
                     f"{name}: {url!r} is no URL like https://host (endpoints, OCI_ENDPOINT, or the endpoint of a vault)"
                 )
@@ -355,7 +360,7 @@ class Session:
                 raise Cancelled(f"{operation}: stopped before it was sent")
             self.calls[operation] += 1
             try:
-                answer = getattr(client, operation)(*args, **kwargs)
+                answer = _sent(client, operation, *args, **kwargs)
                 self._answered.add(where)
                 if not reads and "oci.identity" in type(client).__module__:
                     _note_identity_write()
@@ -462,6 +467,23 @@ class Session:
     def rows(self, client: Any, operation: str, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
         """All items of a list operation as plain data."""
         return [to_document(row) for row in self.pages(client, operation, *args, **kwargs)]
+
+
+def _is_endpoint(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _sent(client: Any, operation: str, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return getattr(client, operation)(*args, **kwargs)
+    except ValueError as error:  # the SDK's own check of what addresses a resource: nothing was sent
+        if "cannot be None, whitespace or empty" not in str(error):
+            raise
+        raise CloudError(f"{operation}: {error}: an id or name is given that is empty") from None
 
 
 def explain(error: Any, operation: str, signed_in: str = "") -> CloudError:

@@ -19,7 +19,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
 )
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
 from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context, Task
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 from ansible_collections.okestack.oci.plugins.module_utils.types.load_balancer import LOAD_BALANCER
 
@@ -331,7 +331,8 @@ def _health(session: Session, balancer: Mapping[str, Any]) -> Document:
     client = session.client(LOAD_BALANCER.client)
 
     def ask(operation: str, *arguments: str) -> Document:
-        return to_document(session.call(client, operation, balancer["id"], *arguments).data)
+        answer: Document = to_document(session.call(client, operation, balancer["id"], *arguments).data)
+        return answer
 
     sets = sorted(balancer.get("backend_sets") or {})
     whole = ask("get_load_balancer_health")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as _field
@@ -98,6 +99,19 @@ Among = Callable[[Any, Document], Any]
 """(session, what is declared over what is there) -> the values the region has, texts; None: they cannot be told yet."""
 
 
+Constant = Callable[[Any, str], str]
+"""(session, name) -> what a name means that is no resource of ours. Raises ResourceError where the region has none."""
+
+
+@dataclass(frozen=True)
+class Shorthands:
+    """Shorter ways to declare rows of a list: ``options``, as in an argument spec, that are no fields themselves."""
+
+    options: Mapping[str, Mapping[str, Any]]
+    spread: Callable[[Document], list[Document]]  # a row -> the service's own rows
+    problems: Callable[[Document], Iterable[str]]  # a row -> what does not fit in it, each with its path
+
+
 @dataclass(frozen=True)
 class Field:
     """A field of a resource: an option of its module under the SDK's name.
@@ -134,6 +148,10 @@ class Field:
     whole: Callable[[list[Any]], list[Any]] | None = None  # of a list: the rows that the service makes of those given
     # (what is there, what is declared) -> whether that will do, though the two differ: the service goes on by itself
     fulfils: Callable[[Any, Any], bool] | None = None
+    # (session, what is there, what is declared) -> what is meant, None for nothing of both: a series, or no word,
+    # becomes a value that the region has
+    choose: Callable[[Any, Document, Any], Any] | None = None
+    shorthands: Shorthands | None = None  # of a list's rows
     among: Among | None = None  # an enum the service extends: asked only where a write is planned that sets the field
 
 
@@ -227,6 +245,7 @@ class ResourceType:
     lacks: Mapping[str, str] = _field(default_factory=dict)
     moves_by: tuple[str, str] | None = None  # (operation, field of its details), where not change_<noun>_compartment
     home_region: bool = False
+    constants: Mapping[str, Constant] = _field(default_factory=dict)  # kind of a reference -> what its names mean
     # What a type is about by definition, where the service's resource is wider: arguments of every list, and fields of
     # every create (public IPs: those that are reserved).
     list_constants: Mapping[str, Any] = _field(default_factory=dict)
@@ -241,10 +260,11 @@ class ResourceType:
     # Only where a service is odd. `session` is cloud.Session.
     # (session, document, desired): adds fields that get does not show
     complete: Callable[[Any, Document, Document], Document] | None = None
-    # (session, body): the body of a create as the service takes it
-    encode: Callable[[Any, Document], Document] | None = None
+    # (session, body, what is there): the body of a create (nothing is there) or an update as the service takes it
+    encode: Callable[[Any, Document, Document | None], Document] | None = None
     usable: Callable[[Any, Document], str | None] | None = None  # why a resource in a ready state cannot be used yet
     unheeded: tuple[str, ...] = ()  # fields of which the service may accept an update and leave them as they are
+    noted_in: str | None = None  # a field with freeform tags that are heeded, where that is noted: `plan.NOTE`
     # (session, desired) -> why what it lives in takes no write yet; raises CloudError where that does not pass
     held: Callable[[Any, Document], str | None] | None = None
     # (session, desired, id): what the resource lives in now (see `place`), where it is not in what is declared: a move
@@ -332,6 +352,12 @@ class ResourceType:
                 return candidate
         raise KeyError(name)
 
+    def problems(self, desired: Document) -> Iterator[str]:
+        """What the service would refuse of a declaration, as far as its values tell: each with its path."""
+        yield from _ill_named(desired)
+        for check in self.checks:
+            yield from check(desired)
+
     def label(self, options: Mapping[str, Any]) -> str:
         """How people call one resource: ``subnet pods``."""
         name = options.get(self.name_field) or options.get("id") or "(unnamed)"
@@ -342,6 +368,43 @@ TAGS: tuple[Field, ...] = (
     Field("freeform_tags", type="dict"),
     Field("defined_tags", type="dict"),
 )
+
+
+MAX_NAME = 255
+MAX_FREEFORM_TAGS, MAX_DEFINED_TAGS = 10, 64
+MAX_TAG_KEY, MAX_TAG_VALUE = 100, 256
+"""Characters and numbers that services take (pages "Tagging Overview" and "Resource Identifiers")."""
+_DNS_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9]{0,14}")
+
+
+def _ill_named(desired: Mapping[str, Any]) -> Iterator[str]:
+    """What is too long or has another form in names and tags, which all services take alike."""
+    for name in ("display_name", "name"):
+        value = desired.get(name)
+        if isinstance(value, str) and not is_unknown(value) and len(value) > MAX_NAME:
+            yield f"{name}: {len(value)} characters, {MAX_NAME} at most"
+    label = desired.get("dns_label")
+    if label and not is_unknown(label) and not _DNS_LABEL.fullmatch(str(label)):
+        yield f"dns_label: {label!r} is not a letter followed by up to 14 letters and digits"
+    freeform, defined = desired.get("freeform_tags") or {}, desired.get("defined_tags") or {}
+    if isinstance(freeform, Mapping):
+        if len(freeform) > MAX_FREEFORM_TAGS:
+            yield f"freeform_tags: {len(freeform)} tags, a resource has at most {MAX_FREEFORM_TAGS}"
+        yield from _ill_tagged(freeform, "freeform_tags")
+    if isinstance(defined, Mapping):
+        spaces = {name: tags for name, tags in defined.items() if isinstance(tags, Mapping)}
+        if (number := sum(len(tags) for tags in spaces.values())) > MAX_DEFINED_TAGS:
+            yield f"defined_tags: {number} tags, a resource has at most {MAX_DEFINED_TAGS}"
+        for name, tags in spaces.items():
+            yield from _ill_tagged(tags, f"defined_tags.{name}")
+
+
+def _ill_tagged(tags: Mapping[str, Any], path: str) -> Iterator[str]:
+    for key, value in tags.items():
+        if not 1 <= len(str(key)) <= MAX_TAG_KEY:
+            yield f"{path}: the key {str(key)[:20]!r}... has {len(str(key))} characters, 1 to {MAX_TAG_KEY} are taken"
+        if not is_unknown(value) and len(str(value)) > MAX_TAG_VALUE:
+            yield f"{path}.{key}: {len(str(value))} characters, {MAX_TAG_VALUE} at most"
 
 
 def camel(name: str) -> str:
@@ -389,6 +452,59 @@ def reference_of(field: Field, beside: Mapping[str, Any]) -> str | None:
 def is_name(value: Any) -> bool:
     """Whether a value stands for a resource by name: it is no OCID, and known."""
     return isinstance(value, str) and value != "" and not value.startswith("ocid") and not is_unknown(value)
+
+
+def resolved(fields: Sequence[Field], value: Mapping[str, Any], find: Callable[[str, str], str]) -> Document:
+    """A copy in which each name that stands for a resource is its id (``find``: (kind, name) -> id)."""
+    made: Document = dict(value)
+    for field in fields:
+        inner = value.get(field.name)
+        if inner is None:
+            continue
+        kind = reference_of(field, value)
+        if isinstance(inner, list):
+            made[field.name] = [
+                resolved(field.fields, item, find)
+                if isinstance(item, Mapping)
+                else find(kind, item)
+                if kind and is_name(item)
+                else item
+                for item in inner
+            ]
+        elif isinstance(inner, Mapping) and field.fields:
+            made[field.name] = resolved(field.fields, inner, find)
+        elif kind and is_name(inner):
+            made[field.name] = find(kind, inner)
+    return made
+
+
+# --- shorthands --------------------------------------------------------------------------------------------------
+
+
+def spread(fields: Sequence[Field], value: Document) -> tuple[Document, dict[str, str], list[str]]:
+    """A declaration whose rows are the service's own, though it used shorthands.
+
+    Beside it which row came from which (`security_rules[7]` -> `security_rules[2]`), and what is wrong with shorthands,
+    each with its path.
+    """
+    made, rows, problems = dict(value), {}, []
+    for field in fields:
+        declared_rows = value.get(field.name)
+        if field.shorthands is None or not isinstance(declared_rows, list):
+            continue
+        made[field.name] = []
+        for place, row in enumerate(declared_rows):
+            problems += [f"{field.name}[{place}].{problem}" for problem in field.shorthands.problems(row)]
+            for own in field.shorthands.spread(row):
+                rows[f"{field.name}[{len(made[field.name])}]"] = f"{field.name}[{place}]"
+                made[field.name].append(own)
+    return made, rows, problems
+
+
+def as_declared(problem: str, rows: Mapping[str, str]) -> str:
+    """A problem whose path begins with a row, with the row as it was declared."""
+    row, bracket, rest = problem.partition("]")
+    return rows.get(row + bracket, row + bracket) + rest
 
 
 # --- comparison ---------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as _field
@@ -19,6 +21,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     ResourceType,
     canonical,
     declared,
+    holds_unknown,
     is_unknown,
     same,
 )
@@ -120,7 +123,9 @@ def plan_present(
         if field.name in desired and field.change not in (Change.ONCE, Change.WITH):
             old = observed.get(field.read or field.name)
             new = merged(field, desired[field.name], old, purge_tags)
-            if not same(field, old, new) or _doubled(field, old):
+            if (not same(field, old, new) or _doubled(field, old)) and not _left_before(
+                type_, field, observed, old, new
+            ):
                 changed.append((field, old, new))
     if not changed and not revive:
         return Plan()
@@ -152,6 +157,41 @@ def plan_present(
         before[state], after[state] = type_.states.of(observed), type_.states.ready[0]
         return Plan("revive", None, (Call(type_.deletion.cancel),), before, after)
     return Plan("update", None, tuple(_calls(type_, changed, observed)), before, after)
+
+
+NOTE = "okestack-left-as-it-was"
+"""The freeform tag in a type's ``noted_in`` that says which updates the service accepted and did not make, as
+``FIELD:DIGEST``, a digest of the value that is there and the one declared. Nothing is remembered elsewhere: by it the
+next run neither sends nor claims that update, until either value changes."""
+
+
+def noted(type_: ResourceType, observed: Document) -> dict[str, str]:
+    """What a resource's note says: field -> digest."""
+    tags = (observed.get(type_.noted_in or "") or {}).get("freeform_tags") or {}
+    rows = (row.partition(":") for row in str(tags.get(NOTE) or "").split())
+    return {name: digest for name, _colon, digest in rows}
+
+
+def note_of(type_: ResourceType, names: Sequence[str], desired: Document, after: Document, purge_tags: bool) -> str:
+    """The note that ``names`` are as they are in ``after`` though an update asked for what ``desired`` declares."""
+    made = noted(type_, after)
+    for name in names:
+        field = type_.field(name)
+        there = after.get(field.read or name)
+        made[name] = _digest(field, there, merged(field, desired[name], there, purge_tags))
+    return " ".join(f"{name}:{digest}" for name, digest in sorted(made.items()))
+
+
+def _left_before(type_: ResourceType, field: Field, observed: Document, old: Any, new: Any) -> bool:
+    """Whether the service was asked for this change before, and left the field as it was."""
+    if not type_.noted_in or field.name not in type_.unheeded or holds_unknown(new):
+        return False
+    return noted(type_, observed).get(field.name) == _digest(field, old, new)
+
+
+def _digest(field: Field, old: Any, new: Any) -> str:
+    text = json.dumps([canonical(field, old), canonical(field, new)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _along(

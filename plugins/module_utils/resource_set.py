@@ -11,19 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from dataclasses import field as _field
-from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Outcome, Wish, the_one
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError, PlanError, ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Document,
-    Field,
     ResourceType,
-    is_name,
+    as_declared,
     is_unknown,
-    reference_of,
     references,
+    resolved,
 )
 
 WORKERS = 10
@@ -49,8 +47,7 @@ class Node:
 
     def told(self, problem: str) -> str:
         """A problem that begins with a path within the fields, with the path of the option as it was declared."""
-        row, bracket, rest = problem.partition("]")
-        return f"{self.path}.{self.rows.get(row + bracket, row + bracket)}{rest}"
+        return f"{self.path}.{as_declared(problem, self.rows)}"
 
 
 @dataclass
@@ -66,30 +63,6 @@ class SetOutcome:
 
 Lookup = Callable[[str, str], str]
 """(kind of reference, name) -> the node's key; raises KeyError."""
-
-
-def resolved(fields: Sequence[Field], value: Mapping[str, Any], find: Callable[[str, str], str]) -> Document:
-    """A copy in which each name that stands for a resource is its id (``find``: (kind, name) -> id)."""
-    made: Document = dict(value)
-    for field in fields:
-        inner = value.get(field.name)
-        if inner is None:
-            continue
-        kind = reference_of(field, value)
-        if isinstance(inner, list):
-            made[field.name] = [
-                resolved(field.fields, item, find)
-                if isinstance(item, Mapping)
-                else find(kind, item)
-                if kind and is_name(item)
-                else item
-                for item in inner
-            ]
-        elif isinstance(inner, Mapping) and field.fields:
-            made[field.name] = resolved(field.fields, inner, find)
-        elif kind and is_name(inner):
-            made[field.name] = find(kind, inner)
-    return made
 
 
 class ResourceSet:
@@ -126,6 +99,16 @@ class ResourceSet:
                     if kind not in self.constants:
                         yield node.told(f"{path}: there is no {kind.replace('_', ' ')} {name!r} in this declaration")
 
+    def unknown_to_the_region(self) -> Iterator[str]:
+        """The names of what the region has that it does not have, each with its path. Asks the region."""
+        for node in self.nodes.values():
+            for path, kind, name in references(node.type.all_fields, node.fields, ""):
+                try:
+                    if kind in self.constants:
+                        self.constants[kind](name)
+                except ResourceError as error:
+                    yield node.told(f"{path}: {error}")
+
     def needs(self) -> dict[str, set[str]]:
         """For each node the nodes that must be there before it. Raises ResourceError naming each unknown name."""
         problems = list(dict.fromkeys(self.unknown()))
@@ -155,6 +138,8 @@ class ResourceSet:
         with ThreadPoolExecutor(WORKERS) as pool:
             completed = dict(zip(order, pool.map(lambda k: self._look(k, listings), order), strict=True))
         for key in order:
+            if needs[key] - planned.outcomes.keys():
+                continue  # what it needs is told already
             engine = self._engine(key, completed[key])
             try:
                 planned.outcomes[key] = engine.run(check=True)

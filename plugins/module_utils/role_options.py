@@ -87,13 +87,16 @@ _FORMATS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
         _like(r"[^\s:]+:[^\s:]+", "the name of an availability domain, e.g. Uocm:EU-FRANKFURT-1-AD-1"),
     ),
     (r"\w+_image", _image),
-    (r"\w+_kubernetes_version", _like(r"v?\d+\.\d+(\.\d+)?", "a version of Kubernetes, e.g. v1.36.1")),
+    (
+        r"\w+_kubernetes_version",
+        _like(r"v?\d+\.\d+(\.\d+)?", "a version of Kubernetes, e.g. v1.36.1, or a series, e.g. v1.36"),
+    ),
     (
         r"(app_ingress|external_secrets)(_\w+)?_namespace",
         _like(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", f"the name of a namespace: {_NAMES_OF_KUBERNETES}"),
     ),
     (
-        r"app_ingress_name",
+        r"app_ingress_(name|class)",
         _like(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])?", f"a name of Kubernetes: {_NAMES_OF_KUBERNETES}"),
     ),
     (r"network_lb_ports", _like(r"\d{1,5}(-\d{1,5})?", "a port or a range of ports, e.g. 443")),
@@ -184,6 +187,18 @@ def misplaced_subnets(blocks: Any, subnets: Any) -> Iterator[str]:
         for other in names[index + 1 :]:
             if mine.overlaps(placed[other]):
                 yield f"{path}: {mine} overlaps with {other}, {placed[other]}"
+
+
+def services_in_network(services: Any, blocks: Any) -> Iterator[str]:
+    """A cluster's Services must have addresses of their own; what is no CIDR block is told elsewhere."""
+    try:
+        own = ipaddress.ip_network(services)
+        vcn = [ipaddress.ip_network(block) for block in blocks]
+    except (ValueError, TypeError):
+        return
+    for block in vcn:
+        if own.overlaps(block):
+            yield f"oke_virtual_pool_services_cidr: {own} overlaps with {block} of network_cidr_blocks"
 
 
 def unknown(role: str, given: Iterable[str], known: Iterable[str]) -> Iterator[str]:

@@ -30,6 +30,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import SignInError
+from ansible_collections.okestack.oci.plugins.module_utils.tokens import claims_of, end_of, has_ended, told_time
 
 try:
     import oci
@@ -63,6 +64,8 @@ WORKLOAD_PORT = 12250
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 MARGIN_SECONDS = 60.0
 """How long before its end a session token is replaced; a quarter of its life where that is less."""
+SITE_SECONDS = 1800.0
+"""How long the site takes from nothing: whose session ends sooner is warned, since nobody but a person can renew it."""
 
 _VARIABLES = ("OCI_METADATA_BASE_URL", "OCI_RESOURCE_PRINCIPAL_", "OCI_KUBERNETES_", "KUBERNETES_SERVICE_HOST")
 
@@ -116,6 +119,7 @@ def relevant(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 class Credential:
     """Signs requests. ``principal`` says who that is, for messages; ``region`` is None where nothing names one.
 
+    ``warning`` is what people should know of it at once.
     ``renew`` gets a new token after the service refused the present one; False: there is no newer one.
     """
 
@@ -123,6 +127,7 @@ class Credential:
     tenancy: str
     region: str | None = None
     principal: str = ""
+    warning: str = ""
     renew: Callable[[], bool] = lambda: False
     close: Callable[[], None] = lambda: None
 
@@ -214,7 +219,7 @@ class _TokenSigner(_SecurityTokenSigner):
             super().__init__(token, key)
             self.token = token
             now = time.time()
-            expires = float(claims_of(token).get("exp") or 0) or now + 3600
+            expires = end_of(token) or now + 3600
             self._due = expires - min(MARGIN_SECONDS, max(expires - now, 0) / 4)
             return changed
 
@@ -225,16 +230,6 @@ class _TokenSigner(_SecurityTokenSigner):
                 if time.time() > self._due:
                     self.refresh()
         return super().do_request_sign(request, enforce_content_headers)
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    """What a session token says about itself, unverified; empty where it is not a JWT."""
-    try:
-        part = token.split(".")[1]
-        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (IndexError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def load_key(content: str | bytes, pass_phrase: str | None, where: str) -> Any:
@@ -284,13 +279,31 @@ def _profile(wanted: SignIn, config: Mapping[str, Any]) -> Credential:
 
         def session() -> tuple[str, Any]:
             # Token and key are read anew: `oci session refresh` may have replaced them during a long task.
-            return _text(path, "security_token_file"), _profile_key(config)
+            token = _text(path, "security_token_file")
+            if has_ended(token):
+                raise SignInError(
+                    f"the session token of {where} expired at {told_time(end_of(token) or 0)} by this machine's clock: "
+                    f"get a new one with `oci session authenticate --profile-name {wanted.profile}` "
+                    "(`oci session refresh` renews one that has not ended)"
+                )
+            return token, _profile_key(config)
 
         signer = _TokenSigner(session)
-        return Credential(signer, tenancy, region, _subject(signer.token), signer.refresh)
+        end, warning = end_of(signer.token), ""
+        if end is not None and end < time.time() + SITE_SECONDS:
+            # The same text from each task of a run, which Ansible shows once.
+            warning = (
+                f"the session token of {where} ends at {told_time(end)}, and what runs then fails. Renew it with "
+                f"`oci session refresh --profile {wanted.profile}`, at any time before: a run reads it again"
+            )
+        return Credential(signer, tenancy, region, _subject(signer.token), warning, signer.refresh)
     missing = [k for k in ("tenancy", "user", "fingerprint") if not config.get(k)]
     if missing:
-        hint = ". It is a session's: set auth_type: security_token" if config.get("security_token_file") else ""
+        hint = ""
+        if config.get("security_token_file"):
+            hint = ". It is a session's: set auth_type: security_token"
+        elif config.get("delegation_token_file"):
+            hint = ". It holds a delegated token (Cloud Shell), by which no module signs: make an API key, or a session"
         raise SignInError(f"{where} lacks {', '.join(missing)}{hint}")
     identity = f"{tenancy}/{config['user']}/{config['fingerprint']}"
     return Credential(_key_signer(identity, _profile_key(config)), tenancy, region, str(config["user"]))
@@ -362,7 +375,7 @@ def _instance_principal(wanted: SignIn) -> Credential:
         metadata.close()
         client.requests_session.close()
 
-    return Credential(signer, tenancy, region, _subject(signer.token), signer.refresh, close)
+    return Credential(signer, tenancy, region, _subject(signer.token), renew=signer.refresh, close=close)
 
 
 def _instance_hint(status: int) -> str:
@@ -515,10 +528,10 @@ def _session_of_resource(wanted: SignIn) -> Credential:
         found = claims_of(token)
         if not found:
             raise SignInError(f"resource_principal: {prefix}RPST holds no token")
-        if float(found.get("exp") or "inf") < time.time():
-            ended = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(float(found["exp"])))
+        if has_ended(token):
             raise SignInError(
-                f"resource_principal: the token in {prefix}RPST expired at {ended}: its host has to put a new one there"
+                f"resource_principal: the token in {prefix}RPST expired at {told_time(end_of(token) or 0)}: its host "
+                "has to put a new one there"
             )
         phrase = content("PRIVATE_PEM_PASSPHRASE")
         return token, load_key(content("PRIVATE_PEM"), phrase or None, f"resource_principal: {prefix}PRIVATE_PEM")
@@ -526,7 +539,7 @@ def _session_of_resource(wanted: SignIn) -> Credential:
     signer = _TokenSigner(session)
     region = _region_of(wanted.variable(prefix + "REGION"))
     tenancy = str(claims_of(signer.token).get("res_tenant") or "")
-    return Credential(signer, tenancy, region or None, _subject(signer.token), signer.refresh)
+    return Credential(signer, tenancy, region or None, _subject(signer.token), renew=signer.refresh)
 
 
 @contextmanager
@@ -578,7 +591,7 @@ def _workload_identity(wanted: SignIn) -> Credential:
     signer = _TokenSigner(exchange)
     region = _region_of(wanted.variable("OCI_RESOURCE_PRINCIPAL_REGION"))
     tenancy = str(claims_of(signer.token).get("res_tenant") or "")
-    return Credential(signer, tenancy, region or None, _subject(signer.token), signer.refresh)
+    return Credential(signer, tenancy, region or None, _subject(signer.token), renew=signer.refresh)
 
 
 def _post_for_workload(host: str, trust: ssl.SSLContext, account: str, body: Mapping[str, str]) -> bytes:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -14,15 +14,20 @@ from typing import Any
 from ansible_collections.okestack.oci.plugins.module_utils.apply import Wish, public, the_one
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ResourceError
-from ansible_collections.okestack.oci.plugins.module_utils.model import Document, ResourceType, is_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    Document,
+    ResourceType,
+    is_name,
+    is_unknown,
+    spread,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.resource_set import (
     Node,
     ResourceSet,
     SetOutcome,
-    is_name,
     removed,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.task import (
+from ansible_collections.okestack.oci.plugins.module_utils.run import (
     COMMON_OPTIONS,
     Context,
     Task,
@@ -48,15 +53,6 @@ PARTS: dict[str, ResourceType] = {
 """Option -> the type of its items; each comes after what it may use, but for the groups, which may use each other."""
 
 GATEWAYS = ("internet_gateways", "nat_gateways", "service_gateways")
-ALL_SERVICES = "all"
-"""The name under which a declaration means "All <region> Services in Oracle Services Network"."""
-
-_SHORTHANDS: dict[str, dict[str, Any]] = {
-    "sources": {"type": "list", "elements": "str"},
-    "destinations": {"type": "list", "elements": "str"},
-    "tcp_ports": {"type": "list", "elements": "str"},
-    "udp_ports": {"type": "list", "elements": "str"},
-}
 
 
 def _item_options(type_: ResourceType, skip: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
@@ -84,9 +80,6 @@ class VirtualNetwork:
         del spec["vcn"]["options"]["cidr_blocks"]["required"]  # not to remove it
         for option, type_ in PARTS.items():
             spec[option] = {"type": "list", "elements": "dict", "options": _item_options(type_, skip)}
-        rules = spec["network_security_groups"]["options"]["security_rules"]
-        rules["options"] = {**rules["options"], **{k: dict(v) for k, v in _SHORTHANDS.items()}}
-        rules["options"]["protocol"] = {"type": "str"}  # ports of the shorthands imply it
         spec["default_security_list"] = {
             "type": "dict",
             "options": {
@@ -104,8 +97,10 @@ class VirtualNetwork:
         nodes, session = _nodes(declared), context.session
         names = _names(nodes)
         find = partial(_key, names)
-        whole = ResourceSet(session, nodes, _template(declared), find, _constants(session))
-        problems = [*_declaration_problems(declared), *_field_problems(nodes), *whole.unknown()]
+        constants = {kind: partial(mean, session) for kind, mean in network.SERVICES.items()}
+        whole = ResourceSet(session, nodes, _template(declared), find, constants)
+        problems = [*declaration_problems(declared), *_field_problems(nodes), *whole.unknown()]
+        problems = problems or list(whole.unknown_to_the_region())
         if problems:
             raise ResourceError("\n".join(dict.fromkeys(problems)))
         kinds = {n.type.name for n in nodes}
@@ -190,31 +185,9 @@ def _nodes(declared: Document) -> list[Node]:
             rules = fields.pop("security_rules", None) if type_ is network.NETWORK_SECURITY_GROUP else None
             nodes.append(Node(key, type_, path, fields))
             if rules is not None:
-                spread = [(place, row) for place, rule in enumerate(rules) for row in _spread(rule)]
-                rows = {f"security_rules[{n}]": f"security_rules[{place}]" for n, (place, _row) in enumerate(spread)}
-                own = {"security_rules": [row for _place, row in spread]}
+                own, rows, _told = spread(type_.all_fields, {"security_rules": rules})
                 nodes.append(Node(f"{key} rules", type_, path, own, (key, "id"), title=str(name), rows=rows))
     return nodes
-
-
-def _spread(rule: Document) -> list[Document]:
-    """A rule in the service's own form for each peer and each range of ports of its shorthands."""
-    plain = {k: v for k, v in rule.items() if k not in _SHORTHANDS}
-    peers: list[Document] = [{}]
-    for many, one in (("sources", "source"), ("destinations", "destination")):
-        if many in rule:
-            peers = [{one: p, f"{one}_type": rule.get(f"{one}_type", "CIDR_BLOCK")} for p in rule[many]]
-    ports: list[Document] = []
-    for many, option, protocol in (("tcp_ports", "tcp_options", "6"), ("udp_ports", "udp_options", "17")):
-        for span in rule.get(many) or []:
-            low, _dash, high = str(span).partition("-")
-            limits = {"min": _number(low), "max": _number(high or low)}
-            ports.append({"protocol": protocol, option: {"destination_port_range": limits}})
-    return [{**plain, **peer, **port} for peer in peers for port in (ports or [{}])]
-
-
-def _number(text: str) -> Any:
-    return int(text) if text.strip().isdigit() else text
 
 
 def _names(nodes: Iterable[Node]) -> dict[tuple[str, str], str]:
@@ -231,36 +204,16 @@ def _key(names: Mapping[tuple[str, str], str], kind: str, name: str) -> str:
     return names[(kind, name)]
 
 
-def _constants(session: Session) -> dict[str, Callable[[str], str]]:
-    """The region's service "all": its id for a gateway, its label for a rule or a route. Asked once, when named."""
-    known: list[Document] = []
-
-    def find(field: str, name: str) -> str:
-        if name != ALL_SERVICES:
-            return name  # a label of the service's own, as the API takes it
-        if not known:
-            rows = session.rows(session.client(network.CLIENT), "list_services")
-            known.extend(r for r in rows if r["cidr_block"].startswith("all-"))
-        if not known:
-            raise ResourceError(
-                "the region lists no service for all of Oracle's services; name the service's own id or label"
-            )
-        return str(known[0][field])
-
-    return {"service": partial(find, "id"), "service_cidr": partial(find, "cidr_block")}
-
-
 # --- what is wrong with a declaration ----------------------------------------------------------------------------
 
 
 def _field_problems(nodes: Iterable[Node]) -> Iterable[str]:
     for node in nodes:
-        for check in node.type.checks:
-            for problem in check(node.fields):
-                yield node.told(problem)
+        for problem in node.type.problems(node.fields):
+            yield node.told(problem)
 
 
-def _declaration_problems(declared: Document) -> Iterable[str]:
+def declaration_problems(declared: Document) -> Iterable[str]:
     """Names given twice, subnets outside of the VCN or over each other: all of them, each with its path."""
     for option in PARTS:
         seen: dict[str, int] = {}
@@ -269,6 +222,9 @@ def _declaration_problems(declared: Document) -> Iterable[str]:
             if name in seen:
                 yield f"{option}[{index}].display_name: {name!r} is already that of {option}[{seen[name]}]"
             seen.setdefault(str(name), index)
+    for option, type_ in PARTS.items():
+        for index, item in enumerate(declared.get(option) or []):
+            yield from (f"{option}[{index}].{problem}" for problem in spread(type_.all_fields, item)[2])
     yield from _ambiguous_gateways(declared)
     blocks = [n for n in (_network(b) for b in declared["vcn"].get("cidr_blocks") or []) if n]
     placed: list[tuple[str, Any]] = []

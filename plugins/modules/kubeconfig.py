@@ -138,7 +138,7 @@ server:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.kube.kubeconfig_task import KubeconfigTask
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 
 
 def main():

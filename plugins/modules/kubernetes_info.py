@@ -64,7 +64,7 @@ resources:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.kube.tasks import InfoTask
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 
 
 def main():

@@ -296,7 +296,7 @@ duration:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.kube.tasks import ManifestTask
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 
 
 def main():

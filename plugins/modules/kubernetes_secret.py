@@ -158,7 +158,7 @@ objects:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.kube.secret_task import SecretTask
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 
 
 def main():

@@ -140,7 +140,7 @@ load_balancers:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.info import LoadBalancerInfo
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 
 
 def main() -> None:

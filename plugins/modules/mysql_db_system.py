@@ -62,12 +62,17 @@ options:
     type: str
   admin_username:
     description:
-      - Name of the administrator. Used only when it is made.
+      - Name of the administrator, who keeps it as long as the DB System is there. Another name is refused where the
+        free-form tag C(okestack-administrator) says who it is.
     type: str
   admin_password_secret_id:
     description:
       - OCID of the secret that holds the administrator's password, of 8 to 32 characters with a digit, a lower-case
-        and an upper-case letter and another character. Used only when it is made.
+        and an upper-case letter and another character.
+      - A new version of the secret, or another secret, becomes the administrator's password at the next run. The service
+        shows no password, so the module keeps a free-form tag on the DB System, C(okestack-administrator), that says which
+        version of which secret it was made with. Of a DB System without the tag it takes the version that was there when
+        the DB System was made. The password of a stopped DB System is changed once it runs.
     type: str
   availability_domain:
     description:
@@ -111,7 +116,7 @@ options:
   is_highly_available:
     description:
       - Whether two more instances, in other domains, stand ready to take over the same address. Changed in place.
-        Each table then needs a primary key.
+        Each table then needs a primary key. Not taken with V(MySQL.Free).
     type: bool
   crash_recovery:
     description:
@@ -193,7 +198,7 @@ options:
         type: str
   backup_policy:
     description:
-      - Automatic backups. Changed in place, in a request of its own.
+      - Automatic backups. Changed in place, in a request of its own. Not taken with V(MySQL.Free).
     type: dict
     suboptions:
       is_enabled:
@@ -593,7 +598,7 @@ changes:
       type: str
 """
 
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.types.mysql import MYSQL_DB_SYSTEM
 
 

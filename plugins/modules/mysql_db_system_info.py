@@ -93,7 +93,7 @@ mysql_db_systems:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.info import InfoTask
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.types.mysql import MYSQL_DB_SYSTEM
 
 

@@ -74,7 +74,7 @@ mysql_heatwave_clusters:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.info import InfoTask
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.types.mysql import MYSQL_HEATWAVE_CLUSTER
 
 

@@ -89,7 +89,7 @@ network_security_groups:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.info import InfoTask
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.types.network import NETWORK_SECURITY_GROUP
 
 

@@ -71,7 +71,7 @@ all_services:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.info import NetworkServicesInfo
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 
 
 def main() -> None:

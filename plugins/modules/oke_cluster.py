@@ -35,8 +35,11 @@ options:
     type: str
   kubernetes_version:
     description:
-      - The version of Kubernetes, for example V(v1.36.1). Needed to make it. A newer one is an upgrade of the control
-        plane in place, by one minor version at most. The service does not go back to an older one.
+      - The version of Kubernetes, for example V(v1.36.1). A newer one is an upgrade of the control plane in place, by one
+        minor version at most. The service does not go back to an older one.
+      - A series, for example V(v1.36), means the newest version of it when the cluster is made or upgraded to it; one that
+        has a version of the series is left at it. If not given, a cluster is made with the newest version that the region
+        offers, and one that is there is left at its own.
       - A version that the region, or the cluster's own C(available_kubernetes_upgrades), does not have is refused
         before anything is changed, with the versions there are.
       - Virtual nodes follow their control plane by themselves.
@@ -372,7 +375,7 @@ changes:
       type: str
 """
 
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.types.kubernetes_engine import OKE_CLUSTER
 
 

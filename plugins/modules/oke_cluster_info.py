@@ -75,7 +75,7 @@ oke_clusters:
     kubernetes_version:
       description: The version of its control plane.
       type: str
-      sample: v1.35.4
+      sample: v1.36.1
     available_kubernetes_upgrades:
       description: Versions it can be upgraded to.
       type: list
@@ -94,7 +94,7 @@ oke_clusters:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.info import InfoTask
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.types.kubernetes_engine import OKE_CLUSTER
 
 

@@ -136,7 +136,7 @@ changes:
       type: str
 """
 
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.types.identity import POLICY
 
 

@@ -127,7 +127,7 @@ resources:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.info import ResourceInfo
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 
 
 def main() -> None:

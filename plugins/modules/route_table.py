@@ -41,7 +41,7 @@ options:
       destination:
         description:
           - What the rule is for, a CIDR block, or the CIDR label of a service for
-            O(route_rules[].destination_type=SERVICE_CIDR_BLOCK).
+            O(route_rules[].destination_type=SERVICE_CIDR_BLOCK), V(all) for that of all of Oracle's services.
         type: str
         required: true
       destination_type:
@@ -169,7 +169,7 @@ changes:
       type: str
 """
 
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.types.network import ROUTE_TABLE
 
 

@@ -43,7 +43,7 @@ options:
     suboptions:
       service_id:
         description:
-          - OCID of the service.
+          - OCID of the service, its CIDR label, or V(all) for all of Oracle's services in the region.
         type: str
         required: true
   block_traffic:
@@ -77,7 +77,7 @@ EXAMPLES = r"""
     vcn_id: "{{ network.vcn.id }}"
     display_name: services
     services:
-      - service_id: "{{ found.all_services.id }}"
+      - service_id: all
 """
 
 RETURN = r"""
@@ -160,7 +160,7 @@ changes:
       type: str
 """
 
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.types.network import SERVICE_GATEWAY
 
 

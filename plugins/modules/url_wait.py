@@ -73,7 +73,7 @@ duration:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.kube.url_task import UrlTask
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 
 
 def main():

@@ -175,7 +175,7 @@ options:
         suboptions:
           service_id:
             description:
-              - OCID of the service, or V(all) for all of Oracle's services in the region.
+              - OCID of the service, its CIDR label, or V(all) for all of Oracle's services in the region.
             type: str
             required: true
       block_traffic:
@@ -544,7 +544,7 @@ changes:
       type: str
 """
 
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.virtual_network import VirtualNetwork
 
 

@@ -87,6 +87,9 @@ options:
     description:
       - OCIDs of the nodes' network security groups, at most 5. Changed in place; the list given is the list that
         stands.
+      - The service may accept an update of these, and of the pool's own tags, and leave them as they were. The task then
+        warns with the field's name, is unchanged, and notes it in the tag C(okestack-left-as-it-was) of
+        O(virtual_node_tags). Later runs, in check mode too, neither ask for nor claim the same change again.
     type: list
     elements: str
   initial_virtual_node_labels:
@@ -259,7 +262,7 @@ virtual_node_pool:
     kubernetes_version:
       description: The version of its nodes.
       type: str
-      sample: v1.35.4
+      sample: v1.36.1
     placement_configurations:
       description: Where its nodes lie.
       type: list
@@ -306,7 +309,7 @@ changes:
       type: str
 """
 
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.types.kubernetes_engine import VIRTUAL_NODE_POOL
 
 

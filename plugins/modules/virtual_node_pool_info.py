@@ -78,7 +78,7 @@ virtual_node_pools:
     kubernetes_version:
       description: The version of its nodes.
       type: str
-      sample: v1.35.4
+      sample: v1.36.1
     placement_configurations:
       description: Where its nodes are.
       type: list
@@ -102,7 +102,7 @@ virtual_node_pools:
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.info import InfoTask
-from ansible_collections.okestack.oci.plugins.module_utils.task import run_module
+from ansible_collections.okestack.oci.plugins.module_utils.run import run_module
 from ansible_collections.okestack.oci.plugins.module_utils.types.kubernetes_engine import VIRTUAL_NODE_POOL
 
 

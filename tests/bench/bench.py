@@ -3,7 +3,6 @@
 
     make bench                          programs built and cached
     make bench ARGS="network tasks"     these parts only: site, network, tasks, calls
-    make bench ARGS=--build             the build of all programs from an empty cache as well (minutes)
 
 It judges nothing: the numbers depend on the machine and on what else it does; the ratios travel.
 """
@@ -47,21 +46,6 @@ def line(what: str, value: str, aim: str = "") -> None:
 def operations(names: Iterable[str]) -> None:
     for operation, count in Counter(names).most_common():
         line(f"      {operation}", str(count))
-
-
-def build_from_nothing() -> None:
-    """All programs, with an empty cache of ours and of Go's."""
-    with tempfile.TemporaryDirectory(prefix="okestack-build-") as folder:
-        env = {
-            **os.environ,
-            "OKESTACK_CACHE": f"{folder}/okestack",
-            "GOCACHE": f"{folder}/go",
-            "GOMODCACHE": f"{folder}/mod",
-        }
-        began = time.monotonic()
-        subprocess.run([sys.executable, "-m", "localregion", "programs", "build"], cwd=ROOT, env=env, check=True)
-        line("all programs from an empty cache", f"{(time.monotonic() - began) / 60:.1f} min", "20 min on 2 cores")
-        subprocess.run(["chmod", "-R", "u+w", folder], check=True)
 
 
 # --- the site --------------------------------------------------------------------------------------------------------
@@ -275,7 +259,6 @@ def site_region() -> Iterator[Region]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"of {', '.join(PARTS)}; all unless given")
-    parser.add_argument("--build", action="store_true", help="also build all programs from an empty cache")
     options = parser.parse_args()
     parts = options.parts or PARTS
     if {"network", "tasks"} & set(parts):
@@ -296,8 +279,6 @@ def main() -> None:
                 region.playbook().wait()
             if "calls" in parts:
                 measure_calls(region)
-    if options.build:
-        build_from_nothing()
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[2] / 
 import oci  # noqa: E402
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session  # noqa: E402
 
-from localregion.core.settings import COMPARTMENT_NAME  # noqa: E402
+from localregion.settings import COMPARTMENT_NAME  # noqa: E402
 from localregion.testing import Region  # noqa: E402
 
 ROOT = Path(__file__).parents[2]

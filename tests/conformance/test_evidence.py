@@ -16,7 +16,7 @@ import oci
 import pytest
 import requests
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.testing import Region
 from localregion.virtual_node import admission, node
 from localregion.virtual_node.config import Config, VirtualNode

@@ -23,7 +23,7 @@ import oci
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.kube.oke_token import make_token
 
-from localregion.core.settings import OPERATOR_ID
+from localregion.settings import OPERATOR_ID
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -181,11 +181,11 @@ class Region:
         path = self.state / "logs" / "daemon.log"
         return "\n".join(path.read_text(errors="replace").splitlines()[-40:]) if path.exists() else ""
 
-    def playbook(self, *arguments: str, inventory: str = "inventories/local") -> Run:
+    def playbook(self, *arguments: str, inventory: str = "inventories/local", playbook: str = "site.yml") -> Run:
         """Start `ansible-playbook site.yml` with the inventory local, aimed at this region's addresses."""
         self.runs += 1
         aim = {"okestack_endpoints": {"default": self.endpoint, "local-2": f"http://{self.other_address}:14000"}}
-        command = ["ansible-playbook", "-i", inventory, "site.yml", "-e", json.dumps(aim), *arguments]
+        command = ["ansible-playbook", "-i", inventory, playbook, "-e", json.dumps(aim), *arguments]
         return Run(command, self.env, self.folder / f"run-{self.runs}.log")
 
     def client(self, kind: Any, endpoint: str | None = None) -> Any:

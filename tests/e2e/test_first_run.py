@@ -19,11 +19,15 @@ GO = """#!/bin/sh
 # Stands in for Go: "builds" a program by taking the built one, once the test lets it.
 case "$1" in
 version) echo "go version go1.99.0 linux/amd64" ;;
+mod) echo '{"Dir": "@module@"}' ;;
 build)
   while [ "$1" != -o ]; do shift; done
-  name=$(basename "$2"); name=${name#.}; name=${name%.*}
-  while [ -e "@gates@/$name" ]; do sleep 0.2; done
-  cp -L "@built@/$name" "$2" ;;
+  out=$2; shift 2
+  for package in "$@"; do
+    linked=$(basename "${package%/v3}"); name=$linked; [ "$name" != server ] || name=etcd
+    while [ -e "@gates@/$name" ]; do sleep 0.2; done
+    cp -L "@built@/$name" "$out.linked" && mv "$out.linked" "$out/$linked"
+  done ;;
 *) echo "not in a test: go $*" >&2; exit 1 ;;
 esac
 """
@@ -42,12 +46,13 @@ def slow() -> Iterator[tuple[Region, Path]]:
     """A region with an empty cache, and the folder whose files hold builds back."""
     built = programs.folder()
     folder = Path(tempfile.mkdtemp(prefix="okestack-first-"))
-    gates, tools, cache = folder / "gates", folder / "tools", folder / "cache"
-    for made in (gates, tools, cache / "images"):
+    gates, tools, module, cache = folder / "gates", folder / "tools", folder / "module", folder / "cache"
+    for made in (gates, tools, module, cache / "images"):
         made.mkdir(parents=True)
     for name in HELD:
         (gates / name).touch()
-    (tools / "go").write_text(GO.replace("@gates@", str(gates)).replace("@built@", str(built)))
+    script = GO.replace("@gates@", str(gates)).replace("@built@", str(built)).replace("@module@", str(module))
+    (tools / "go").write_text(script)
     (tools / "go").chmod(0o755)
     # What is made of no program is there: its making is another test's.
     kept = built.parents[1]
@@ -96,7 +101,7 @@ def test_the_first_run_waits_for_every_build_and_says_which(slow: tuple[Region, 
             said(run, r"TASK .*Keep the operator")
             beyond_its_deadline(site, "external-secrets", "external-secrets")
         if name == "traefik":
-            said(run, r"TASK .*Keep the application")
+            said(run, r"TASK .*Keep the application\]")
             beyond_its_deadline(site, "ingress", "traefik")
         said(run, line)
         (gates / name).unlink()

@@ -52,7 +52,7 @@ def test_check_mode_plans_everything_from_nothing(region: Region) -> None:
     [
         ({"network_subnet_cidrs": {"api": "10.0.0.0/28", "lb": "10.0.0.0/24", "mysql": "10.0.2.0/24",
                                    "nodes": "10.0.16.0/20", "pods": "10.0.32.0/19"}}, ["10.0.0.0/28", "10.0.0.0/24"]),
-        ({"network_cidr_blocks": ["10.1.0.0/16"]}, ["10.0.0.0/28"]),
+        ({"network_cidr_blocks": ["10.1.0.0/24"]}, ["network_subnet_cidrs", "10.1.0.0/24"]),
         ({"app_ingress_image": None}, ["app_ingress_image"]),
         ({"network_lb_client_cidrs": None}, ["network_lb_client_cidrs"]),
     ],

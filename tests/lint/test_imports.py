@@ -14,12 +14,13 @@ COLLECTION = "ansible_collections.okestack.oci."
 
 ROOMS = {
     "localregion": (
-        "core", "host", "access", "virtual_node", "backends", "services", "region", "http", "operator_files", "testing",
-        "daemon", "cli", "__main__",
+        "ocids", "settings", "core", "host", "access", "virtual_node", "backends", "services", "region", "http",
+        "operator_files", "shell", "testing", "daemon", "bundle", "cli", "__main__",
     ),
     "plugins.module_utils": (
-        "errors", "redaction", "parallel", "model", "answers", "waiting", "plan", "signers", "cloud", "work_requests",
-        "types", "apply", "resource_set", "task", "role_options", "virtual_network", "info", "kube", "catalogue",
+        "errors", "redaction", "parallel", "model", "answers", "waiting", "plan", "tokens", "signers", "cloud",
+        "work_requests", "types", "apply", "resource_set", "run", "role_options", "virtual_network", "info",
+        "network_path", "network_path_task", "findings", "preflight", "kube", "registry",
     ),
 }  # fmt: skip
 """The rooms of each tree, the lowest first: a module imports from its own room and those before it."""
@@ -51,8 +52,9 @@ def imported(name: str, path: Path) -> Iterator[str]:
             # Of one that is put together, what stands before the first gap.
             text = node.args[0]
             parts = text.values if isinstance(text, ast.JoinedStr) else [text]
-            if isinstance(parts[0], ast.Constant):
-                yield str(parts[0].value).rstrip(".")
+            if not isinstance(parts[0], ast.Constant):
+                raise ValueError(f"{path.name}, line {node.lineno}: import_module's name has to begin with plain text")
+            yield str(parts[0].value).rstrip(".")
 
 
 def imports(root: Path, tree: str) -> Imports:
@@ -139,3 +141,12 @@ def test_a_planted_circle_and_a_planted_upward_import_are_found(tmp_path: Path) 
     assert circles(graph) == [["house.high", "house.low"]]
     assert upward(graph, "house", ("low", "high", "top")) == ["house.low imports house.high"]
     assert upward(graph, "house", ("low", "top")) == ["house.low imports house.high", "house.top imports house.high"]
+
+
+def test_an_import_that_nobody_can_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "house").mkdir()
+    (tmp_path / "house" / "low.py").write_text(
+        "import importlib\nfor room in ROOMS:\n    importlib.import_module(room)\n"
+    )
+    with pytest.raises(ValueError, match=r"low\.py, line 3: import_module's name has to begin with plain text"):
+        imports(tmp_path, "house")

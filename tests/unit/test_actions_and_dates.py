@@ -128,7 +128,7 @@ class Fake(Engine):
     def client(self) -> Any:
         return None
 
-    def _write(self, call: Any, address: Any, etag: Any) -> None:
+    def _write(self, call: Any, address: Any, etag: Any, there: Any = None) -> None:
         self.writes.append((call.operation, call.body))
         assert call.repeatable == ("opc_retry_token" in call.arguments) or call.guarded
         state = {"enable_thing": "ENABLED", "disable_thing": "DISABLED"}.get(call.operation)

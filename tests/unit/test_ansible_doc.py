@@ -18,14 +18,14 @@ import pytest
 
 from tests.unit.test_documentation import NAMES, ROOT, SECRET_OPTIONS, parts
 
-PLUGINS = {"inventory": ["deployment"], "callback": ["summary", "survey"]}
+PLUGINS = {"inventory": ["deployment"], "callback": ["summary", "survey"], "filter": ["subnet_cidrs"]}
 END = re.compile(r"[.?!:](\)|\")?$")
 
 
 @cache
 def shown(kind: str) -> dict[str, Any]:
     """All that ansible-doc says about the collection's plugins of a kind, by their short names."""
-    names = NAMES if kind == "module" else PLUGINS[kind]
+    names = [*NAMES, "role_options"] if kind == "module" else PLUGINS[kind]
     command = [str(Path(sys.executable).with_name("ansible-doc")), "-t", kind, "--json"]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "collections")

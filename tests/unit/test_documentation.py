@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the modules say of themselves, held against what they take; and the collection's routing of them to the door."""
+"""What the modules say of themselves, held against what they take."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.okestack.oci.plugins.module_utils import catalogue
+from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.apply import Wish
 from ansible_collections.okestack.oci.plugins.module_utils.info import InfoTask
 from ansible_collections.okestack.oci.plugins.module_utils.model import ResourceType, placeholder
-from ansible_collections.okestack.oci.plugins.module_utils.task import Task, full_spec, validated
+from ansible_collections.okestack.oci.plugins.module_utils.run import Task, full_spec, validated
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ROOT / "plugins" / "modules"
 FRAGMENTS = "ansible_collections.okestack.oci.plugins.doc_fragments"
-NAMES = sorted(p.stem for p in MODULES.glob("*.py"))
+ACTIONS = {p.stem for p in MODULES.parent.glob("action/*.py")}
+"""Of these the module's file holds the documentation only."""
+NAMES = sorted({p.stem for p in MODULES.glob("*.py")} - ACTIONS)
 TYPES = all_types()
 
 SECRET_OPTIONS = {("vault_secret", "content")}
@@ -55,7 +57,7 @@ def documented_options(name: str) -> dict[str, Any]:
 
 
 def task_of(name: str) -> Task:
-    task = catalogue.task(name)
+    task = registry.task(name)
     assert task is not None, f"the registry knows no task {name}"
     return task
 
@@ -81,7 +83,7 @@ def differences(path: str, documented: Mapping[str, Any], spec: Mapping[str, Any
 
 
 def test_every_task_has_a_module_and_the_other_way_round() -> None:
-    assert set(NAMES) == set(catalogue.OTHERS) | set(TYPES) | {f"{name}_info" for name in TYPES}
+    assert set(NAMES) == set(registry.OTHERS) | set(TYPES) | {f"{name}_info" for name in TYPES}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -95,7 +97,7 @@ def test_a_module_names_itself_and_what_it_supports(name: str) -> None:
     assert documentation["module"] == name
     assert documentation["version_added"] == "0.1.0"
     fragments = documentation["extends_documentation_fragment"]
-    reads = name.endswith(("_info", "_wait"))
+    reads = name.endswith(("_info", "_wait", "_path", "_check", "_findings", "_preflight"))
     assert ("okestack.oci.attributes.info" if reads else "okestack.oci.attributes") in fragments
 
 
@@ -225,14 +227,3 @@ def test_samples_are_of_the_type_they_show(name: str) -> None:
             yield from wrong(f"{path}{key}.", entry.get("contains") or {})
 
     assert list(wrong("", parts(name)["RETURN"] or {})) == []
-
-
-# --- routing -----------------------------------------------------------------------------------------------------
-
-
-def test_every_module_goes_through_the_door_and_is_in_the_group() -> None:
-    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())
-    routed = runtime["plugin_routing"]["action"]
-    assert {n: r["redirect"] for n, r in routed.items()} == dict.fromkeys(NAMES, "okestack.oci.door")
-    members = {str(m).removeprefix("okestack.oci.") for m in runtime["action_groups"]["all"] if isinstance(m, str)}
-    assert members == set(NAMES)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from localregion.core.settings import Settings
+from localregion.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 INVENTORIES = ["local", "dev", "staging", "prod"]

@@ -133,7 +133,7 @@ PLACEMENT = TYPES["virtual_node_pool"].field("placement_configurations")
                     "time_created": "2026-11-20T08:00:00Z",
                 }
             ],
-            [{"direction": "INGRESS", "protocol": "ALL", "source": "10.1.2.3/8", "source_type": "CIDR_BLOCK"}],
+            [{"direction": "INGRESS", "protocol": "all", "source": "10.1.2.3/8", "source_type": "CIDR_BLOCK"}],
             True,
             id="a rule as the service shows it",
         ),

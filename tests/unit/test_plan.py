@@ -548,9 +548,9 @@ RULE_STEPS: list[tuple[str, list[Document], list[Document], list[tuple[str, Any]
         [("remove", ["2"])],
     ),
     (
-        "the same protocol and block in other words",
+        "the same block in other words",
         [stored("1", rule(protocol="all", source="10.0.0.0/16"))],
-        [rule(protocol="ALL", source="10.0.9.9/16")],
+        [rule(protocol="all", source="10.0.9.9/16")],
         [],
     ),
 ]
@@ -742,6 +742,11 @@ def test_what_types_cannot_change_in_place(name: str, observed: Document, desire
 # --- what is refused before the first write ----------------------------------------------------------------------
 
 
+LONG = "x" * 300
+RULE = {"direction": "INGRESS", "protocol": "6", "source": "10.0.0.0/24", "source_type": "CIDR_BLOCK"}
+OUT = {"direction": "EGRESS", "protocol": "all", "destination_type": "CIDR_BLOCK"}
+
+
 @pytest.mark.parametrize(
     ("name", "desired", "problems"),
     [
@@ -774,7 +779,10 @@ def test_what_types_cannot_change_in_place(name: str, observed: Document, desire
         (
             "network_security_group",
             {"security_rules": [{"direction": "EGRESS", "protocol": "all", "source": "10.0.0.0/8"}]},
-            ["security_rules[0]: EGRESS needs destination and destination_type"],
+            [
+                "security_rules[0]: EGRESS needs destination and destination_type",
+                "security_rules[0].source: EGRESS has a destination and no source",
+            ],
         ),
         (
             "security_list",
@@ -838,10 +846,113 @@ def test_what_types_cannot_change_in_place(name: str, observed: Document, desire
             {"nsg_ids": list("abcdef"), "pod_configuration": {"nsg_ids": list("abcdef")}},
             ["nsg_ids: the service takes at most 5", "pod_configuration.nsg_ids: the service takes at most 5"],
         ),
+        ("network_security_group", {"security_rules": [RULE]}, []),
+        (
+            "network_security_group",
+            {"security_rules": [RULE] * 121},
+            ["security_rules: 121 rules, the service takes at most 120"],
+        ),
+        (
+            "network_security_group",
+            {"security_rules": [RULE, {**RULE, "source": "anywhere"}]},
+            [
+                "security_rules[1].source: 'anywhere' is not a CIDR block; anything else needs its source_type",
+            ],
+        ),
+        (
+            "network_security_group",
+            {"security_rules": [{**RULE, "source": "10.0.0.0/33"}]},
+            [
+                "security_rules[0].source: '10.0.0.0/33' does not appear to be an IPv4 or IPv6 network",
+            ],
+        ),
+        (
+            "network_security_group",
+            {"security_rules": [{**RULE, "source_type": "NETWORK_SECURITY_GROUP"}]},
+            [
+                "security_rules[0].source: '10.0.0.0/24' is a CIDR block, and source_type says NETWORK_SECURITY_GROUP",
+            ],
+        ),
+        (
+            "network_security_group",
+            {"security_rules": [{**RULE, "source": "all", "source_type": "SERVICE_CIDR_BLOCK"}]},
+            [],
+        ),
+        (
+            "network_security_group",
+            {"security_rules": [{**RULE, "protocol": "ALL"}]},
+            [
+                "security_rules[0].protocol: 'ALL' is neither all nor a number (ICMP 1, TCP 6, UDP 17, ICMPv6 58)",
+            ],
+        ),
+        (
+            "network_security_group",
+            {"security_rules": [{**RULE, "destination": "10.0.0.0/24"}]},
+            [
+                "security_rules[0].destination: INGRESS has a source and no destination",
+            ],
+        ),
+        (
+            "network_security_group",
+            {"security_rules": [{**OUT, "destination": "group"}]},
+            [
+                "security_rules[0].destination: 'group' is not a CIDR block; anything else needs its destination_type",
+            ],
+        ),
+        (
+            "security_list",
+            {"ingress_security_rules": [{"protocol": "6", "source": "nowhere"}]},
+            [
+                "ingress_security_rules[0].source: 'nowhere' is not a CIDR block; anything else needs its source_type",
+            ],
+        ),
+        (
+            "security_list",
+            {"egress_security_rules": [{"protocol": "all", "destination": "0.0.0.0/0"}] * 201},
+            [
+                "egress_security_rules: 201 rules, the service takes at most 200",
+            ],
+        ),
+        (
+            "route_table",
+            {"route_rules": [{"destination": "everywhere", "network_entity_id": "i"}]},
+            [
+                "route_rules[0].destination: 'everywhere' is not a CIDR block; anything else needs its "
+                "destination_type",
+            ],
+        ),
+        (
+            "route_table",
+            {
+                "route_rules": [
+                    {"destination": "all", "destination_type": "SERVICE_CIDR_BLOCK", "network_entity_id": "s"},
+                ]
+            },
+            [],
+        ),
+        ("vcn", {"display_name": LONG}, ["display_name: 300 characters, 255 at most"]),
+        ("vcn", {"dns_label": "1net"}, ["dns_label: '1net' is not a letter followed by up to 14 letters and digits"]),
+        (
+            "subnet",
+            {"dns_label": "x" * 16},
+            [f"dns_label: '{'x' * 16}' is not a letter followed by up to 14 letters and digits"],
+        ),
+        ("vcn", {"freeform_tags": {"a": LONG}}, ["freeform_tags.a: 300 characters, 256 at most"]),
+        ("vcn", {"freeform_tags": {"": "a"}}, ["freeform_tags: the key ''... has 0 characters, 1 to 100 are taken"]),
+        (
+            "vcn",
+            {"freeform_tags": {str(n): "" for n in range(11)}},
+            ["freeform_tags: 11 tags, a resource has at most 10"],
+        ),
+        (
+            "vcn",
+            {"defined_tags": {"Cost": {"Center": LONG}}},
+            ["defined_tags.Cost.Center: 300 characters, 256 at most"],
+        ),
     ],
 )
 def test_bad_input_is_told_all_at_once_with_its_path(name: str, desired: Document, problems: list[str]) -> None:
-    found = [p for check in TYPES[name].checks for p in check(desired)]
+    found = list(TYPES[name].problems(desired))
     assert len(found) == len(problems)
     for text, expected in zip(found, problems, strict=True):
         assert text.startswith(expected)

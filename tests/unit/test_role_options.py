@@ -51,6 +51,12 @@ def test_no_names_of_deployments(name: str) -> None:
     assert deployment(name)
 
 
+@pytest.mark.parametrize("user", ["axabc1/Engineering/deploy@example.com", "axabc1/Our Domain/robot", "axabc1/robot"])
+def test_a_registry_s_user_may_be_of_an_identity_domain(user: str) -> None:
+    name = "app_ingress_registry_username"
+    assert list(wrong(name, OPTIONS[name], user)) == []
+
+
 def test_a_misspelt_variable_is_told_with_the_nearest() -> None:
     assert list(unknown("network", ["network_flowlogs", "other_x"], ["network_flow_logs", "network_wait"])) == [
         "network_flowlogs: the role network has no such variable; did you mean network_flow_logs?"

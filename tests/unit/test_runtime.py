@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.okestack.oci.plugins.module_utils import catalogue
+from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
 ROOT = Path(__file__).parents[2]
-MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+MODULES = sorted(
+    {path.stem for path in ROOT.glob("plugins/modules/*.py")} - {path.stem for path in ROOT.glob("plugins/action/*.py")}
+)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def runtime() -> dict[str, Any]:
 def test_every_module_is_in_the_group_and_behind_the_door(runtime: dict[str, Any]) -> None:
     assert MODULES
     assert runtime["action_groups"]["all"] == MODULES
-    assert runtime["plugin_routing"]["action"] == {name: {"redirect": "okestack.oci.door"} for name in MODULES}
+    assert runtime["plugin_routing"] == {"modules": {name: {"action_plugin": "okestack.oci.door"} for name in MODULES}}
 
 
 def test_the_file_is_current() -> None:
@@ -33,5 +35,5 @@ def test_the_file_is_current() -> None:
 
 
 def test_every_module_has_a_task_and_every_task_a_module() -> None:
-    assert [name for name in MODULES if catalogue.task(name) is None] == []
+    assert [name for name in MODULES if registry.task(name) is None] == []
     assert sorted(set(all_types()) - set(MODULES)) == []

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pymysql
@@ -69,6 +69,16 @@ def wait_for(target: Database, timeout: float) -> pymysql.connections.Connection
         pause = min(pause * 2, 5)
 
 
+def granted_name(schema: str, *, partial_revokes: Sequence[str] | None) -> str:
+    """A schema's name as a grant takes it; `partial_revokes` is the server's variable as SHOW VARIABLES tells it.
+
+    In a grant _ stands for any character unless it is escaped. A server with partial revokes (MySQL HeatWave) takes
+    the name as it is, an escape for a part of it.
+    """
+    literal = partial_revokes is not None and str(partial_revokes[1]).upper() in ("ON", "1")
+    return schema if literal else schema.replace("_", "\\_")
+
+
 def unexpected_grants(grants: list[str], schema: str) -> list[str]:
     """The grants (as SHOW GRANTS writes them, without passwords) that reach beyond the schema's rows."""
     wanted = set(GRANTED.split(", "))
@@ -107,8 +117,8 @@ def bootstrap(target: Database, user: str, password: Secret, timeout: float) -> 
             except pymysql.MySQLError as error:
                 # The server's text may quote the statement, and with it the password.
                 raise BootstrapError(f"the user {user} cannot be made: error {error.args[0]}") from None
-            # In a grant, _ stands for any character unless it is escaped.
-            pattern = schema.replace("_", "\\_")
+            cursor.execute("SHOW VARIABLES LIKE 'partial_revokes'")
+            pattern = granted_name(schema, partial_revokes=cursor.fetchone())
             cursor.execute(f"GRANT {GRANTED} ON `{pattern}`.* TO '{user}'@'%'")
             cursor.execute(f"SHOW GRANTS FOR '{user}'@'%'")
             beyond = unexpected_grants([row[0] for row in cursor.fetchall()], schema)

@@ -19,6 +19,7 @@ from typing import Any
 from localregion.core.errors import conflict, incorrect_state, invalid, missing, not_found, not_implemented
 from localregion.host.programs import KUBERNETES_VERSION
 from localregion.services.base import Call, Record, Reply, Service, WorkRequest
+from localregion.services.registration import operation, step
 
 Doc = dict[str, Any]
 
@@ -200,6 +201,7 @@ class Addons(Service):
         for record in self.living("addon", parent=cluster_id):
             self.store.remove(record.id)
 
+    @operation
     async def list_addon_options(self, call: Call) -> Reply:
         """The add-ons that there are, for a Kubernetes version."""
         version, name = call.query["kubernetes_version"], call.query.get("addon_name")
@@ -208,11 +210,13 @@ class Addons(Service):
         found = [option(addon, [version]) for addon in ADDONS.values() if name in (None, addon.name)]
         return self.page(call, in_order(call, found))
 
+    @operation
     async def list_addons(self, call: Call) -> Reply:
         """The add-ons of a cluster."""
         cluster = self.get("cluster", call.path["cluster_id"])
         return self.page(call, in_order(call, [record.doc for record in self.living("addon", parent=cluster.id)]))
 
+    @operation
     async def get_addon(self, call: Call) -> Reply:
         """One add-on of a cluster."""
         return self.show(self._installed(call))
@@ -246,12 +250,14 @@ class Addons(Service):
         self.transition(record, ADDON_MINUTES, to, via=via, also=self._addon_changed, request=request)
         return self.accepted(request, 202)
 
+    @step
     async def _addon_changed(self, record: Record, request: WorkRequest | None) -> Mapping[str, Any]:
         cluster = self.store.find(record.parent or "")
         kubernetes = cluster.doc["kubernetesVersion"] if cluster else KUBERNETES_VERSION
         current = record.doc.get("version") or versions(ADDONS[record.doc["name"]], kubernetes)[-1]
         return {"currentInstalledVersion": current}
 
+    @operation
     async def install_addon(self, call: Call) -> Reply:
         """Install an add-on (state only)."""
         cluster = self.get("cluster", call.path["cluster_id"])
@@ -272,6 +278,7 @@ class Addons(Service):
             record = self.update(record, document)
         return self._begin(call, record, "ENABLE_ADDON", "CREATING", "ACTIVE")
 
+    @operation
     async def update_addon(self, call: Call) -> Reply:
         """Change an add-on's version or configuration (state only). What is not given stays."""
         record, body = self._installed(call), call.body
@@ -284,6 +291,7 @@ class Addons(Service):
         self._changeable(cluster, record)
         return self._begin(call, self.update(record, changes), "UPDATE_ADDON", "UPDATING", "ACTIVE")
 
+    @operation
     async def disable_addon(self, call: Call) -> Reply:
         """Disable an add-on, and remove it or leave it where it is (which is the same here: state only)."""
         record = self._installed(call)

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.core.errors import invalid, missing
 from localregion.host.programs import KUBERNETES_VERSION
 

@@ -27,14 +27,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
+from localregion import ocids
+from localregion import settings as names
 from localregion.access.policies import Principal, resource_principal
-from localregion.core import ocids, validate
-from localregion.core import settings as names
+from localregion.core import validate
 from localregion.core.errors import ServiceError, conflict, incorrect_state, invalid, limit_exceeded, not_found
 from localregion.core.validate import Form
 from localregion.services.base import SECOND, Call, Kind, Record, Reply, WorkRequest, not_implemented, related_not_found
 from localregion.services.containerengine import model
 from localregion.services.containerengine.addons import Addons, in_order
+from localregion.services.registration import operation, step
 from localregion.virtual_node import config as node_config
 
 if TYPE_CHECKING:
@@ -152,6 +154,7 @@ class ContainerEngine(Addons):
         """Tell the caller's rate, as OKE does."""
         reply.headers = {"x-rate-limit-limit": "16.70", **reply.headers}
 
+    @operation
     async def get_work_request(self, call: Call) -> Reply:
         """A work request; while it is under way the answer says when to ask again."""
         reply = await super().get_work_request(call)
@@ -241,6 +244,7 @@ class ContainerEngine(Addons):
                 raise invalid(f"{field}: the network security group {nsg_id} is not in the VCN {vcn_id}")
         return result
 
+    @operation
     async def create_cluster(self, call: Call) -> Reply:
         """Check all, answer 202, build in the background."""
         body = call.body
@@ -329,11 +333,12 @@ class ContainerEngine(Addons):
         running = [cluster for cluster in living if cluster.state != "FAILED"]
         if running and not self.region.settings.pure:
             # All clusters' service addresses are rewritten in the region's one namespace by one kube-proxy.
-            raise limit_exceeded(
-                "The local region runs one cluster at a time (service addresses of two would collide);"
-                f" delete {running[0].id} first."
+            raise not_implemented(
+                f"a second cluster with real parts (service addresses of two would collide): delete {running[0].name},"
+                f" {running[0].id}, first, or make this one in another region (OKESTACK_REGION)"
             )
 
+    @step
     async def _cluster_created(self, cluster: Record, request: WorkRequest | None) -> Mapping[str, Any]:
         say = request.log if request else self.log.info
         self._check_key(cluster)
@@ -588,18 +593,21 @@ class ContainerEngine(Addons):
             await self._network_service.detach_vnic(vnic.id)
         await asyncio.to_thread(shutil.rmtree, self.folder(cluster.id), ignore_errors=True)
 
+    @operation
     async def list_clusters(self, call: Call) -> Reply:
         """Clusters by compartment, name and states."""
         reply = self.list("cluster", call)
         reply.doc = [model.without_configuration_file(doc) for doc in reply.doc]
         return reply
 
+    @operation
     async def get_cluster(self, call: Call) -> Reply:
         """A cluster; deleted ones stay readable for a while."""
         cluster = self.get("cluster", call.path["cluster_id"], dead=True)
         shown = call.query.get("should_include_oidc_config_file")
         return self.show(cluster, doc=cluster.doc if shown else model.without_configuration_file(cluster.doc))
 
+    @operation
     async def update_cluster(self, call: Call) -> Reply:
         """Name, tags, options, image policy; basic to enhanced, never back; a newer version, one minor at a time."""
         cluster = self.get("cluster", call.path["cluster_id"])
@@ -627,6 +635,7 @@ class ContainerEngine(Addons):
         self._active(cluster)
         return self._update_cluster(call, cluster, changes)
 
+    @operation
     async def update_cluster_endpoint_config(self, call: Call) -> Reply:
         """Network security groups of the endpoint, and whether it has a public address; its subnet stays."""
         cluster = self.get("cluster", call.path["cluster_id"])
@@ -660,6 +669,7 @@ class ContainerEngine(Addons):
         )  # fmt: skip
         return self.accepted(request, 202, cluster)
 
+    @step
     async def _cluster_updated(self, cluster: Record, request: WorkRequest | None) -> Mapping[str, Any]:
         changes: Doc = cluster.private.get("update") or {}
         if "endpointConfig" in changes:
@@ -693,6 +703,7 @@ class ContainerEngine(Addons):
                 raise ServiceError(500, "InternalServerError", text) from error
         return self._endpoints(cluster, vnic.private_ip, vnic.public_ip, vnic.fqdn)
 
+    @operation
     async def delete_cluster(self, call: Call) -> Reply:
         """Delete a cluster with its pools; load balancers that its Services made remain."""
         cluster = self.get("cluster", call.path["cluster_id"])
@@ -713,6 +724,7 @@ class ContainerEngine(Addons):
         self.transition(cluster, _ACCEPTED, "DELETED", via="DELETING", also=self._cluster_deleted, request=request)
         return self.accepted(request, 202, cluster)
 
+    @step
     async def _cluster_deleted(self, cluster: Record, request: WorkRequest | None) -> Mapping[str, Any]:
         for pool in self.living("virtual_node_pool", parent=cluster.id):
             if cluster.id in self._live:
@@ -726,6 +738,7 @@ class ContainerEngine(Addons):
         await self.clock.sleep_until(cluster.private.get("due", 0))
         return {"metadata": cluster.doc["metadata"] | {"timeDeleted": self.clock.timestamp()}, "endpoints": None}
 
+    @operation
     async def get_cluster_options(self, call: Call) -> Reply:
         """Versions and pod networks that there are, or those for a cluster."""
         offered: Sequence[str] = self.offered_versions()
@@ -735,6 +748,7 @@ class ContainerEngine(Addons):
         networks = [{"cniType": "FLANNEL_OVERLAY"}, {"cniType": "OCI_VCN_IP_NATIVE"}]
         return Reply(200, {"kubernetesVersions": list(offered), "clusterPodNetworkOptions": networks})
 
+    @operation
     async def create_kubeconfig(self, call: Call) -> Reply:
         """The kubeconfig of a cluster for one of its endpoints."""
         cluster = self.get("cluster", call.path["cluster_id"])
@@ -754,6 +768,16 @@ class ContainerEngine(Addons):
             raise invalid(f"The cluster has no endpoint of type {wanted}")
         content = model.kubeconfig(cluster.id, f"https://{address}", await self._authority(cluster))
         return Reply(200, content.encode(), {"content-type": "application/x-yaml"})
+
+    async def kubeconfigs(self) -> list[str]:
+        """The kubeconfigs of all clusters that are up, oldest first, each for its public endpoint if it has one."""
+        found = []
+        for cluster in self.living("cluster"):
+            endpoints = cluster.doc.get("endpoints") or {}
+            address = endpoints.get("publicEndpoint") or endpoints.get("privateEndpoint")
+            if cluster.state in ("ACTIVE", "UPDATING") and address:
+                found.append(model.kubeconfig(cluster.id, f"https://{address}", await self._authority(cluster)))
+        return found
 
     async def _authority(self, cluster: Record) -> bytes:
         running = self._live.get(cluster.id)
@@ -778,6 +802,7 @@ class ContainerEngine(Addons):
         groups = self._nsgs(given.get("nsgIds"), vcn_id, "podConfiguration.nsgIds")
         return {"subnetId": given["subnetId"], "nsgIds": groups, "shape": given["shape"]}
 
+    @operation
     async def create_virtual_node_pool(self, call: Call) -> Reply:
         """Check all, answer 202, make nodes in the background."""
         body = call.body
@@ -812,10 +837,12 @@ class ContainerEngine(Addons):
         self.transition(pool, _ACCEPTED, "ACTIVE", also=self._pool_converge, request=request)
         return self.accepted(request, 202, pool)
 
+    @operation
     async def list_virtual_node_pools(self, call: Call) -> Reply:
         """Pools by compartment, cluster, name, states."""
         return self.list("virtual_node_pool", call)
 
+    @operation
     async def update_virtual_node_pool(self, call: Call) -> Reply:
         """Everything but cluster, compartment and version changes in place, except what is `without_effect`."""
         pool = self.get("virtual_node_pool", call.path["virtual_node_pool_id"])
@@ -865,6 +892,7 @@ class ContainerEngine(Addons):
     def _nodes(self, pool: Record) -> list[Record]:
         return self.living("virtual_node", parent=pool.id)
 
+    @step
     async def _pool_converge(self, pool: Record, request: WorkRequest | None) -> Mapping[str, Any] | None:
         """Make the nodes of a pool what its document says, and wait until they are Ready."""
         await self._awake(pool.parent or "")
@@ -1135,6 +1163,7 @@ class ContainerEngine(Addons):
         except (httpx.HTTPError, OSError):
             return True
 
+    @operation
     async def delete_virtual_node_pool(self, call: Call) -> Reply:
         """Drain and delete the nodes, then the pool."""
         pool = self.get("virtual_node_pool", call.path["virtual_node_pool_id"])
@@ -1159,6 +1188,7 @@ class ContainerEngine(Addons):
         )
         return self.accepted(request, 202, pool)
 
+    @step
     async def _pool_deleted(self, pool: Record, request: WorkRequest | None) -> None:
         cluster = self.store.find(pool.parent or "")
         if cluster is not None and cluster.state in ("ACTIVE", "UPDATING"):
@@ -1188,6 +1218,7 @@ class ContainerEngine(Addons):
             await self._drop_dns(cluster)
         await asyncio.to_thread(shutil.rmtree, self._pool_folder(pool), ignore_errors=True)
 
+    @operation
     async def list_virtual_nodes(self, call: Call) -> Reply:
         """The nodes of a pool."""
         pool = self.get("virtual_node_pool", call.path["virtual_node_pool_id"])
@@ -1195,6 +1226,7 @@ class ContainerEngine(Addons):
         nodes = [node for node in self._nodes(pool) if name in (None, node.name)]
         return self.page(call, in_order(call, [node.doc for node in nodes]))
 
+    @operation
     async def get_virtual_node(self, call: Call) -> Reply:
         """One node of a pool."""
         node = self.get("virtual_node", call.path["virtual_node_id"], dead=True)
@@ -1202,6 +1234,7 @@ class ContainerEngine(Addons):
             raise not_found()
         return self.show(node)
 
+    @operation
     async def list_pod_shapes(self, call: Call) -> Reply:
         """The shapes that pods can have."""
         domain = call.query.get("availability_domain")

@@ -16,10 +16,10 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from localregion import ocids
+from localregion import settings as names
 from localregion.access.policies import Condition, Grant, Principal, Statement, parse, parse_rule
 from localregion.access.signatures import fingerprint, load_public_key
-from localregion.core import ocids
-from localregion.core import settings as names
 from localregion.services.base import (
     SECOND,
     Call,
@@ -35,6 +35,7 @@ from localregion.services.base import (
     not_found,
 )
 from localregion.services.identity.tags import TAG_KINDS, Tags
+from localregion.services.registration import operation, step
 
 POLICY_DELAY = 45 * SECOND
 """What is written here takes about this long to be known to the other services: policies, compartments."""
@@ -173,6 +174,7 @@ class Identity(Tags):
 
     # tenancy, regions, domains
 
+    @operation
     async def get_tenancy(self, call: Call) -> Reply:
         """The tenancy."""
         if call.path["tenancy_id"] != names.TENANCY_ID:
@@ -184,11 +186,13 @@ class Identity(Tags):
             }
         )  # fmt: skip
 
+    @operation
     async def list_regions(self, call: Call) -> Reply:
         """The regions of the realm."""
         known = {names.REGION_KEY: names.REGION, names.OTHER_REGION_KEY: names.OTHER_REGION}
         return Reply(doc=[{"key": key, "name": name} for key, name in known.items()])
 
+    @operation
     async def list_region_subscriptions(self, call: Call) -> Reply:
         """The regions that the tenancy uses; one is its home."""
         if call.path["tenancy_id"] != names.TENANCY_ID:
@@ -201,12 +205,14 @@ class Identity(Tags):
             ]
         )
 
+    @operation
     async def list_availability_domains(self, call: Call) -> Reply:
         """The one availability domain."""
         self._known_compartment(call)
         domain = {"name": names.AVAILABILITY_DOMAIN, "id": ocids.fixed("availabilitydomain", names.AVAILABILITY_DOMAIN)}
         return Reply(doc=[domain | {"compartmentId": names.TENANCY_ID}])
 
+    @operation
     async def list_fault_domains(self, call: Call) -> Reply:
         """The three fault domains of the availability domain."""
         self._known_compartment(call)
@@ -228,6 +234,7 @@ class Identity(Tags):
 
     # compartments
 
+    @operation
     async def list_compartments(self, call: Call) -> Reply:
         """The children of a compartment, or all below the tenancy."""
         below = call.query["compartment_id"]
@@ -245,6 +252,7 @@ class Identity(Tags):
             where=lambda record: record.id != names.TENANCY_ID,
         )
 
+    @operation
     async def create_compartment(self, call: Call) -> Reply:
         """A compartment in another; its name is its parent's only one of that name."""
         self._check_texts(call)
@@ -256,6 +264,7 @@ class Identity(Tags):
         self.transition(compartment, SECOND, "ACTIVE")
         return self.show(compartment)
 
+    @operation
     async def update_compartment(self, call: Call) -> Reply:
         """New name, description or tags."""
         compartment = self._changeable(call, "updated")
@@ -267,6 +276,7 @@ class Identity(Tags):
         self._changed()
         return self.show(compartment)
 
+    @operation
     async def move_compartment(self, call: Call) -> Reply:
         """Put a compartment with all that is in it below another parent; a work request."""
         compartment = self._changeable(call, "moved")
@@ -284,10 +294,12 @@ class Identity(Tags):
         self.transition(compartment, _MOVE_TIME, "ACTIVE", also=self._moved, request=request, failed="ACTIVE")
         return self.accepted(request, 202, compartment)
 
+    @step
     async def _moved(self, record: Record, request: WorkRequest | None) -> Mapping[str, Any]:
         self._changed()
         return {"compartmentId": record.private["target"]}
 
+    @operation
     async def delete_compartment(self, call: Call) -> Reply:
         """Delete an empty compartment; a work request tells whether it was empty."""
         compartment = self._changeable(call, "deleted")
@@ -297,6 +309,7 @@ class Identity(Tags):
         )
         return self.accepted(request, 202)
 
+    @step
     async def _deleted(self, record: Record, request: WorkRequest | None) -> Mapping[str, Any]:
         """Refuses where something is left in it; the name is free again, since the deleted one gets another."""
         left = [r for r in self.store.select(compartment=record.id) if r.kind != "work_request"]
@@ -307,6 +320,7 @@ class Identity(Tags):
         self._changed()
         return {"name": name}
 
+    @operation
     async def recover_compartment(self, call: Call) -> Reply:
         """Take back a deletion; the name stays the one that the deleted compartment got."""
         compartment = self.get("compartment", call.path["compartment_id"], dead=True)
@@ -360,6 +374,7 @@ class Identity(Tags):
 
     # policies
 
+    @operation
     async def create_policy(self, call: Call) -> Reply:
         """A policy; its statements must parse, and name compartments and groups that exist."""
         self._check_texts(call)
@@ -369,6 +384,7 @@ class Identity(Tags):
         self._changed()
         return self.show(policy)
 
+    @operation
     async def update_policy(self, call: Call) -> Reply:
         """New statements, description or tags; the name stays."""
         policy = self.get("policy", call.path["policy_id"])
@@ -379,6 +395,7 @@ class Identity(Tags):
         self._changed()
         return self.show(policy)
 
+    @operation
     async def delete_policy(self, call: Call) -> Reply:
         """Delete a policy."""
         self.retire(self.get("policy", call.path["policy_id"]))
@@ -489,11 +506,13 @@ class Identity(Tags):
 
     # users, groups, keys
 
+    @operation
     async def create_user(self, call: Call) -> Reply:
         """A user."""
         self._check_free("user", call.body["name"], "User", call.body["compartmentId"])
         return self.show(self.create("user", call, {"isMfaActivated": False}, state="ACTIVE"))
 
+    @operation
     async def delete_user(self, call: Call) -> Reply:
         """Delete a user that is in no group."""
         user = self.get("user", call.path["user_id"])
@@ -505,11 +524,13 @@ class Identity(Tags):
         self.region.authenticator.forget()
         return self.accepted()
 
+    @operation
     async def create_group(self, call: Call) -> Reply:
         """A group."""
         self._check_free("group", call.body["name"], "Group", call.body["compartmentId"])
         return self.show(self.create("group", call, state="ACTIVE"))
 
+    @operation
     async def delete_group(self, call: Call) -> Reply:
         """Delete a group without members."""
         group = self.get("group", call.path["group_id"])
@@ -518,6 +539,7 @@ class Identity(Tags):
         self.retire(group)
         return self.accepted()
 
+    @operation
     async def create_dynamic_group(self, call: Call) -> Reply:
         """A group of instances and other resources, by a rule; in the tenancy only."""
         self._check_texts(call)
@@ -529,6 +551,7 @@ class Identity(Tags):
         self._changed()
         return self.show(group)
 
+    @operation
     async def update_dynamic_group(self, call: Call) -> Reply:
         """Another rule, description or tags; the name stays."""
         self._check_texts(call)
@@ -539,12 +562,14 @@ class Identity(Tags):
         self._changed()
         return self.show(group)
 
+    @operation
     async def delete_dynamic_group(self, call: Call) -> Reply:
         """Delete a dynamic group; statements about it allow nothing any more."""
         self.retire(self.get("dynamic_group", call.path["dynamic_group_id"]))
         self._changed()
         return self.accepted()
 
+    @operation
     async def add_user_to_group(self, call: Call) -> Reply:
         """Put a user into a group."""
         self.get("user", call.body["userId"], related=True)
@@ -553,12 +578,14 @@ class Identity(Tags):
         self.region.authenticator.forget()
         return self.show(record)
 
+    @operation
     async def remove_user_from_group(self, call: Call) -> Reply:
         """Take a user out of a group."""
         self.retire(self.get("user_group_membership", call.path["user_group_membership_id"]))
         self.region.authenticator.forget()
         return self.accepted()
 
+    @operation
     async def upload_api_key(self, call: Call) -> Reply:
         """An API key for a user; three at most."""
         user = self.get("user", call.path["user_id"])
@@ -566,11 +593,13 @@ class Identity(Tags):
             raise limit_exceeded(f"A user may have at most {_MAX_API_KEYS} API keys.")
         return self.show(self.register_key(user.id, call.body["key"]))
 
+    @operation
     async def list_api_keys(self, call: Call) -> Reply:
         """The API keys of a user."""
         user = self.get("user", call.path["user_id"])
         return Reply(doc=[key.doc for key in self.living("api_key", parent=user.id)])
 
+    @operation
     async def delete_api_key(self, call: Call) -> Reply:
         """Take an API key from a user."""
         key_id = f"{names.TENANCY_ID}/{call.path['user_id']}/{call.path['fingerprint']}"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.services.base import (
     Call,
     Document,
@@ -24,6 +24,7 @@ from localregion.services.base import (
     limit_exceeded,
     not_found,
 )
+from localregion.services.registration import operation
 
 ORACLE_TAGS = "Oracle-Tags"
 MAX_FREEFORM, MAX_DEFINED = 10, 64
@@ -88,6 +89,7 @@ class Tags(Service):
 
     # namespaces
 
+    @operation
     async def list_tag_namespaces(self, call: Call) -> Reply:
         """The namespaces of a compartment, or of those below it too."""
         place, deep = call.query["compartment_id"], call.query.get("include_subcompartments", False)
@@ -102,6 +104,7 @@ class Tags(Service):
             },
         )
 
+    @operation
     async def create_tag_namespace(self, call: Call) -> Reply:
         """A namespace; its name is the tenancy's only one."""
         name = call.body["name"]
@@ -110,11 +113,13 @@ class Tags(Service):
             raise ServiceError(409, "TagNamespaceAlreadyExists", f"Tag namespace '{name}' already exists.")
         return self.show(self.create("tag_namespace", call, {"isRetired": False}, state="ACTIVE"))
 
+    @operation
     async def update_tag_namespace(self, call: Call) -> Reply:
         """New description or tags; retire it, or take it into use again."""
         namespace = self.get("tag_namespace", call.path["tag_namespace_id"])
         return self.show(self.apply(namespace, call, "description", "isRetired", "freeformTags", "definedTags"))
 
+    @operation
     async def delete_tag_namespace(self, call: Call) -> Reply:
         """Delete a retired namespace without keys."""
         namespace = self.get("tag_namespace", call.path["tag_namespace_id"])
@@ -125,11 +130,13 @@ class Tags(Service):
 
     # keys
 
+    @operation
     async def list_tags(self, call: Call) -> Reply:
         """The keys of a namespace."""
         namespace = self.get("tag_namespace", call.path["tag_namespace_id"])
         return self.page(call, [tag.doc for tag in self.living("tag", parent=namespace.id)])
 
+    @operation
     async def create_tag(self, call: Call) -> Reply:
         """A key of a namespace."""
         namespace = self.get("tag_namespace", call.path["tag_namespace_id"])
@@ -153,15 +160,18 @@ class Tags(Service):
             raise not_found()
         return tag
 
+    @operation
     async def get_tag(self, call: Call) -> Reply:
         """A key of a namespace."""
         return self.show(self._named_tag(call))
 
+    @operation
     async def update_tag(self, call: Call) -> Reply:
         """New description, tags or values; retire it, or take it into use again."""
         fields = ("description", "isRetired", "isCostTracking", "validator", "freeformTags", "definedTags")
         return self.show(self.apply(self._named_tag(call), call, *fields))
 
+    @operation
     async def delete_tag(self, call: Call) -> Reply:
         """Delete a retired key."""
         tag = self._named_tag(call)

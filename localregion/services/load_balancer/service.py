@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -33,10 +34,10 @@ from localregion.services.base import (
     not_found,
 )
 from localregion.services.load_balancer import model
+from localregion.services.registration import operation, step
 from localregion.services.sealing import Sealer, sealer
 
 if TYPE_CHECKING:
-    from localregion.services.base import Handler
     from localregion.services.context import Context
     from localregion.services.network.addresses import Vnic
     from localregion.services.network.service import Network
@@ -70,6 +71,7 @@ class LoadBalancer(Service):
         self._locks: dict[str, asyncio.Lock] = {}
         self._proxies: dict[str, Haproxy] = {}
         self._exposed: dict[str, set[int]] = {}
+        self.handlers |= {name: functools.partial(self._accept, name) for name in model.CHANGES}
 
     @property
     def _network(self) -> Network:
@@ -81,6 +83,7 @@ class LoadBalancer(Service):
 
     # life of a load balancer
 
+    @operation
     async def create_load_balancer(self, call: Call) -> Reply:
         """Create a load balancer; the work request names it."""
         body = call.body
@@ -126,6 +129,7 @@ class LoadBalancer(Service):
             raise invalid("subnetIds must hold one subnet (two are for regions of several availability domains)")
         self._network.check_placement(doc["subnetIds"][0], doc["networkSecurityGroupIds"], public=not doc["isPrivate"])
 
+    @step
     async def _provision(self, balancer: Record, request: WorkRequest | None) -> Document:
         """Give the load balancer its address and start serving; also after a restart, so all of it can run twice."""
         private = balancer.doc["isPrivate"]
@@ -155,6 +159,7 @@ class LoadBalancer(Service):
         for vnic in self._network.vnics_of(balancer_id):
             await self._network.detach_vnic(vnic.id)
 
+    @operation
     async def delete_load_balancer(self, call: Call) -> Reply:
         """Delete a load balancer with all its parts."""
         balancer = self.get("load_balancer", call.path["load_balancer_id"])
@@ -166,6 +171,7 @@ class LoadBalancer(Service):
         self.transition(balancer, _DELETE_MINUTES, "DELETED", via="DELETING", also=self._remove, request=request)
         return self.accepted(request)
 
+    @step
     async def _remove(self, balancer: Record, request: WorkRequest | None) -> None:
         async with self._lock(balancer.id):
             await self._end(balancer)
@@ -183,10 +189,12 @@ class LoadBalancer(Service):
                     self.log.error("%s does not serve: %s", balancer.id, error.message)
         await super().resume()
 
+    @operation
     async def list_load_balancers(self, call: Call) -> Reply:
         """The load balancers of a compartment (always in full detail)."""
         return self.list("load_balancer", call, {"detail": lambda balancer, value: True})
 
+    @operation
     async def change_load_balancer_compartment(self, call: Call) -> Reply:
         """Move a load balancer."""
         balancer = self._active(call)
@@ -222,6 +230,7 @@ class LoadBalancer(Service):
         self.transition(request.record, _CHANGE_MINUTES, None, also=self._carry_out, request=request, failed=None)
         return self.accepted(request)
 
+    @step
     async def _carry_out(self, record: Record, request: WorkRequest | None) -> None:
         change = record.private["change"]
         async with self._lock(change["balancer"]):
@@ -261,26 +270,31 @@ class LoadBalancer(Service):
         reply.record = balancer
         return reply
 
+    @operation
     async def get_backend_set(self, call: Call) -> Reply:
         """A backend set."""
         return self._part(call, "backendSets", call.path["backend_set_name"])
 
+    @operation
     async def list_backend_sets(self, call: Call) -> Reply:
         """The backend sets of a load balancer."""
         return self._parts(call, "backendSets")
 
+    @operation
     async def get_health_checker(self, call: Call) -> Reply:
         """The health checker of a backend set."""
         reply = self._part(call, "backendSets", call.path["backend_set_name"])
         reply.doc = reply.doc["healthChecker"]
         return reply
 
+    @operation
     async def get_backend(self, call: Call) -> Reply:
         """A backend."""
         balancer = self.get("load_balancer", call.path["load_balancer_id"])
         found = model.find_backend(balancer.doc, call.path["backend_set_name"], call.path["backend_name"])
         return self.show(balancer, doc=found)
 
+    @operation
     async def list_backends(self, call: Call) -> Reply:
         """The backends of a backend set."""
         reply = self._part(call, "backendSets", call.path["backend_set_name"])
@@ -288,24 +302,29 @@ class LoadBalancer(Service):
         listed.record = reply.record
         return listed
 
+    @operation
     async def list_certificates(self, call: Call) -> Reply:
         """The certificates of a load balancer, without their private keys."""
         return self._parts(call, "certificates")
 
+    @operation
     async def list_policies(self, call: Call) -> Reply:
         """How backends can be chosen."""
         return self.page(call, [{"name": name} for name in model.POLICIES])
 
+    @operation
     async def list_protocols(self, call: Call) -> Reply:
         """What listeners can speak."""
         return self.page(call, [{"name": name} for name in model.PROTOCOLS])
 
+    @operation
     async def list_shapes(self, call: Call) -> Reply:
         """The shapes there are."""
         return self.page(call, [{"name": name} for name in model.SHAPES])
 
     # health
 
+    @operation
     async def get_backend_health(self, call: Call) -> Reply:
         """Whether a backend answers."""
         balancer = self.get("load_balancer", call.path["load_balancer_id"])
@@ -325,6 +344,7 @@ class LoadBalancer(Service):
             ]
         return Reply(200, {"status": state, "healthCheckResults": results})
 
+    @operation
     async def get_backend_set_health(self, call: Call) -> Reply:
         """Health of a backend set."""
         balancer = self.get("load_balancer", call.path["load_balancer_id"])
@@ -349,10 +369,12 @@ class LoadBalancer(Service):
         )
         return model.combine(list(states.values()), "set") if attached else "UNKNOWN"
 
+    @operation
     async def get_load_balancer_health(self, call: Call) -> Reply:
         """Health of a load balancer."""
         return Reply(200, await self._whole_health(self.get("load_balancer", call.path["load_balancer_id"])))
 
+    @operation
     async def list_load_balancer_healths(self, call: Call) -> Reply:
         """Health of the load balancers of a compartment."""
         found = []
@@ -472,17 +494,5 @@ class LoadBalancer(Service):
             raise not_found()
         return self._sealer.open(sealed, f"{balancer.id} {name}")
 
-
-def _change(operation: str) -> Handler:
-    async def change(self: LoadBalancer, call: Call) -> Reply:
-        return await self._accept(operation, call)
-
-    change.__name__ = operation
-    change.__doc__ = f"{model.CHANGES[operation][0]}: a work request of a load balancer."
-    return cast("Handler", change)
-
-
-for _operation in model.CHANGES:
-    setattr(LoadBalancer, _operation, _change(_operation))
 
 __all__ = ["LoadBalancer"]

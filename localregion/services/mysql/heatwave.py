@@ -25,6 +25,7 @@ from localregion.services.base import (
     not_found,
 )
 from localregion.services.mysql import model
+from localregion.services.registration import operation, step
 from localregion.services.schedule import DeletesLater
 
 # Cloud minutes.
@@ -107,6 +108,7 @@ class HeatWave(DeletesLater):
         )
         return request, system
 
+    @step
     async def _stepped(self, system: Record, request: WorkRequest | None) -> Document:
         """The end of a step. Runs again after a restart."""
         if cluster := self.cluster_of(system):
@@ -128,6 +130,7 @@ class HeatWave(DeletesLater):
 
     # operations
 
+    @operation
     async def get_heat_wave_cluster(self, call: Call) -> Reply:
         """The HeatWave cluster of a DB system; a deleted one as long as the region remembers it."""
         system = self.get("db_system", call.path["db_system_id"])
@@ -136,6 +139,7 @@ class HeatWave(DeletesLater):
             raise not_found()
         return self.show(system, doc=found[-1].doc)
 
+    @operation
     async def add_heat_wave_cluster(self, call: Call) -> Reply:
         """Add a HeatWave cluster; a DB system has one at most."""
         system = self._steady(call, "ACTIVE")
@@ -161,6 +165,7 @@ class HeatWave(DeletesLater):
         # The retry token is void once this cluster, not its DB system, is gone.
         return self.show(cluster, request=request)
 
+    @operation
     async def update_heat_wave_cluster(self, call: Call) -> Reply:
         """Change shape, size or Lakehouse: the cluster is made anew behind its name, which shows at the end."""
         system, cluster = self._attached(call, "ACTIVE", "INACTIVE")
@@ -173,20 +178,24 @@ class HeatWave(DeletesLater):
         request, system = self._step(call, system, cluster, "UPDATE", cluster.state, _CHANGE)
         return self.accepted(request, 202, system)
 
+    @operation
     async def delete_heat_wave_cluster(self, call: Call) -> Reply:
         """Remove the HeatWave cluster."""
         system, cluster = self._attached(call, "ACTIVE", "INACTIVE", "FAILED")
         request, system = self._step(call, system, cluster, "DELETE", "DELETED", _REMOVE)
         return self.accepted(request, 202, system)
 
+    @operation
     async def start_heat_wave_cluster(self, call: Call) -> Reply:
         """INACTIVE to ACTIVE."""
         return self._switched(call, "START", "INACTIVE", "ACTIVE", _START)
 
+    @operation
     async def stop_heat_wave_cluster(self, call: Call) -> Reply:
         """ACTIVE to INACTIVE."""
         return self._switched(call, "STOP", "ACTIVE", "INACTIVE", _STOP)
 
+    @operation
     async def restart_heat_wave_cluster(self, call: Call) -> Reply:
         """ACTIVE to ACTIVE."""
         return self._switched(call, "RESTART", "ACTIVE", "ACTIVE", _RESTART)

@@ -13,9 +13,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from localregion.core import ocids
+from localregion import ocids
 from localregion.core.errors import ServiceError, incorrect_state, invalid, missing, not_implemented
-from localregion.core.settings import AVAILABILITY_DOMAIN, FAULT_DOMAINS
+from localregion.settings import AVAILABILITY_DOMAIN, FAULT_DOMAINS
 
 Doc = dict[str, Any]
 
@@ -572,7 +572,7 @@ def changed(doc: Doc, body: Doc, known: Mapping[str, Doc]) -> Doc:
 def always_free(body: Doc, operation: str) -> None:
     """Refuse what an Always Free DB system cannot have; the words are the service's of a backup policy."""
     for field, what in (("backupPolicy", "backup policy"), ("isHighlyAvailable", "high availability")):
-        if body.get(field):
+        if body.get(field) is not None:  # even where it says that there is none
             raise invalid(f"Cannot specify {what} with '{operation}' operation for an Always Free DB system")
 
 

@@ -43,6 +43,7 @@ from localregion.services.base import (
 from localregion.services.mysql import model
 from localregion.services.mysql.heatwave import ACCESS, KIND, HeatWave
 from localregion.services.network.rules import check_security_attributes
+from localregion.services.registration import operation, step
 from localregion.services.sealing import Sealer, sealer
 
 if TYPE_CHECKING:
@@ -192,6 +193,7 @@ class Mysql(HeatWave):
 
     # DB systems
 
+    @operation
     async def create_db_system(self, call: Call) -> Reply:
         """Create a DB system; about ten minutes."""
         body = call.body
@@ -279,6 +281,7 @@ class Mysql(HeatWave):
             if request._fresh().doc["status"] == "IN_PROGRESS":
                 request.progress(60, f"The server answers at {endpoint['ipAddress']}:{endpoint['port']}")
 
+    @step
     async def _created(self, system: Record, request: WorkRequest | None) -> Document:
         changes = await self._ensure(system.id)
         self._forget_password(system.id)
@@ -327,6 +330,7 @@ class Mysql(HeatWave):
             endpoint["hostname"] = vnic.fqdn
         return {"ipAddress": vnic.private_ip, "endpoints": [endpoint]}
 
+    @operation
     async def list_db_systems(self, call: Call) -> Reply:
         """The DB systems of a compartment."""
         return self.list(
@@ -345,6 +349,7 @@ class Mysql(HeatWave):
             raise incorrect_state(f"DB System {system.id} is in state {system.state}, not {' or '.join(states)}")
         return system
 
+    @operation
     async def update_db_system(self, call: Call) -> Reply:
         """Change a DB system: plain fields at once, the others when the work request is done."""
         system = self._steady(call, "ACTIVE", "INACTIVE")
@@ -373,6 +378,7 @@ class Mysql(HeatWave):
         )
         return self.accepted(request, 202, system)
 
+    @step
     async def _updated(self, system: Record, request: WorkRequest | None) -> Document:
         """Carry out what an update asked for. Runs again after a restart, so each step looks first."""
         heavy: Document = system.private.get("update") or {}
@@ -410,6 +416,7 @@ class Mysql(HeatWave):
         self.store.save(fresh, etag=False)
         return changes
 
+    @operation
     async def delete_db_system(self, call: Call) -> Reply:
         """Delete a DB system, as its deletion policy allows."""
         system = self._steady(call, "ACTIVE", "INACTIVE", "FAILED")
@@ -425,6 +432,7 @@ class Mysql(HeatWave):
         self.transition(system, _DELETE, "DELETED", via="DELETING", also=self._deleted, request=request)
         return self.accepted(request, 202)
 
+    @step
     async def _deleted(self, system: Record, request: WorkRequest | None) -> Document:
         policy = system.doc["deletionPolicy"]
         backups = [b for b in self.living("backup") if b.doc["dbSystemId"] == system.id]
@@ -447,6 +455,7 @@ class Mysql(HeatWave):
         self._forget_password(system.id)
         return {"endpoints": []} | self.cluster_goes(system)
 
+    @operation
     async def start_db_system(self, call: Call) -> Reply:
         """INACTIVE to ACTIVE."""
         system = self._steady(call, "INACTIVE")
@@ -456,9 +465,11 @@ class Mysql(HeatWave):
         )
         return self.accepted(request, 202, system)
 
+    @step
     async def _started(self, system: Record, request: WorkRequest | None) -> Document:
         return await self._ensure(system.id) | self.cluster_follows(system, "INACTIVE", "ACTIVE")
 
+    @operation
     async def stop_db_system(self, call: Call) -> Reply:
         """ACTIVE to INACTIVE; its HeatWave cluster stops with it."""
         system = self._steady(call, "ACTIVE")
@@ -468,12 +479,14 @@ class Mysql(HeatWave):
         self.transition(system, _STOP, "INACTIVE", via="UPDATING", also=self._stopped, request=request, failed="ACTIVE")
         return self.accepted(request, 202, system)
 
+    @step
     async def _stopped(self, system: Record, request: WorkRequest | None) -> Document:
         async with self._lock(system.id):
             await self._stop_server(system, system.private.get("shutdown"))
         endpoints = [endpoint | {"status": "INACTIVE"} for endpoint in system.doc.get("endpoints", [])]
         return {"endpoints": endpoints} | self.cluster_follows(system, "ACTIVE", "INACTIVE")
 
+    @operation
     async def restart_db_system(self, call: Call) -> Reply:
         """ACTIVE to ACTIVE, with a new server process."""
         system = self._steady(call, "ACTIVE")
@@ -483,6 +496,7 @@ class Mysql(HeatWave):
         self.transition(system, _RESTART, "ACTIVE", via="UPDATING", also=self._restarted, request=request)
         return self.accepted(request, 202, system)
 
+    @step
     async def _restarted(self, system: Record, request: WorkRequest | None) -> Document:
         async with self._lock(system.id):
             await self._stop_server(system, system.private.get("shutdown"))
@@ -504,6 +518,7 @@ class Mysql(HeatWave):
 
     # backups
 
+    @operation
     async def create_backup(self, call: Call) -> Reply:
         """Back a DB system up."""
         body = call.body
@@ -546,9 +561,11 @@ class Mysql(HeatWave):
             compartment=system.compartment,
         )
 
+    @step
     async def _backed_up(self, backup: Record, request: WorkRequest | None) -> None:
         await self._dump(self.get("db_system", backup.doc["dbSystemId"]), backup)
 
+    @operation
     async def list_backups(self, call: Call) -> Reply:
         """The backups of a compartment."""
         return self.list("backup", call, {"backup_id": lambda backup, value: backup.id == value})
@@ -559,6 +576,7 @@ class Mysql(HeatWave):
             raise incorrect_state(f"Backup {backup.id} is in state {backup.state}, not {' or '.join(states)}")
         return backup
 
+    @operation
     async def update_backup(self, call: Call) -> Reply:
         """Change names, tags and retention of a backup."""
         backup = self._backup_in(call, "ACTIVE")
@@ -566,10 +584,12 @@ class Mysql(HeatWave):
         fields = ("displayName", "description", "softDelete", "retentionInDays", "freeformTags", "definedTags")
         return self.show(self.apply(backup, call, *fields))
 
+    @operation
     async def change_backup_compartment(self, call: Call) -> Reply:
         """Move a backup."""
         return self.move(self._backup_in(call, "ACTIVE"), call)
 
+    @operation
     async def delete_backup(self, call: Call) -> Reply:
         """Delete a backup; with soft delete in seven days."""
         backup = self._backup_in(call, "ACTIVE", "INACTIVE", "FAILED")
@@ -584,6 +604,7 @@ class Mysql(HeatWave):
             )
         return self.accepted(request)
 
+    @operation
     async def cancel_backup_deletion(self, call: Call) -> Reply:
         """Keep a backup that soft delete holds."""
         backup = self._backup_in(call, "DELETE_SCHEDULED")
@@ -594,11 +615,13 @@ class Mysql(HeatWave):
         await self._delete_dump(record)
         self.retire(record)
 
+    @step
     async def _backup_deleted(self, backup: Record, request: WorkRequest | None) -> None:
         await self._delete_dump(backup)
 
     # catalogues
 
+    @operation
     async def list_shapes(self, call: Call) -> Reply:
         """Shapes of DB systems and HeatWave clusters."""
         shapes = [
@@ -614,6 +637,7 @@ class Mysql(HeatWave):
             shapes = [shape for shape in shapes if shape["name"] == name]
         return self.page(call, shapes)
 
+    @operation
     async def list_versions(self, call: Call) -> Reply:
         """MySQL versions by family."""
         return self.page(
@@ -629,6 +653,7 @@ class Mysql(HeatWave):
             ],
         )
 
+    @operation
     async def list_configurations(self, call: Call) -> Reply:
         """The default configurations of the shapes."""
         query = call.query
@@ -656,6 +681,7 @@ class Mysql(HeatWave):
         custom = {record.id: record.doc for record in self.living("configuration")}
         return model.configurations() | custom
 
+    @operation
     async def get_configuration(self, call: Call) -> Reply:
         """A configuration, default or custom."""
         default = model.configurations().get(call.path["configuration_id"])
@@ -663,6 +689,7 @@ class Mysql(HeatWave):
             return Reply(200, default)
         return self.show(self.get("configuration", call.path["configuration_id"], dead=True))
 
+    @operation
     async def create_configuration(self, call: Call) -> Reply:
         """Create a custom configuration: variables over those of a parent or of the shape's default."""
         body = call.body
@@ -690,11 +717,13 @@ class Mysql(HeatWave):
         )
         return self.show(made)
 
+    @operation
     async def update_configuration(self, call: Call) -> Reply:
         """Change names and tags; the variables of a configuration never change."""
         found = self.get("configuration", call.path["configuration_id"])
         return self.show(self.apply(found, call, "displayName", "description", "freeformTags", "definedTags"))
 
+    @operation
     async def delete_configuration(self, call: Call) -> Reply:
         """Delete a custom configuration that no DB system uses."""
         found = self.get("configuration", call.path["configuration_id"])

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.services.base import (
     SECOND,
     Call,
@@ -24,6 +24,7 @@ from localregion.services.base import (
     not_implemented,
 )
 from localregion.services.network import rules
+from localregion.services.registration import operation, step
 
 LINGERING = 1.0
 """Cloud minutes that a VNIC stays after its owner is gone: one to three were seen."""
@@ -117,6 +118,7 @@ class Addresses(Service):
         else:
             self.retire(record)
 
+    @operation
     async def create_public_ip(self, call: Call) -> Reply:
         """A public IP: reserved, or for a private IP as long as that lives."""
         private_ip = self._free_private_ip(call.body["privateIpId"]) if call.body.get("privateIpId") else None
@@ -158,6 +160,7 @@ class Addresses(Service):
         self._assign(public_ip, self.living("private_ip", parent=vnic_id)[0])
         self.update(public_ip, {}, state="ASSIGNED")
 
+    @operation
     async def update_public_ip(self, call: Call) -> Reply:
         """New name or tags; a reserved one can be given to a private IP (`privateIpId`), or be freed ("")."""
         record = self.get("public_ip", call.path["public_ip_id"])
@@ -189,6 +192,7 @@ class Addresses(Service):
             self.update(vnic, {"publicIp": None})
         self.update(record, {"assignedEntityId": None, "assignedEntityType": None, "privateIpId": None})
 
+    @operation
     async def change_public_ip_compartment(self, call: Call) -> Reply:
         """Move a reserved public IP; others are where what they belong to is."""
         record = self.get("public_ip", call.path["public_ip_id"])
@@ -196,6 +200,7 @@ class Addresses(Service):
             raise invalid(f"The public IP {record.id} is not reserved: it cannot be moved.")
         return self.move(record, call)
 
+    @operation
     async def delete_public_ip(self, call: Call) -> Reply:
         """Delete a public IP that no gateway uses."""
         record = self.get("public_ip", call.path["public_ip_id"])
@@ -206,16 +211,19 @@ class Addresses(Service):
         self.transition(record, SECOND, "TERMINATED", via="TERMINATING")
         return self.accepted()
 
+    @operation
     async def list_public_ips(self, call: Call) -> Reply:
         """The public IPs of a compartment: the region's, or those of a domain's private IPs."""
         if (call.query["scope"] == "AVAILABILITY_DOMAIN") != ("availability_domain" in call.query):
             raise invalid("availabilityDomain is given with scope AVAILABILITY_DOMAIN, and only then.")
         return self.list("public_ip", call)
 
+    @operation
     async def get_public_ip_by_ip_address(self, call: Call) -> Reply:
         """The public IP with this address."""
         return self._one_public_ip("ipAddress", call.body["ipAddress"])
 
+    @operation
     async def get_public_ip_by_private_ip_id(self, call: Call) -> Reply:
         """The public IP of a private IP."""
         return self._one_public_ip("privateIpId", call.body["privateIpId"])
@@ -228,12 +236,14 @@ class Addresses(Service):
 
     # private addresses and VNICs
 
+    @operation
     async def list_private_ips(self, call: Call) -> Reply:
         """The private IPs of a VNIC or subnet."""
         if not {"vnic_id", "subnet_id", "ip_address"} & set(call.query):
             raise missing("vnicId or subnetId")
         return self.list("private_ip", call, dead=False)
 
+    @operation
     async def update_vnic(self, call: Call) -> Reply:
         """New name, tags or groups of a VNIC."""
         vnic = self.get("vnic", call.path["vnic_id"])
@@ -304,14 +314,19 @@ class Addresses(Service):
         """A VNIC whose address the region's own namespace holds (a virtual node: its NodePorts answer there). Else as
         `attach_vnic`; given up by `detach_vnic`."""
         known = self.store.find(self._vnics.get((owner_id, display_name), ""))
-        if known is None or known.dead:
+        if new := known is None or known.dead:
             known = self._new_vnic(
                 self.check_placement(subnet_id, nsg_ids), display_name, owner_id, list(nsg_ids), None, None, False
             )
             known.private["held"] = True
             known = self.store.save(known, etag=False)
         subnet = self.get("subnet", known.doc["subnetId"])
-        await self.region.fabric.add_address(subnet.id, subnet.doc["cidrBlock"], known.doc["privateIp"])
+        try:
+            await self.region.fabric.add_address(subnet.id, subnet.doc["cidrBlock"], known.doc["privateIp"])
+        except Exception:
+            if new:
+                await self.detach_vnic(known.id, at_once=True)
+            raise
         return self._as_vnic(known)
 
     def _new_vnic(
@@ -404,6 +419,7 @@ class Addresses(Service):
         if named:
             self._tell_hosts()
 
+    @step
     async def _vnic_gone(self, vnic: Record, _: WorkRequest | None) -> None:
         for address in self.living("private_ip", parent=vnic.id):
             self.store.remove(address.id)

@@ -23,6 +23,7 @@ from localregion.services.base import (
 )
 from localregion.services.network import rules
 from localregion.services.network.addresses import WORDS, Addresses
+from localregion.services.registration import operation
 
 MAX_CAPTURE_RULES = 10
 _PACKET_SIZES = (64, 9000)
@@ -37,6 +38,7 @@ class Capture(Addresses):
 
     # capture filters
 
+    @operation
     async def create_capture_filter(self, call: Call) -> Reply:
         """A filter for VTAPs or for flow logs, with up to ten rules."""
         kind = call.body["filterType"]
@@ -45,6 +47,7 @@ class Capture(Addresses):
         self.transition(record, SECOND, "AVAILABLE")
         return self.show(record)
 
+    @operation
     async def update_capture_filter(self, call: Call) -> Reply:
         """New name, tags or rules; what uses the filter follows."""
         record = self.get("capture_filter", call.path["capture_filter_id"])
@@ -55,6 +58,7 @@ class Capture(Addresses):
             self.transition(record, SECOND, "AVAILABLE", via="UPDATING")
         return self.show(record)
 
+    @operation
     async def delete_capture_filter(self, call: Call) -> Reply:
         """Delete a filter that nothing uses."""
         record = self.get("capture_filter", call.path["capture_filter_id"])
@@ -166,6 +170,7 @@ class Capture(Addresses):
             if gone_id in (vtap.doc["sourceId"], vtap.doc.get("targetId")):
                 self.update(vtap, {"isVtapEnabled": False, "lifecycleStateDetails": "STOPPED"})
 
+    @operation
     async def list_vtaps(self, call: Call) -> Reply:
         """The VTAPs of a compartment; with isVtapEnabled only those that run."""
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from localregion.core import ocids
-from localregion.core import settings as names
+from localregion import ocids
+from localregion import settings as names
 from localregion.services.base import Document, invalid, missing
 
 _DNS_LABEL = re.compile(r"[a-z][a-z0-9]{0,14}")

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from localregion.core import ocids
-from localregion.core import settings as names
+from localregion import ocids
+from localregion import settings as names
 from localregion.services.base import (
     SECOND,
     Call,
@@ -34,6 +34,7 @@ from localregion.services.base import (
 from localregion.services.network import rules
 from localregion.services.network.addresses import WORDS
 from localregion.services.network.capture import Capture
+from localregion.services.registration import operation, step
 
 DOMAIN = "oraclevcn.com"
 MAX_CIDRS = 5
@@ -124,7 +125,7 @@ class Network(Capture):
     def __init__(self, region: Any) -> None:
         super().__init__(region)
         for kind, child in _CHILDREN.items():
-            self._generic |= {
+            self.handlers |= {
                 f"create_{kind}": self._create_operation(kind, child),
                 f"update_{kind}": self._update_operation(kind, child),
                 f"delete_{kind}": self._delete_operation(kind, child),
@@ -182,6 +183,7 @@ class Network(Capture):
 
         return delete
 
+    @step
     async def _gone(self, record: Record, _: WorkRequest | None) -> None:
         """What goes with a resource: a NAT gateway's address, a subnet's bridge, the truth of rules about a group."""
         if record.kind == "nat_gateway":
@@ -225,6 +227,7 @@ class Network(Capture):
 
     # VCNs
 
+    @operation
     async def create_vcn(self, call: Call) -> Reply:
         """A VCN with its default route table, security list and DHCP options."""
         body = call.body
@@ -288,6 +291,7 @@ class Network(Capture):
             made[field] = self.create(kind, None, document, state="AVAILABLE", parent=vcn.id).id
         return made
 
+    @operation
     async def update_vcn(self, call: Call) -> Reply:
         """New name or tags."""
         vcn = self.get("vcn", call.path["vcn_id"])
@@ -296,6 +300,7 @@ class Network(Capture):
         self.apply(vcn, call, "displayName", "freeformTags", "definedTags", "securityAttributes", "isZprOnly")
         return self.show(vcn)
 
+    @operation
     async def delete_vcn(self, call: Call) -> Reply:
         """Delete an empty VCN, its default objects with it."""
         vcn = self.get("vcn", call.path["vcn_id"])
@@ -314,12 +319,14 @@ class Network(Capture):
         self.transition(vcn, SECOND, "TERMINATED", via="TERMINATING", also=self._empty_vcn)
         return self.accepted()
 
+    @step
     async def _empty_vcn(self, vcn: Record, _: WorkRequest | None) -> None:
         for field, kind in _DEFAULTS.items():
             record = self.store.find(vcn.doc[field])
             if record and not record.dead and record.kind == kind:
                 self.retire(record)
 
+    @operation
     async def change_vcn_compartment(self, call: Call) -> Reply:
         """Move a VCN, its default objects with it."""
         vcn = self.get("vcn", call.path["vcn_id"])
@@ -327,6 +334,7 @@ class Network(Capture):
             self.move(self.get(_DEFAULTS[field], vcn.doc[field]), call)
         return self.move(vcn, call)
 
+    @operation
     async def add_vcn_cidr(self, call: Call) -> Reply:
         """One more CIDR block."""
         vcn, cidr = self._vcn_for_cidr(call), rules.sized(call.body["cidrBlock"])
@@ -335,6 +343,7 @@ class Network(Capture):
             raise limit_exceeded(f"A VCN has at most {MAX_CIDRS} CIDR blocks.")
         return self._set_cidrs(call, vcn, blocks, "AddVcnCidr")
 
+    @operation
     async def modify_vcn_cidr(self, call: Call) -> Reply:
         """Another CIDR block in the place of one."""
         vcn, old = self._vcn_for_cidr(call), rules.network(call.body["originalCidrBlock"])
@@ -344,6 +353,7 @@ class Network(Capture):
             raise invalid(f"The CIDR block {old} is not one of VCN {vcn.id}.")
         return self._set_cidrs(call, vcn, [new if block == old else block for block in blocks], "ModifyVcnCidr")
 
+    @operation
     async def remove_vcn_cidr(self, call: Call) -> Reply:
         """A CIDR block less; not the last, and none with a subnet in it."""
         vcn, cidr = self._vcn_for_cidr(call), rules.network(call.body["cidrBlock"])
@@ -506,12 +516,14 @@ class Network(Capture):
                     raise conflict(f"The Route Table {table.id} has a rule for {rule['destination']} to {record.id}.")
         return [{"serviceId": identifier, "serviceName": known[identifier]["name"]} for identifier in identifiers]
 
+    @operation
     async def attach_service_id(self, call: Call) -> Reply:
         """Enable a service on a gateway."""
         gateway = self.get("service_gateway", call.path["service_gateway_id"])
         present = [entry["serviceId"] for entry in gateway.doc["services"]]
         return self._change_services(gateway, [*present, call.body["serviceId"]])
 
+    @operation
     async def detach_service_id(self, call: Call) -> Reply:
         """Take a service off a gateway."""
         gateway = self.get("service_gateway", call.path["service_gateway_id"])
@@ -522,10 +534,12 @@ class Network(Capture):
         vcn = self.get("vcn", gateway.parent)
         return self.show(self.update(gateway, {"services": self._enabled(identifiers, vcn, gateway)}))
 
+    @operation
     async def list_services(self, call: Call) -> Reply:
         """The services that a service gateway can enable."""
         return self.page(call, rules.SERVICES)
 
+    @operation
     async def get_service(self, call: Call) -> Reply:
         """One of these services."""
         for service in rules.SERVICES:
@@ -601,6 +615,7 @@ class Network(Capture):
                 self._of_vcn("network_security_group", shown[side], self.get("vcn", group.parent))
         return shown
 
+    @operation
     async def list_network_security_group_security_rules(self, call: Call) -> Reply:
         """The rules of a group, all or of one direction."""
         _, present = self._rules(call)
@@ -609,6 +624,7 @@ class Network(Capture):
         shown = [rule for rule in present if wanted in (None, rule["direction"])]
         return self.page(call, reversed(shown) if newest_first else shown)
 
+    @operation
     async def add_network_security_group_security_rules(self, call: Call) -> Reply:
         """Add up to 25 rules; a repeated call adds them again (there is no retry token)."""
         group, present = self._rules(call)
@@ -624,6 +640,7 @@ class Network(Capture):
         self.update(group, {}, private={"rules": present + new})
         return Reply(doc={"securityRules": new})
 
+    @operation
     async def update_network_security_group_security_rules(self, call: Call) -> Reply:
         """Put up to 25 rules in the place of those with their ids."""
         group, present = self._rules(call)
@@ -639,6 +656,7 @@ class Network(Capture):
         self.update(group, {}, private={"rules": [by_id[rule["id"]] for rule in present]})
         return Reply(doc={"securityRules": [by_id[rule["id"]] for rule in changed]})
 
+    @operation
     async def remove_network_security_group_security_rules(self, call: Call) -> Reply:
         """Remove up to 25 rules by their ids."""
         group, present = self._rules(call)
@@ -657,6 +675,7 @@ class Network(Capture):
                     rule["isValid"] = rule["isValid"] and group_id not in (rule.get("source"), rule.get("destination"))
                 self.update(group, {}, private={"rules": present})
 
+    @operation
     async def list_network_security_group_vnics(self, call: Call) -> Reply:
         """The VNICs in a group."""
         group, _ = self._rules(call)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 
 DEPTH, VALUES = 200, 400_000
 """More levels, or more values, than any definition has: a circle, or a small text that stands for a huge one."""

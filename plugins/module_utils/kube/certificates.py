@@ -56,6 +56,16 @@ class Wanted:
             raise KubeError("; ".join(problems))
 
 
+def end_of_certificate(pem: str) -> float | None:
+    """When a certificate ends, in seconds since the epoch; None where the text is none that can be read."""
+    if x509 is None:
+        return None
+    try:
+        return x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc.timestamp()
+    except ValueError:
+        return None
+
+
 def make(wanted: Wanted, now: datetime.datetime) -> tuple[str, str]:
     """A certificate that is its own authority, and its key (P-256); both PEM."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -109,7 +109,7 @@ def _rendered(chart: Chart, helm: str, scratch: str) -> list[dict[str, Any]]:
     # Helm's own caches in a folder of this run: nothing of a person's helm is used or changed but its log-ins.
     environment = dict(os.environ, HELM_CACHE_HOME=f"{scratch}/cache", HELM_DATA_HOME=f"{scratch}/data")
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
             [*command, "--", chart.release, path],
             input=json.dumps(chart.values, default=str).encode(),
             env=environment,

@@ -21,7 +21,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, UnknownKind, Unreachable
 
-from .kubeconfig import Connection, problems_of
+from .config import Connection, problems_of
 
 try:
     import urllib3

@@ -14,10 +14,10 @@ from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.model import is_name, is_unknown
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 
 from .client import Client
-from .kubeconfig import Connection, from_kubeconfig, read_kubeconfig
+from .config import Connection, from_kubeconfig, read_kubeconfig
 from .oke_token import make_token
 
 ENDPOINT_KINDS = ["PUBLIC_ENDPOINT", "PRIVATE_ENDPOINT", "VCN_HOSTNAME"]

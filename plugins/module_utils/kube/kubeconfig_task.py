@@ -17,13 +17,13 @@ from typing import Any
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube.documents import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.signers import PROFILE_TYPES
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context
 
 from . import oke_token
 from .base_task import KubeTask
+from .config import Connection, load_yaml
 from .connect import WAY_CONSTRAINTS, WAY_OPTIONS, access_of, cluster_connection
-from .kubeconfig import Connection, load_yaml
 from .objects import SECRET
 
 try:

@@ -19,6 +19,7 @@ import datetime
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
@@ -97,6 +98,11 @@ def _signer(authentication: str, config_file: str, profile: str, auth_endpoint: 
     values = dict(parser[profile])
     if authentication == "security_token" or values.get("security_token_file"):
         token = Path(values["security_token_file"]).expanduser().read_text().strip()
+        if _has_ended(token):
+            raise SystemExit(
+                f"the session token of profile {profile} of {config_file} expired: get a new one with "
+                f"`oci session authenticate --profile-name {profile}`"
+            )
         key = oci.signer.load_private_key_from_file(values["key_file"], values.get("pass_phrase"))
         return oci.auth.signers.SecurityTokenSigner(token, key), values.get("region")
     signer = oci.signer.Signer(
@@ -107,6 +113,15 @@ def _signer(authentication: str, config_file: str, profile: str, auth_endpoint: 
         pass_phrase=values.get("pass_phrase"),
     )
     return signer, values.get("region")
+
+
+def _has_ended(token: str) -> bool:
+    from oci.auth.security_token_container import SecurityTokenContainer
+
+    try:
+        return bool(SecurityTokenContainer(None, token).get_jwt()["exp"] <= time.time())
+    except Exception:  # whatever its reader says of what is no token, the API server is to tell
+        return False
 
 
 def main(arguments: list[str] | None = None) -> None:

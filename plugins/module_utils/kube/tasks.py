@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown, is_unknown, placeholder
 from ansible_collections.okestack.oci.plugins.module_utils.redaction import scrub
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 
 from . import restart_marks
 from .apply import Applier, Change, Options, diff_of

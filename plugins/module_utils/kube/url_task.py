@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError, ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.kube.documents import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.waiting import duration
 
 from .base_task import KubeTask

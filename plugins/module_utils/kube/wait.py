@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +38,8 @@ Predicate = Callable[[Object], Status]
 
 def condition_of(live: Object, kind: str) -> Mapping[str, Any]:
     """The named condition, or {}."""
-    for row in (live.get("status") or {}).get("conditions") or ():
-        if row.get("type") == kind:
-            return row
-    return {}
+    conditions: Iterable[Mapping[str, Any]] = (live.get("status") or {}).get("conditions") or ()
+    return next((row for row in conditions if row.get("type") == kind), {})
 
 
 def _seen(live: Object) -> bool:

@@ -122,6 +122,30 @@ def _release(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
+def series(version: Any) -> bool:
+    """Whether a version names a minor release only, as `v1.36` does."""
+    return isinstance(version, str) and len(_release(version)) == 2
+
+
+def newest(offered: Iterable[str], wanted: str | None = None) -> str | None:
+    """The newest version, of the series that is wanted; None where there is none."""
+    found = [version for version in offered if wanted is None or _release(version)[:2] == _release(wanted)]
+    return max(found, key=_release, default=None)
+
+
+def _chosen_version(session: Any, observed: Document, given: Any) -> str | None:
+    """No version means the newest for a new cluster and any for one that is there, a series the newest of it unless the
+    cluster has one of it."""
+    there = observed.get("kubernetes_version") if observed.get("lifecycle_state") != "FAILED" else None
+    if given and not series(given):
+        return None
+    if there and (not given or _release(there)[:2] == _release(given)):
+        return str(there) if given else None
+    if there and _release(given) < _release(there):
+        return None  # back to an older one: refused
+    return newest(_versions(session, observed) or (), given or None)
+
+
 def _never_basic(before: Any, after: Any) -> str | None:
     if (before, after) == ("ENHANCED_CLUSTER", "BASIC_CLUSTER"):
         return "an enhanced cluster does not become a basic one again"
@@ -162,7 +186,7 @@ OKE_CLUSTER = ResourceType(
     wait_timeout=3600,
     fields=(
         Field("vcn_id", change=Change.REPLACE, required=True, reference="vcn"),
-        Field("kubernetes_version", required=True, refusal=_never_down, among=_versions),
+        Field("kubernetes_version", required=True, choose=_chosen_version, refusal=_never_down, among=_versions),
         Field("type", choices=("BASIC_CLUSTER", "ENHANCED_CLUSTER"), refusal=_never_basic),
         Field("kms_key_id", change=Change.REPLACE, reference="vault_key"),
         Field(
@@ -326,6 +350,7 @@ VIRTUAL_NODE_POOL = ResourceType(
     states=replace(_STATES, resting=("NEEDS_ATTENTION",)),
     held=_cluster_changes,
     unheeded=("nsg_ids", "freeform_tags", "defined_tags"),
+    noted_in="virtual_node_tags",
     usable=_nodes_active,
     wait_timeout=2400,
     checks=(_pool_problems,),

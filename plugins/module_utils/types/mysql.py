@@ -23,7 +23,11 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     is_unknown,
     moment,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.types.vault import read_secret
+from ansible_collections.okestack.oci.plugins.module_utils.types.vault import (
+    current_version,
+    read_version,
+    version_made,
+)
 
 CLIENT = "mysql.DbSystemClient"
 CATALOGUES = "mysql.MysqlaasClient"
@@ -144,6 +148,12 @@ def _grows(before: Any, after: Any) -> str | None:
     return None
 
 
+def _keeps_its_name(before: Any, after: Any) -> str | None:
+    if before and not is_unknown(after) and before != after:
+        return "the administrator's name stays as long as the DB System; declare the name that is there"
+    return None
+
+
 def _upgrades(before: Any, after: Any) -> str | None:
     """Versions go up only."""
     old, new = _numbers(before), _numbers(after)
@@ -174,6 +184,10 @@ def _problems(desired: Document) -> Iterable[str]:
     for name, most in (("nsg_ids", 5), ("customer_contacts", 10)):
         if len(desired.get(name) or []) > most:
             yield f"{name}: the service takes at most {most}"
+    if desired.get("shape_name") == "MySQL.Free":
+        for name in ("backup_policy", "is_highly_available"):
+            if desired.get(name) is not None:
+                yield f"{name}: a DB System of shape MySQL.Free takes none, whatever it says; leave it out"
     if len((desired.get("maintenance") or {}).get("maintenance_disabled_windows") or []) > 1:
         yield "maintenance.maintenance_disabled_windows: the service takes at most 1"
     if len((desired.get("backup_policy") or {}).get("copy_policies") or []) > 1:
@@ -201,11 +215,61 @@ def _endpoints(system: Mapping[str, Any]) -> Iterable[tuple[str, Any, Any]]:
         yield "hostname", row.get("hostname"), row.get("port")
 
 
-def _with_password(session: Any, body: Document) -> Document:
-    """The password, read at the moment it is sent; the service takes no reference to a secret."""
+ADMINISTRATOR = "okestack-administrator"
+"""The free-form tag that says who a DB System's administrator is and which version of which secret holds the password,
+as ``NAME SECRET/VERSION``: the service shows neither, and nothing is kept elsewhere."""
+
+
+def _administrator(session: Any, document: Document, desired: Document) -> Document:
+    """A DB System with its administrator, as its tag says, which is shown to nobody. A secret's version that is not the
+    current one differs from what is declared; of a DB System without the tag, one that was made after it does."""
+    tags = dict(document.get("freeform_tags") or {})
+    name, _blank, password = str(tags.pop(ADMINISTRATOR, "")).partition(" ")
+    secret_id, _slash, version = password.rpartition("/")
+    found = {**document, "freeform_tags": tags, "_administrator": f"{name} {password}" if name else ""}
+    found["admin_username"] = name or desired.get("admin_username")
+    wanted = desired.get("admin_password_secret_id")
+    if wanted and not is_unknown(wanted):
+        found["admin_password_secret_id"] = wanted
+        if secret_id and secret_id != wanted:
+            found["admin_password_secret_id"] = secret_id
+        elif document.get("lifecycle_state") == "ACTIVE":  # the password of a stopped one cannot be changed
+            old = _old_version(session, wanted, version, document)
+            if old:
+                found["admin_password_secret_id"] = f"{wanted} (version {old})"
+    return found
+
+
+def _old_version(session: Any, secret_id: str, version: str, system: Document) -> str:
+    """The number of the version that a DB System has the password of, where that is not the secret's current one;
+    empty where it is, or where nobody may tell."""
+    try:
+        current = current_version(session, secret_id)
+        if not version and current > 1:
+            later = moment(version_made(session, secret_id, current)) > moment(system.get("time_created"))
+            version = str(current - 1) if later else ""
+    except CloudError as error:
+        if error.status == 404:
+            return ""
+        raise
+    return version if version != str(current) else ""
+
+
+def _with_password(session: Any, body: Document, there: Document | None) -> Document:
+    """The password, read at the moment it is sent (the service takes no reference to a secret), and the tag that says
+    so, which an update of tags keeps."""
+    name, _blank, password = str((there or {}).get("_administrator") or "").partition(" ")
     secret_id = body.pop("admin_password_secret_id", None)
+    name = body.get("admin_username") or name or str((there or {}).get("admin_username") or "")
     if secret_id:
-        body["admin_password"] = read_secret(session, secret_id)
+        try:
+            version, body["admin_password"] = read_version(session, secret_id)
+        except CloudError as error:
+            raise CloudError(f"admin_password_secret_id: {error}", status=error.status, code=error.code) from None
+        password = f"{secret_id}/{version}"
+    if name and password and (secret_id or "freeform_tags" in body):
+        tags = body.get("freeform_tags") or (there or {}).get("freeform_tags") or {}
+        body["freeform_tags"] = {**tags, ADMINISTRATOR: f"{name} {password}"}
     return body
 
 
@@ -235,14 +299,15 @@ MYSQL_DB_SYSTEM = ResourceType(
     extra_options={"shutdown_type": {"type": "str", "choices": ["IMMEDIATE", "FAST", "SLOW"], "default": "FAST"}},
     deletion=Deletion(protected=_protected),
     checks=(_problems,),
+    complete=_administrator,
     encode=_with_password,
     answers_at=_endpoints,
     wait_timeout=3600,
     fields=(
         Field("shape_name", required=True, among=_db_system_shapes),
         Field("subnet_id", required=True, reference="subnet"),
-        Field("admin_username", change=Change.ONCE),
-        Field("admin_password_secret_id", change=Change.ONCE, reference="vault_secret"),
+        Field("admin_username", refusal=_keeps_its_name),
+        Field("admin_password_secret_id", reference="vault_secret"),
         Field("availability_domain", canonical=caseless),
         Field("fault_domain", canonical=caseless),
         Field("description"),

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Call,
     Change,
     Document,
     Field,
     ResourceType,
+    Shorthands,
     States,
     canonical,
     caseless,
@@ -167,6 +170,39 @@ SUBNET = ResourceType(
     },
 )
 
+# --- the services of a region ------------------------------------------------------------------------------------
+
+ALL_SERVICES = "all"
+"""The name that means "All <region> Services in Oracle Services Network" where a service or its label belongs."""
+
+
+def _services(session: Any) -> list[Document]:
+    rows: list[Document] = session.remembered("services", lambda: session.rows(session.client(CLIENT), "list_services"))
+    return rows
+
+
+def _service(session: Any, name: str) -> str:
+    """The id of a service, for a gateway: of all of them, or of the one with that label."""
+    return str(_the_service(session, name)["id"])
+
+
+def _service_cidr(session: Any, name: str) -> str:
+    """The label of a service, for a rule or a route."""
+    return str(_the_service(session, name)["cidr_block"])
+
+
+def _the_service(session: Any, name: str) -> Document:
+    rows = _services(session)
+    for row in rows:
+        label = str(row["cidr_block"])
+        if label == name or (name == ALL_SERVICES and label.startswith("all-")):
+            return row
+    has = ", ".join(str(row["cidr_block"]) for row in rows) or "none"
+    raise ResourceError(f"this region has no service {name!r}; it has {has}, and {ALL_SERVICES} for all of Oracle's")
+
+
+SERVICES = {"service": _service, "service_cidr": _service_cidr}
+
 # --- gateways ----------------------------------------------------------------------------------------------------
 
 INTERNET_GATEWAY = ResourceType(
@@ -200,6 +236,7 @@ NAT_GATEWAY = ResourceType(
 SERVICE_GATEWAY = ResourceType(
     name="service_gateway",
     client=CLIENT,
+    constants=SERVICES,
     states=STATES,
     lacks=LACKS,
     parent="vcn_id",
@@ -221,15 +258,30 @@ SERVICE_GATEWAY = ResourceType(
 # --- routes and security lists -----------------------------------------------------------------------------------
 
 
+RULES_A_LIST = 200  # in each direction
+ROUTES_A_TABLE = 200
+"""The service's limits (its page "Service Limits")."""
+
+
 def _own_routes(session: Any, document: Document, desired: Document) -> Document:
     """A table without the rules that the service adds by itself: they are nobody's to declare."""
     rules = [r for r in document.get("route_rules") or [] if r.get("route_type") != "LOCAL"]
     return {**document, "route_rules": rules}
 
 
+def _route_problems(desired: Document) -> Iterable[str]:
+    rules = desired.get("route_rules") or []
+    if len(rules) > ROUTES_A_TABLE:
+        yield f"route_rules: {len(rules)} rules, the service takes at most {ROUTES_A_TABLE}"
+    for index, rule in enumerate(rules):
+        for problem in _peer_problems(rule, "destination"):
+            yield f"route_rules[{index}].{problem}"
+
+
 ROUTE_TABLE = ResourceType(
     name="route_table",
     client=CLIENT,
+    constants=SERVICES,
     states=STATES,
     lacks=LACKS,
     parent="vcn_id",
@@ -254,6 +306,7 @@ ROUTE_TABLE = ResourceType(
         ),
     ),
     complete=_own_routes,
+    checks=(_route_problems,),
     unmanaged={
         "route_rules.cidr_block": "deprecated by the service in favour of destination",
         "route_rules.route_type": "the service tells by it which rules it added itself; those are left out",
@@ -267,7 +320,7 @@ PORTS = (
 )
 PEER_TYPES = ("CIDR_BLOCK", "SERVICE_CIDR_BLOCK")
 MATCH = (
-    Field("protocol", canonical=caseless, required=True),
+    Field("protocol", required=True),
     Field("is_stateless", type="bool", default=False),
     Field("tcp_options", type="dict", fields=PORTS),
     Field("udp_options", type="dict", fields=PORTS),
@@ -278,7 +331,7 @@ MATCH = (
 
 def _rule_problems(rule: Document) -> Iterable[str]:
     """What the service would refuse in one rule (its page "Security Rules")."""
-    protocol = str(rule.get("protocol", "")).lower()
+    protocol = str(rule.get("protocol", ""))
     if is_unknown(protocol):
         return
     if rule.get("protocol") is None:
@@ -298,14 +351,35 @@ def _rule_problems(rule: Document) -> Iterable[str]:
             yield f"icmp_options.{name}: {value} is outside of 0 to 255"
 
 
-def check_rules(*paths: str) -> Check:
-    """A check of the rules in lists of these names."""
+def _peer_problems(rule: Document, side: str) -> Iterable[str]:
+    """Whether what a rule names as its ``source`` or ``destination`` is of the type that it says."""
+    peer, type_ = rule.get(side), rule.get(f"{side}_type") or "CIDR_BLOCK"
+    if peer is None or is_unknown(peer) or is_unknown(type_):
+        return
+    try:
+        ipaddress.ip_network(str(peer), strict=False)
+    except ValueError as error:
+        if type_ == "CIDR_BLOCK":
+            text = str(peer)
+            why = str(error) if "/" in text else f"{text!r} is not a CIDR block"
+            hint = "" if "/" in text else f"; anything else needs its {side}_type"
+            yield f"{side}: {why}{hint}"
+    else:
+        if type_ != "CIDR_BLOCK":
+            yield f"{side}: {peer!r} is a CIDR block, and {side}_type says {type_}"
+
+
+def check_rules(path: str, *sides: str, most: int) -> Check:
+    """A check of the rules in a list of this name, of which the service takes so many; ``sides``: where their peers
+    stand."""
 
     def check(desired: Document) -> Iterable[str]:
-        for path in paths:
-            for index, rule in enumerate(desired.get(path) or []):
-                for problem in _rule_problems(rule):
-                    yield f"{path}[{index}].{problem}"
+        rules = desired.get(path) or []
+        if len(rules) > most:
+            yield f"{path}: {len(rules)} rules, the service takes at most {most}"
+        for index, rule in enumerate(rules):
+            for problem in (*_rule_problems(rule), *(p for side in sides for p in _peer_problems(rule, side))):
+                yield f"{path}[{index}].{problem}"
 
     return check
 
@@ -313,6 +387,7 @@ def check_rules(*paths: str) -> Check:
 SECURITY_LIST = ResourceType(
     name="security_list",
     client=CLIENT,
+    constants=SERVICES,
     states=STATES,
     lacks=LACKS,
     parent="vcn_id",
@@ -351,7 +426,10 @@ SECURITY_LIST = ResourceType(
             ),
         ),
     ),
-    checks=(check_rules("ingress_security_rules", "egress_security_rules"),),
+    checks=(
+        check_rules("ingress_security_rules", "source", most=RULES_A_LIST),
+        check_rules("egress_security_rules", "destination", most=RULES_A_LIST),
+    ),
 )
 
 # --- network security groups -------------------------------------------------------------------------------------
@@ -360,6 +438,44 @@ NSG_PEER_TYPES = (*PEER_TYPES, "NETWORK_SECURITY_GROUP")
 RULES_A_GROUP = 120  # the service's limit, both directions together
 RULES_A_CALL = 25  # AddNetworkSecurityGroupSecurityRules, Update..., Remove...: at most 25 rules
 
+
+def _spread(rule: Document) -> list[Document]:
+    """A rule in the service's own form for each peer and each range of ports of its shorthands."""
+    plain = {k: v for k, v in rule.items() if k not in SHORTHANDS.options}
+    peers: list[Document] = [{}]
+    for many, one in (("sources", "source"), ("destinations", "destination")):
+        if many in rule:
+            peers = [{one: p, f"{one}_type": rule.get(f"{one}_type", "CIDR_BLOCK")} for p in rule[many]]
+    ports: list[Document] = []
+    for many, option, protocol in (("tcp_ports", "tcp_options", "6"), ("udp_ports", "udp_options", "17")):
+        for span in rule.get(many) or []:
+            low, _dash, high = str(span).partition("-")
+            limits = {"min": _number(low), "max": _number(high or low)}
+            ports.append({"protocol": protocol, option: {"destination_port_range": limits}})
+    return [{**plain, **peer, **port} for peer in peers for port in (ports or [{}])]
+
+
+def _number(text: str) -> Any:
+    return int(text) if text.strip().isdigit() else text
+
+
+def _shorthand_problems(rule: Document) -> Iterable[str]:
+    """What a rule says twice, or in two ways that do not fit."""
+    for many, protocol in (("tcp_ports", "6"), ("udp_ports", "17")):
+        if rule.get(many) and str(rule.get("protocol", protocol)) != protocol:
+            yield f"{many}: needs protocol {protocol}, or none, not {rule['protocol']}"
+    for many, one in (("sources", "source"), ("destinations", "destination")):
+        if rule.get(many) and rule.get(one):
+            yield f"{many}: stands beside {one}; one of them is enough"
+    if rule.get("sources") and rule.get("destinations"):
+        yield "destinations: a rule has sources or destinations, by its direction"
+
+
+_TEXTS = {"type": "list", "elements": "str"}
+SHORTHANDS = Shorthands(
+    dict.fromkeys(("sources", "destinations", "tcp_ports", "udp_ports"), _TEXTS), _spread, _shorthand_problems
+)
+
 SECURITY_RULES = Field(
     "security_rules",
     type="list",
@@ -367,9 +483,10 @@ SECURITY_RULES = Field(
     change=Change.STEPS,
     on_create=False,
     steps=lambda before, after, observed: _rule_steps(before or [], after or []),
+    shorthands=SHORTHANDS,
     fields=(
         Field("direction", choices=("INGRESS", "EGRESS"), required=True),
-        *MATCH,
+        *(replace(f, required=False) for f in MATCH),  # ports of the shorthands imply a protocol
         Field(
             "source",
             canonical=cidr,
@@ -470,17 +587,21 @@ def _nsg_problems(desired: Document) -> Iterable[str]:
         side = "source" if rule.get("direction") == "INGRESS" else "destination"
         if not rule.get(side) or not rule.get(f"{side}_type"):
             yield f"security_rules[{index}]: {rule.get('direction')} needs {side} and {side}_type"
+        other = "destination" if side == "source" else "source"
+        if rule.get(other) or rule.get(f"{other}_type"):
+            yield f"security_rules[{index}].{other}: {rule.get('direction')} has a {side} and no {other}"
 
 
 NETWORK_SECURITY_GROUP = ResourceType(
     name="network_security_group",
     client=CLIENT,
+    constants=SERVICES,
     states=STATES,
     lacks=LACKS,
     parent="vcn_id",
     fields=(VCN_ID, SECURITY_RULES),
     complete=_with_rules,
-    checks=(check_rules("security_rules"), _nsg_problems),
+    checks=(check_rules("security_rules", "source", "destination", most=RULES_A_GROUP), _nsg_problems),
 )
 
 # --- public addresses --------------------------------------------------------------------------------------------
@@ -508,7 +629,7 @@ CAPTURED = (
     Field("rule_action", choices=("INCLUDE", "EXCLUDE"), default="INCLUDE"),
     Field("source_cidr", canonical=cidr),
     Field("destination_cidr", canonical=cidr),
-    Field("protocol", canonical=caseless),
+    Field("protocol"),
     Field("icmp_options", type="dict", fields=(Field("type", type="int", required=True), Field("code", type="int"))),
     Field("tcp_options", type="dict", fields=PORTS),
     Field("udp_options", type="dict", fields=PORTS),

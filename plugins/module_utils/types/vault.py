@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import to_document
 from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Action,
@@ -198,9 +199,26 @@ def _read(session: Any, secret_id: str, stage: str) -> tuple[int, str]:
     return bundle.version_number, content.decode(errors="surrogateescape")
 
 
-def read_secret(session: Any, secret_id: str, stage: str = "CURRENT") -> str:
+def read_secret(session: Any, secret_id: str) -> str:
     """The content of a secret, in memory only. Raises CloudError."""
-    return _read(session, secret_id, stage)[1]
+    return read_version(session, secret_id)[1]
+
+
+def read_version(session: Any, secret_id: str) -> tuple[int, str]:
+    """The number and the content of a secret's current version, in memory only. Raises CloudError."""
+    return _read(session, secret_id, "CURRENT")
+
+
+def current_version(session: Any, secret_id: str) -> int:
+    """The number of a secret's current version, without its content. Raises CloudError."""
+    client = session.client("vault.VaultsClient")
+    return int(session.call(client, "get_secret", secret_id).data.current_version_number)
+
+
+def version_made(session: Any, secret_id: str, number: int) -> str:
+    """When a version of a secret was made, as ISO 8601. Raises CloudError."""
+    client = session.client("vault.VaultsClient")
+    return str(to_document(session.call(client, "get_secret_version", secret_id, number).data)["time_created"])
 
 
 def _with_content(session: Any, document: Document, desired: Document) -> Document:
@@ -260,8 +278,10 @@ def _content_steps(before: Any, after: Any, observed: Document) -> list[Call]:
     return [Call("update_secret", body, guarded=True)]
 
 
-def _encode_secret(session: Any, body: Document) -> Document:
+def _encode_secret(session: Any, body: Document, there: Document | None) -> Document:
     del session
+    if there is not None:
+        return body
     content = body.pop("content", None)
     if content is not None:
         body["secret_content"] = encoded(content)  # the first version is the current one, whatever is declared

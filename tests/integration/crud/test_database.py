@@ -275,6 +275,10 @@ def test_bootstrap_says_what_is_wrong(
         assert secret not in told.out + told.err
 
 
+def test_the_servers_own_certificate_pins_it(server: MariaDB, env: dict[str, str]) -> None:
+    assert bootstrap.main(env | {"DB_CA": str(server.folder / "server.pem")}) == 0
+
+
 def test_a_host_name_is_checked_when_asked(env: dict[str, str], capfd: pytest.CaptureFixture[str]) -> None:
     assert bootstrap.main(env | {"DB_TLS": "verify-identity"}) == 1
     assert "CERTIFICATE_VERIFY_FAILED" in capfd.readouterr().err

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Client
-from ansible_collections.okestack.oci.plugins.module_utils.kube.kubeconfig import read_kubeconfig
+from ansible_collections.okestack.oci.plugins.module_utils.kube.config import read_kubeconfig
 
 from tests.integration.kube.control_plane import running
 

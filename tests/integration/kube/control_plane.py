@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Client
-from ansible_collections.okestack.oci.plugins.module_utils.kube.kubeconfig import read_kubeconfig
+from ansible_collections.okestack.oci.plugins.module_utils.kube.config import read_kubeconfig
 
 from tests.programs import program
 

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, UnknownKind
 from ansible_collections.okestack.oci.plugins.module_utils.kube.apply import Applier, Change, Options, diff_of
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN, Client
-from ansible_collections.okestack.oci.plugins.module_utils.kube.kubeconfig import read_kubeconfig
+from ansible_collections.okestack.oci.plugins.module_utils.kube.config import read_kubeconfig
 from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import items_of
 from ansible_collections.okestack.oci.plugins.module_utils.kube.patch import put
 

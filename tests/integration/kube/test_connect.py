@@ -15,7 +15,7 @@ import pytest
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates, connect
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Client
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 
 from tests.integration.kube.control_plane import TOKEN
 from tests.integration.kube.test_tasks import run, succeeded

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates
 from ansible_collections.okestack.oci.plugins.module_utils.kube.apply import Applier, Options
 from ansible_collections.okestack.oci.plugins.module_utils.kube.chart import Chart, render
@@ -47,6 +48,7 @@ FACTS: dict[str, Any] = {
         "network_security_groups": {"lb": {"id": "ocid1.networksecuritygroup.oc1..l"}},
     },
     "app_ingress_image": "r.example/crud:1",
+    "app_ingress_ingresses": {"resources": []},
 }
 PLANNED: dict[str, Any] = {
     "okestack_compartment_id": "ocid1.compartment.oc1..c",
@@ -71,6 +73,7 @@ PLANNED: dict[str, Any] = {
         "network_security_groups": {"lb": {"id": placeholder("network_security_group", "lb", "id")}},
     },
     "app_ingress_image": "r.example/crud:1",
+    "app_ingress_ingresses": {"resources": []},
 }
 FULL = {
     "app_ingress_registry_server": "r.example",
@@ -313,3 +316,74 @@ def test_traefik_routes_with_the_rights_it_is_given(client: Client, tmp_path: Pa
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+# What follows has owners; what came before has none, and would not be let through after it.
+SHOP = {**FACTS, "app_ingress_name": "shop", "app_ingress_namespace": "shop", "app_ingress_host": "shop.example"}
+
+
+def keep(client: Client, facts: dict[str, Any], name: str, owner: str) -> list[str]:
+    """What keeping one of the role's sets does, as its task does it."""
+    owner = template("app_ingress", owner, **facts) if owner.startswith("app_ingress_") else f"local.{owner}"
+    options = Options(wait=False, create_namespaces=True, prune=name != "service.yml.j2", owner=owner)
+    changes = Applier(client, options, lambda line: None).present(objects("app_ingress", name, **facts))
+    return [f"{change.action} {change.key}" for change in changes if change.action != "none"]
+
+
+def others(client: Client, facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts with what the role finds of other applications."""
+    owner = template("app_ingress", "app_ingress_owner", **facts)
+    rows = client.list(
+        client.resource("networking.k8s.io/v1", "Ingress"),
+        label_selector=f"okestack.oci/owner,okestack.oci/owner!={owner}",
+    )
+    return {**facts, "app_ingress_ingresses": {"resources": rows}}
+
+
+def test_a_second_application_stands_beside_the_first(client: Client) -> None:
+    ways = (("controller.yml.j2", "app_ingress_controller_owner"), ("app.yml.j2", "app_ingress_owner"))
+    for facts in (FACTS, SHOP):
+        for name, owner in ways:
+            keep(client, others(client, facts), name, owner)
+    for facts, other, hosts in ((FACTS, ["shop"], ["shop.example"]), (SHOP, ["crud"], [""])):
+        found = others(client, facts)
+        for name, owner in ways:
+            assert keep(client, found, name, owner) == []
+        rows = template("app_ingress", "app_ingress_others", **found)
+        assert [row["metadata"]["name"] for row in rows] == other
+        assert template("app_ingress", "app_ingress_taken_hosts", **found) == hosts
+    traefik = client.get(client.resource("apps/v1", "Deployment"), "ingress", "traefik")
+    assert traefik
+    (container,) = traefik["spec"]["template"]["spec"]["containers"]
+    assert "--providers.kubernetesingress.namespaces=ingress,crud,shop" in container["args"]
+    ingress = client.get(client.resource("networking.k8s.io/v1", "Ingress"), "shop", "shop")
+    assert ingress and ingress["spec"]["tls"] == [{"hosts": ["shop.example"], "secretName": "shop-tls"}]
+
+
+def test_a_second_controller_needs_a_class_of_its_own_and_a_second_deployment_takes_nothing(client: Client) -> None:
+    name, owner = "controller.yml.j2", "app_ingress_controller_owner"
+    keep(client, others(client, FACTS), name, owner)
+    apart = {**FACTS, "app_ingress_controller_namespace": "ingress-shop"}
+    with pytest.raises(KubeError, match=r"IngressClass traefik belongs to local\.ingress\.ingress"):
+        keep(client, others(client, apart), name, owner)
+    apart["app_ingress_class"] = "shop"
+    made = keep(client, others(client, apart), name, owner)
+    assert "create IngressClass shop" in made and "create ClusterRole local-shop" in made
+    assert not any(line.startswith("delete") for line in made)
+    assert keep(client, others(client, FACTS), name, owner) == []
+    keep(client, FACTS, "service.yml.j2", "load-balancer")
+    second = {**FACTS, "app_ingress_deployment": "second"}
+    with pytest.raises(KubeError, match=r"IngressClass traefik belongs to local\.ingress\.ingress"):
+        keep(client, others(client, second), name, owner)
+    options = Options(wait=False, owner="second.load-balancer")
+    with pytest.raises(KubeError, match=r"Namespace ingress belongs to local\.load-balancer"):
+        Applier(client, options, lambda line: None).present(objects("app_ingress", "service.yml.j2", **second))
+
+
+@pytest.mark.parametrize("owner", ["app_ingress_owner", "app_ingress_controller_owner"])
+def test_an_owner_fits_into_a_label_and_is_one_s_own(owner: str) -> None:
+    found = set()
+    for place in ("crud", "n" * 63, "n" * 62 + "m"):
+        given = {"app_ingress_namespace": place, "app_ingress_controller_namespace": place}
+        found.add(template("app_ingress", owner, **{**FACTS, "app_ingress_deployment": "d" * 40, **given}))
+    assert len(found) == 3 and all(len(text) <= 63 for text in found)

@@ -19,7 +19,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube import certifica
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Client
 from ansible_collections.okestack.oci.plugins.module_utils.kube.tasks import TASKS
 from ansible_collections.okestack.oci.plugins.module_utils.model import placeholder
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context, run_task
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task
 
 from tests.integration.kube.control_plane import ADDRESS, free_port
 from tests.integration.kube.control_plane import TOKEN as TOKEN_OF_TESTS

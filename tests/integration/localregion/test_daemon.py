@@ -17,7 +17,7 @@ import oci
 import pytest
 
 from localregion import cli, daemon
-from localregion.core.settings import COMPARTMENT_ID, SERVICE_ADDRESS, Settings
+from localregion.settings import COMPARTMENT_ID, SERVICE_ADDRESS, Settings
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 
@@ -129,7 +129,7 @@ def test_inside_the_network_it_answers_by_tls(environment: Settings) -> None:
         f"context = ssl.create_default_context(cafile={str(settings.state / 'ca.pem')!r})\n"
         f"raw = socket.create_connection(({SERVICE_ADDRESS!r}, 443), 5)\n"
         "sock = context.wrap_socket(raw, server_hostname='secrets.vaults.local-1.oci.okestack.test')\n"
-        "sock.sendall(b'GET /20160918/regions HTTP/1.1\\r\\nHost: iaas.local-1.okestack.test\\r\\n"
+        "sock.sendall(b'GET /20160918/regions HTTP/1.1\\r\\nHost: identity.local-1.oci.okestack.test\\r\\n"
         "Connection: close\\r\\n\\r\\n')\n"
         "print(sock.recv(4096).decode())\n"
     )

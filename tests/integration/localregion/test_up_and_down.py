@@ -17,7 +17,7 @@ from typing import Any
 import oci
 import pytest
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.host import namespaces
 from localregion.host.podman import ContainerSpec, Podman
 from localregion.host.process import run

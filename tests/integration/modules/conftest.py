@@ -9,10 +9,10 @@ from typing import Any
 
 import oci
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils import catalogue, cloud
+from ansible_collections.okestack.oci.plugins.module_utils import cloud, registry
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection
 from ansible_collections.okestack.oci.plugins.module_utils.model import ResourceType
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context, ResourceTask, run_task, validated
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, ResourceTask, run_task, validated
 
 from localregion.testing import Region
 
@@ -39,7 +39,7 @@ class Door:
 
         ``environment`` is the task's own.
         """
-        task = catalogue.task(module) if isinstance(module, str) else ResourceTask(module)
+        task = registry.task(module) if isinstance(module, str) else ResourceTask(module)
         assert task is not None, module
         options.setdefault("config_file", str(self.region.config_file))
         options.setdefault("endpoints", {"default": self.region.endpoint, "local-2": self.region.other_endpoint})

@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from localregion.access.policies import Principal
 from localregion.backends.kubernetes_authentication import read_token
-from localregion.core.settings import COMPARTMENT_NAME, INSTANCE_ID, OPERATOR_ID
 from localregion.http.metadata import metadata_app
+from localregion.settings import COMPARTMENT_NAME, INSTANCE_ID, OPERATOR_ID
 from localregion.testing import Region
 
 from .conftest import Door
@@ -175,6 +175,51 @@ def test_security_token_authenticates(door: Door, region: Region, tmp_path: Path
     assert "401" in told and "security_token" in told
 
 
+def test_a_session_that_has_ended_is_told_before_any_request(door: Door, region: Region, tmp_path: Path) -> None:
+    session = region.session(_operator(region), tmp_path, seconds=1)
+    time.sleep(1.1)
+    region.forget_calls()
+    options = {**_vcn(region, "too late"), "config_file": str(session), "auth_type": "security_token"}
+    for check in (True, False):
+        told = door("vcn", fails=True, check=check, **options)["msg"]
+        for part in ("profile DEFAULT", "expired at 20", "oci session authenticate --profile-name DEFAULT"):
+            assert part in told
+    assert not region.calls
+
+
+def test_a_session_that_ends_within_a_run_of_the_site_is_warned_about(
+    door: Door, region: Region, tmp_path: Path
+) -> None:
+    def warned(seconds: int) -> list[str]:
+        session = region.session(_operator(region), tmp_path, seconds=seconds)
+        door.warnings.clear()
+        door("vcn_info", compartment_id=region.compartment_id, config_file=str(session), auth_type="security_token")
+        return list(door.warnings)
+
+    first, second = warned(600), warned(3600)
+    assert len(first) == 1 and "ends at 20" in first[0] and "oci session refresh --profile DEFAULT" in first[0]
+    assert not second
+
+
+def test_a_session_that_ends_during_a_task_is_told_as_that(region: Region, tmp_path: Path) -> None:
+    config = region.session(_operator(region), tmp_path, seconds=2)
+    options = {"config_file": str(config), "auth_type": "security_token", "endpoints": {"default": region.endpoint}}
+    session = Session(Connection.from_options({**options, "retry_timeout": 5}, {}))
+    _list(session, region)
+    time.sleep(2.1)
+    with pytest.raises(Exception, match=r"list_vcns: the session token of profile DEFAULT .* expired at"):
+        _list(session, region)
+    region.session(_operator(region), tmp_path, seconds=60)
+    _list(session, region)
+
+
+def test_a_profile_of_a_delegated_token_is_told_as_that(door: Door, region: Region, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("[DEFAULT]\ntenancy=ocid1.tenancy.oc1..a\nregion=local-1\ndelegation_token_file=/etc/oci/token\n")
+    told = door("vcn", fails=True, **_vcn(region, "shell"), config_file=str(config))["msg"]
+    assert "delegated token" in told
+
+
 def _operator(region: Region) -> Principal:
     async def find() -> Principal:
         found: Principal = region.inner.services["identity"].user_principal(OPERATOR_ID)
@@ -241,6 +286,18 @@ def test_a_kubeconfigs_helper_signs_in_the_same_way(region: Region, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     token = json.loads(done.stdout)["status"]["token"]
     assert read_token(token, CLUSTER, region.inner.authenticator).id == principal
+
+
+def test_a_kubeconfigs_helper_tells_of_a_session_that_has_ended(region: Region, tmp_path: Path) -> None:
+    config = region.session(_operator(region), tmp_path, seconds=1)
+    command = [sys.executable, oke_token.__file__, "--cluster-id", CLUSTER, "--auth", "security_token"]
+    command += ["--config-file", str(config)]
+    time.sleep(1.1)
+    done = subprocess.run(command, text=True, capture_output=True)
+    assert done.returncode == 1 and "expired" in done.stderr and "oci session authenticate" in done.stderr
+    assert "Traceback" not in done.stderr
+    region.session(_operator(region), tmp_path, seconds=60)
+    assert subprocess.run(command, capture_output=True).returncode == 0
 
 
 def test_a_clusters_token_is_made_with_a_session_that_is_still_good(region: Region, tmp_path: Path) -> None:

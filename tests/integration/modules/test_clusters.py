@@ -121,6 +121,47 @@ def test_a_control_plane_goes_up_by_one_minor_version_and_never_down(site: Site)
     site.door("oke_cluster", id=made["oke_cluster"]["id"], state="absent")
 
 
+def test_a_series_and_no_version_mean_the_newest_once(site: Site, region: Region) -> None:
+    """When the cluster is made, or comes to the series; later runs leave it alone."""
+    client, name = site.client, "follower"
+
+    def there() -> str:
+        (found,) = client.list_clusters(region.compartment_id, name=name, lifecycle_state=["ACTIVE"]).data
+        return str(found.kubernetes_version)
+
+    series = site.options(name, kubernetes_version="v1.35")
+    planned = site.door("oke_cluster", check=True, **series)
+    assert planned["diff"]["after"]["kubernetes_version"] == "v1.35.2"
+    assert planned["oke_cluster"]["kubernetes_version"] == "v1.35.2"
+    site.door("oke_cluster", **series)
+    assert there() == "v1.35.2"
+    none = {key: value for key, value in series.items() if key != "kubernetes_version"}
+    for options in (series, none):
+        assert not site.door("oke_cluster", **options)["changed"]
+    site.door("oke_cluster", **site.options(name, kubernetes_version="v1.36.0"))
+    up = site.options(name, kubernetes_version="v1.36")
+    assert not site.door("oke_cluster", **up)["changed"], "it has one of the series"
+    told = site.refused("oke_cluster", **series)
+    assert "'v1.36.0' -> 'v1.35': a control plane goes to newer versions only" in told
+    told = site.refused("oke_cluster", **site.options(name, kubernetes_version="v1.38"))
+    assert told.endswith("this region has no 'v1.38', it has v1.36.1")
+    made = site.door("oke_cluster", id=site.door("oke_cluster", **none)["oke_cluster"]["id"], state="absent")
+    assert made["changed"]
+    planned = site.door("oke_cluster", check=True, **none)
+    assert planned["oke_cluster"]["kubernetes_version"] == "v1.36.1"
+    assert site.door("oke_cluster", **none)["oke_cluster"]["kubernetes_version"] == "v1.36.1"
+    site.door("oke_cluster", **none, state="absent")
+
+
+def test_who_may_not_list_versions_names_one(site: Site, region: Region) -> None:
+    none = {key: value for key, value in site.options("named").items() if key != "kubernetes_version"}
+    region.faults.add("container_engine.get_cluster_options", status=404, times=None)
+    try:
+        assert "to make it these options are needed: kubernetes_version" in site.refused("oke_cluster", **none)
+    finally:
+        region.faults.clear()
+
+
 def test_a_change_that_fails_is_told_though_the_cluster_is_active_again(
     site: Site, region: Region, shared: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,15 +275,26 @@ def test_an_update_that_the_service_does_not_heed_is_no_change_and_told(site: Si
     options = site.pool_options(shared["id"], display_name="unheeded", freeform_tags={"a": "b"})
     pool = site.door("virtual_node_pool", **options)["virtual_node_pool"]
     wanted = {**options, "nsg_ids": [site.group], "freeform_tags": {"a": "c"}}
-    for _ in range(2):
-        site.door.warnings.clear()
-        result = site.door("virtual_node_pool", **wanted)
-        assert not result["changed"] and result["virtual_node_pool"]["freeform_tags"] == {"a": "b"}
-        (told,) = site.door.warnings
-        assert "accepted an update of nsg_ids, freeform_tags and left it as it was" in told
+    assert site.door("virtual_node_pool", check=True, **wanted)["changed"], "nobody knows yet"
+    result = site.door("virtual_node_pool", **wanted)
+    assert not result["changed"] and result["virtual_node_pool"]["freeform_tags"] == {"a": "b"}
+    (told,) = site.door.warnings
+    assert "accepted an update of nsg_ids, freeform_tags and left it as it was" in told
     site.door.warnings.clear()
-    result = site.door("virtual_node_pool", **{**wanted, "size": 1})
-    assert result["diff"]["after"] == {"size": 1} and len(site.door.warnings) == 1
+    for check in (True, False):
+        site.region.forget_calls()
+        assert not site.door("virtual_node_pool", check=check, **wanted)["changed"]
+        assert not site.region.writes() and not site.door.warnings, "told once, and not asked again"
+    more = {**wanted, "size": 1, "virtual_node_tags": {"freeform_tags": {"mine": "too"}}}
+    result = site.door("virtual_node_pool", **more)
+    assert result["diff"]["after"]["size"] == 1 and set(result["diff"]["after"]) == {"size", "virtual_node_tags"}
+    assert not site.door("virtual_node_pool", **more)["changed"] and not site.door.warnings
+    other = {**more, "freeform_tags": {"a": "d"}}
+    assert not site.door("virtual_node_pool", **other)["changed"]
+    (told,) = site.door.warnings
+    assert "an update of freeform_tags and" in told, "another value is asked for, once"
+    site.region.forget_calls()
+    assert not site.door("virtual_node_pool", **other)["changed"] and not site.region.writes()
     site.door("virtual_node_pool", id=pool["id"], state="absent", eviction_grace_duration="PT0M")
 
 
@@ -367,6 +419,14 @@ def test_the_role_keeps_cluster_pool_and_add_ons_and_finds_them_kept(
             {"name": "CoreDNS", "version": "v1.14.7"},
         ],
     }
+    variables["oke_virtual_pool_repositories"] = ["rolled/app", "shared/app"]
+    registry = region.client(oci.artifacts.ArtifactsClient)
+    theirs = {"okestack-deployment": "other"}
+    registry.create_container_repository(
+        oci.artifacts.models.CreateContainerRepositoryDetails(
+            compartment_id=region.compartment_id, display_name="shared/app", is_public=False, freeform_tags=theirs
+        )
+    )
     cycling = {"is_virtual_node_cycling_enabled": True}
 
     def run(*arguments: str, **more: Any) -> str:
@@ -375,13 +435,19 @@ def test_the_role_keeps_cluster_pool_and_add_ons_and_finds_them_kept(
 
     planned = run("--check")
     assert "changed=0" not in planned
+    for version in ("v1.36", ""):
+        assert "changed=0" not in run("--check", oke_virtual_pool_kubernetes_version=version)
     assert site.client.list_clusters(region.compartment_id, name="rolled").data == []
     run()
     made = site.client.list_clusters(region.compartment_id, name="rolled", lifecycle_state=["ACTIVE"]).data[0]
     assert site.client.get_addon(made.id, "CertManager").data.configurations[0].value == "2"
+    rows = registry.list_container_repositories(region.compartment_id).data.items
+    owners = {row.display_name: row.freeform_tags.get("okestack-deployment") for row in rows}
+    assert (owners["rolled/app"], owners["shared/app"]) == ("rolled", "other")
     pool = site.client.list_virtual_node_pools(region.compartment_id, cluster_id=made.id).data[0]
     first = site.nodes(pool.id)
-    assert "changed=0" in run()
+    for version in ("v1.36.0", "v1.36", ""):
+        assert "changed=0" in run(oke_virtual_pool_kubernetes_version=version)
     run(
         oke_virtual_pool_kubernetes_version="v1.36.1",
         oke_virtual_pool_cycling_details=cycling,

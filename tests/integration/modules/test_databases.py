@@ -185,9 +185,68 @@ def test_bad_input_is_refused_before_what_rests_is_started(door: Door, region: R
     assert "this region has no 'MySQL.3'" in told and _written(region) == []
 
 
+def _passwords(region: Region) -> int:
+    """How often the service was told a password."""
+    return region.count("mysql.update_db_system")
+
+
+def test_a_new_version_of_the_secret_becomes_the_administrators_password(
+    door: Door, region: Region, ground: Ground, system: Options
+) -> None:
+    region.forget_calls()
+    door("vault_secret", id=ground.secret_id, compartment_id=ground.compartment_id, state="rotated")
+    asked = {**system, "freeform_tags": {"team": "shop"}, "purge_tags": True}
+    planned = door("mysql_db_system", check=True, **asked)
+    assert planned["changed"] and _passwords(region) == 0
+    assert planned["diff"]["before"]["admin_password_secret_id"] == f"{ground.secret_id} (version 1)"
+    changed = door("mysql_db_system", **asked)
+    assert changed["changed"] and _passwords(region) == 1
+    assert changed["mysql_db_system"]["freeform_tags"] == {"team": "shop"}, "the tag of ours is shown to nobody"
+    record = region.inner.store.find(changed["mysql_db_system"]["id"])
+    assert record is not None
+    assert record.doc["freeformTags"] == {"team": "shop", "okestack-administrator": f"admin {ground.secret_id}/2"}
+    assert not door("mysql_db_system", **asked)["changed"]
+    assert not door("mysql_db_system", check=True, **asked)["changed"]
+    # Other tags do not take ours away, nor is the password sent for them.
+    door("mysql_db_system", **{**asked, "freeform_tags": {"team": "other"}})
+    assert not door("mysql_db_system", **{**asked, "freeform_tags": {"team": "other"}})["changed"]
+
+
+def test_a_rotation_is_seen_where_the_tag_is_missing(
+    door: Door, region: Region, ground: Ground, system: Options
+) -> None:
+    made = door("mysql_db_system", **system)["mysql_db_system"]
+
+    async def untagged() -> None:
+        record = region.inner.store.find(made["id"])
+        assert record is not None
+        record.doc["freeformTags"] = {}
+        region.inner.store.save(record)
+
+    region.run(untagged())
+    assert not door("mysql_db_system", **system)["changed"]
+    door("vault_secret", id=ground.secret_id, compartment_id=ground.compartment_id, state="rotated")
+    assert door("mysql_db_system", **system)["changed"]
+    assert not door("mysql_db_system", **system)["changed"]
+
+
+def test_another_administrator_is_refused_and_another_secret_is_taken(
+    door: Door, region: Region, ground: Ground, system: Options
+) -> None:
+    told = door("mysql_db_system", fails=True, **{**system, "admin_username": "root2"})["msg"]
+    assert "admin_username: 'admin' -> 'root2': the administrator's name stays" in told
+    region.forget_calls()
+    lost = {**system, "admin_password_secret_id": ground.secret_id[:-4] + "othr"}
+    told = door("mysql_db_system", fails=True, **lost)["msg"]
+    assert told.startswith("admin_password_secret_id: secrets get_secret_bundle: 404") and _passwords(region) == 0
+    other = {**system, "admin_password_secret_id": ground.other_secret_id}
+    assert door("mysql_db_system", **other)["changed"] and _passwords(region) == 1
+    assert not door("mysql_db_system", **other)["changed"]
+
+
 def test_a_run_that_changes_nothing_asks_for_no_catalogue(door: Door, region: Region, system: Options) -> None:
     assert not door("mysql_db_system", **system)["changed"]
-    assert [c.operation for c in region.calls] == ["mysql.list_db_systems", "mysql.get_db_system"]
+    assert [c.operation for c in region.calls] == ["mysql.list_db_systems", "mysql.get_db_system", "vault.get_secret"]
     region.forget_calls()
     door("mysql_db_system", **{**system, "description": "new"})
     assert region.count("mysql.list_shapes") == region.count("mysql.list_versions") == 0
@@ -428,10 +487,18 @@ def test_the_role_keeps_all_of_a_database(region: Region, ground: Ground, standi
     assert _written(region) == ["delete_heat_wave_cluster"]
 
 
-def test_the_role_sends_no_backup_policy_of_an_always_free_database(
-    region: Region, ground: Ground, standing: Snapshot, tmp_path: Path
+def test_the_role_sends_neither_backup_policy_nor_high_availability_of_an_always_free_database(
+    region: Region, ground: Ground, standing: Snapshot, tmp_path: Path, door: Door
 ) -> None:
     region.restore(standing)
+    region.forget_calls()
+    asked: Options = {"compartment_id": ground.compartment_id, "display_name": "free", "shape_name": "MySQL.Free"}
+    told = door("mysql_db_system", fails=True, **asked, is_highly_available=False, backup_policy={"is_enabled": True})
+    assert told["msg"].splitlines() == [
+        f"{name}: a DB System of shape MySQL.Free takes none, whatever it says; leave it out"
+        for name in ("backup_policy", "is_highly_available")
+    ]
+    assert not region.calls
     given: Options = {
         "mysql_compartment_id": ground.compartment_id,
         "mysql_deployment": "free",

@@ -25,9 +25,9 @@ from .ground import ONE_OF, Ground
 from .playbook import ansible
 
 TYPES = all_types()
-APART = re.compile(r"(okestack\.oci\.)?(kubernetes_\w+|url_wait)$")
+APART = re.compile(r"(okestack\.oci\.)?(kubernetes_\w+|url_\w+)$")
 PLAYED = [n for n in NAMES if not APART.match(n)]
-READING = re.compile(r"_(info|wait)$")
+READING = re.compile(r"_(info|wait|path|findings|preflight)$")
 NO_VARIABLES = {*DEFAULT_NAMESPACE, "item", "lookup", "now", "omit", "playbook_dir", "query"}
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import oci
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils import catalogue
+from ansible_collections.okestack.oci.plugins.module_utils import registry
 from ansible_collections.okestack.oci.plugins.module_utils.model import ResourceType
-from ansible_collections.okestack.oci.plugins.module_utils.task import ResourceTask, full_spec
+from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTask, full_spec
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
 from localregion.testing import Region
@@ -232,14 +232,15 @@ def test_a_rule_widened_by_dropping_its_ports_is_drift(door: Door, ground: Groun
 
 
 def _modules() -> list[str]:
-    return sorted(p.stem for p in (ROOT / "plugins" / "modules").glob("*.py") if p.stem != "__init__")
+    actions = {p.stem for p in ROOT.glob("plugins/action/*.py")}
+    return sorted({p.stem for p in ROOT.glob("plugins/modules/*.py")} - actions - {"__init__"})
 
 
 @pytest.mark.parametrize("name", _modules())
 def test_every_module_takes_check_mode(name: str) -> None:
     text = (ROOT / "plugins" / "modules" / f"{name}.py").read_text(encoding="utf-8")
     assert re.search(r"check_mode:\n\s+support: full", text) or "okestack.oci.attributes" in text
-    assert catalogue.task(name) is not None, "run by the one door, which has check mode for all"
+    assert registry.task(name) is not None, "run by the one door, which has check mode for all"
 
 
 def test_a_create_in_check_mode_answers_what_would_be(door: Door, region: Region) -> None:
@@ -430,8 +431,8 @@ def test_a_task_imports_no_service_that_it_does_not_use() -> None:
     """A module as a process of its own loads the SDK's package of its service and no other."""
     code = """
 import sys
-from ansible_collections.okestack.oci.plugins.module_utils import catalogue
-catalogue.task("vcn")
+from ansible_collections.okestack.oci.plugins.module_utils import registry
+registry.task("vcn")
 loaded = {m for m in sys.modules if m.startswith(("oci.mysql", "oci.core", "oci.container_engine", "kubernetes"))}
 assert not loaded, loaded
 """

@@ -25,7 +25,7 @@ from ansible_collections.okestack.oci.plugins.module_utils import cloud
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
 
-from localregion.core.settings import COMPARTMENT_NAME
+from localregion.settings import COMPARTMENT_NAME
 from localregion.testing import Region
 
 from .conftest import Door

@@ -40,11 +40,29 @@ def test_a_process_on_this_machine_has_the_python_that_runs_ansible(region: Regi
     play(region, tmp_path, [task])  # Debian's own Python has no SDK
 
 
-def test_defaults_of_one_module_are_refused_for_they_would_reach_the_others(region: Region, tmp_path: Path) -> None:
-    misplaced = {"module_defaults": {"okestack.oci.vcn": {"wait": False}}}
-    task = {"okestack.oci.vcn_info": {"compartment_id": region.compartment_id}, "register": "refused"}
-    check = {"ansible.builtin.assert": {"that": ["'group/okestack.oci.all' in refused.msg"]}}
-    play(region, tmp_path, [{"block": [{**task, "ignore_errors": True}], **misplaced}, check])
+def test_defaults_of_one_module_are_that_modules_alone(region: Region, tmp_path: Path) -> None:
+    """Those of the group, which sign all tasks here, hold beside them."""
+    found = {"okestack.oci.vcn_info": {"compartment_id": region.compartment_id}, "register": "found"}
+    tasks = [
+        {"okestack.oci.vcn": _vcn(region, "by-default"), "register": "made"},
+        {"okestack.oci.log_group": {"compartment_id": region.compartment_id, "display_name": "x"}, "register": "other"},
+        {
+            "okestack.oci.vcn": {**_vcn(region, "by-default-2"), "freeform_tags": {"from": "task"}},
+            "register": "second",
+        },
+        found,
+    ]
+    defaults = {
+        "okestack.oci.vcn": {"freeform_tags": {"from": "defaults"}},
+        "okestack.oci.vcn_info": {"display_name": "by-default"},
+    }
+    told = [
+        "made.vcn.freeform_tags == {'from': 'defaults'}",
+        "not other.log_group.freeform_tags",
+        "second.vcn.freeform_tags == {'from': 'task'}",
+        "found.vcns | map(attribute='id') == [made.vcn.id]",
+    ]
+    play(region, tmp_path, [{"block": tasks, "module_defaults": defaults}, {"ansible.builtin.assert": {"that": told}}])
 
 
 class _Hello(BaseHTTPRequestHandler):

@@ -98,6 +98,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"network_subnet_cidrs": {"api": "10.0.0.0/28", "lb": "10.0.0.0/24", "mysql": "10.0.2.0/24",
                                "nodes": "10.0.16.0/20", "pods": "10.0.32.0/19"}},
      "network_subnet_cidrs.api: 10.0.0.0/28 overlaps with lb, 10.0.0.0/24"),
+    # Together with the row before: on their own, subnets follow the blocks.
     ({"network_cidr_blocks": ["10.1.0.0/16"]}, "network_subnet_cidrs.api: 10.0.0.0/28 is not inside of"),
     ({"network_api_client_cidrs": "192.0.2.0/24"}, "network_api_client_cidrs: is text, where a list belongs"),
     ({"network_api_client_cidrs": []}, "network_api_client_cidrs: is empty"),

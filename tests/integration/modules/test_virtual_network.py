@@ -292,3 +292,81 @@ def test_an_unknown_name_is_told_with_its_path(door: Door, region: Region, decla
     where = "network_security_groups[0].security_rules[1].destination"
     assert f"{where}: there is no network security group 'nobody' in this declaration" in told
     assert region.writes() == []
+
+
+def test_what_a_whole_networks_words_mean_the_single_modules_take(door: Door, region: Region) -> None:
+    """`all` for a service or its label, a label as it is, and rules with several peers and ports."""
+    network = region.client(oci.core.VirtualNetworkClient)
+    services = {row.cidr_block: row.id for row in network.list_services().data}
+    every = next(label for label in services if label.startswith("all-"))
+    single = next(label for label in services if not label.startswith("all-"))
+    place: dict[str, Any] = {"compartment_id": region.compartment_id}
+    vcn = door("vcn", **place, display_name="words", cidr_blocks=["10.31.0.0/16"])["vcn"]
+    place["vcn_id"] = vcn["id"]
+
+    def keeps(module: str, **options: Any) -> dict[str, Any]:
+        assert door(module, check=True, **place, **options)["changed"]
+        made = door(module, **place, **options)
+        region.forget_calls()
+        assert not door(module, **place, **options)["changed"] and not region.writes()
+        found: dict[str, Any] = made[module]
+        return found
+
+    for name, word, label in (("s", "all", every), ("t", single, single)):
+        gateway = keeps("service_gateway", display_name=name, services=[{"service_id": word}])
+        assert [row["service_id"] for row in gateway["services"]] == [services[label]]
+        route = {"destination": word, "destination_type": "SERVICE_CIDR_BLOCK", "network_entity_id": gateway["id"]}
+        table = keeps("route_table", display_name=name, route_rules=[route])
+        assert [row["destination"] for row in table["route_rules"]] == [label]
+        door("service_gateway", fails=None, **place, display_name=name, state="absent")
+        door("route_table", **place, display_name=name, state="absent")
+        door("service_gateway", **place, display_name=name, state="absent")
+    egress = {"destination": "all", "destination_type": "SERVICE_CIDR_BLOCK", "protocol": "6"}
+    list_ = keeps("security_list", display_name="s", ingress_security_rules=[], egress_security_rules=[egress])
+    assert [row["destination"] for row in list_["egress_security_rules"]] == [every]
+    rules = [
+        {"direction": "INGRESS", "sources": ["192.0.2.0/24", "198.51.100.0/24"], "tcp_ports": ["80", "443-444"]},
+        {"direction": "EGRESS", "destination": "all", "destination_type": "SERVICE_CIDR_BLOCK", "tcp_ports": ["443"]},
+    ]
+    group = keeps("network_security_group", display_name="s", security_rules=rules)
+    assert len(group["security_rules"]) == 2 * 2 + 1
+    assert {row["destination"] for row in group["security_rules"] if row["direction"] == "EGRESS"} == {every}
+
+
+def test_what_is_wrong_with_a_word_is_told_with_the_path_as_it_was_declared(door: Door, region: Region) -> None:
+    place: dict[str, Any] = {
+        "compartment_id": region.compartment_id,
+        "vcn_id": "ocid1.vcn.oc99.local-1.a",
+        "display_name": "words",
+    }
+    region.forget_calls()
+    rules: list[dict[str, Any]] = [
+        {"direction": "INGRESS", "sources": ["10.0.0.0/24", "10.0.1.0/24"], "tcp_ports": ["80"]},
+        {"direction": "INGRESS", "sources": ["10.0.0.0/33", "nobody"], "tcp_ports": ["80", "90000"]},
+        {"direction": "INGRESS", "sources": ["10.0.0.0/24"], "protocol": "all", "udp_ports": ["53"]},
+        {"direction": "INGRESS", "sources": ["10.0.0.0/24"]},
+    ]
+    for check in (True, False):
+        told = door("network_security_group", fails=True, check=check, **place, security_rules=rules)[
+            "msg"
+        ].splitlines()
+        assert not region.calls
+        for path, words in (
+            ("security_rules[1].source", "10.0.0.0/33"),
+            ("security_rules[1].source", "'nobody' is not a CIDR block"),
+            ("security_rules[1].tcp_options.destination_port_range", "90000"),
+            ("security_rules[2].udp_ports", "needs protocol 17"),
+            ("security_rules[3].protocol", "is needed"),
+        ):
+            assert any(line.startswith(path) and words in line for line in told), (path, told)
+        assert not any("[0]" in line or "[4]" in line for line in told)
+    services = [{"service_id": "nobody"}]
+    told = door("service_gateway", fails=True, **place, services=services)["msg"]
+    assert told.startswith("services[0].service_id: this region has no service 'nobody'; it has ") and "all" in told
+    whole: dict[str, Any] = {
+        "vcn": {"display_name": "words"},
+        "service_gateways": [{"display_name": "s", "services": services}],
+    }
+    told = door("virtual_network", fails=True, compartment_id=region.compartment_id, **whole)["msg"]
+    assert told.startswith("service_gateways[0].services[0].service_id: this region has no service 'nobody'")
+    assert not region.writes()

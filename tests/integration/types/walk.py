@@ -17,7 +17,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session, to_document, to_model
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, ResourceType, holds_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.plan import SECRET_SHOWN
-from ansible_collections.okestack.oci.plugins.module_utils.task import ResourceTask, validated
+from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTask, validated
 
 from localregion.core.store import Record
 from localregion.testing import Region, Snapshot

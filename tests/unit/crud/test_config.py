@@ -6,7 +6,7 @@ import ssl
 from pathlib import Path
 
 import pytest
-from crud.bootstrap import name, unexpected_grants
+from crud.bootstrap import granted_name, name, unexpected_grants
 from crud.config import ConfigError, Secret, database
 
 GOOD = {"DB_HOST": "db.example", "DB_NAME": "crud", "DB_USER": "app", "DB_PASSWORD": "s3cret", "DB_CA": "/ca.pem"}
@@ -89,3 +89,15 @@ def test_names_need_no_quoting(bad: str) -> None:
 )
 def test_grants_beyond_the_schema_are_found(grant: str, beyond: bool) -> None:
     assert bool(unexpected_grants([grant], "my_crud")) is beyond
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        (None, r"my\_crud"),  # MariaDB, and MySQL before 8.0.16
+        (("partial_revokes", "OFF"), r"my\_crud"),
+        (("partial_revokes", "ON"), "my_crud"),
+    ],
+)
+def test_a_grant_names_the_schema_as_the_server_reads_it(said: tuple[str, str] | None, written: str) -> None:
+    assert granted_name("my_crud", partial_revokes=said) == written

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, Unreachable
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN, Client
-from ansible_collections.okestack.oci.plugins.module_utils.kube.kubeconfig import Connection
+from ansible_collections.okestack.oci.plugins.module_utils.kube.config import Connection
 
 MAPS = WELL_KNOWN[("v1", "ConfigMap")]
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "n"}}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.kube.kubeconfig_task import KubeconfigTask
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context, run_task
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task
 
 WAY = {"cluster_id": "ocid1.cluster.oc1..x", "cluster_endpoint": "https://10.0.0.1:6443", "cluster_ca_certificate": "P"}
 

@@ -15,7 +15,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import (
 )
 from ansible_collections.okestack.oci.plugins.module_utils.kube.tasks import ManifestTask
 from ansible_collections.okestack.oci.plugins.module_utils.model import holds_unknown, placeholder
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context, run_task
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task
 
 
 def secret(name: str = "db", **sections: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.errors import BadOptions, KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube import secret_task, tasks
-from ansible_collections.okestack.oci.plugins.module_utils.task import Context, run_task, validated
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task, validated
 
 NAMED = {task.name: task for task in tasks.TASKS}
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates, oke_token, restart_marks
-from ansible_collections.okestack.oci.plugins.module_utils.kube.kubeconfig import from_kubeconfig
+from ansible_collections.okestack.oci.plugins.module_utils.kube.config import from_kubeconfig
 from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import (
     changed_parts,
     holds,

@@ -7,6 +7,7 @@ from typing import Any
 
 import oci
 import pytest
+import requests
 from oci.core import VirtualNetworkClient
 from oci.key_management import KmsManagementClient, KmsVaultClient, models
 
@@ -79,3 +80,12 @@ class Net:
         made = self.client.create_network_security_group(details).data
         self.region.settle()
         return made
+
+
+def call_by_name(region: Region, host: str, method: str, path: str, body: Any = None) -> requests.Response:
+    """A call of the region as who resolves its names makes it."""
+    made = requests.Request(
+        method, f"http://{host}{path}", json=body, auth=oci.Signer.from_config(region.config)
+    ).prepare()
+    made.url = f"{region.endpoint}{path}"
+    return requests.Session().send(made, timeout=10)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from localregion import cli
+from localregion import cli, daemon
+from localregion.settings import Settings
 
 
 @pytest.fixture
@@ -46,6 +47,59 @@ def test_reset_removes_only_a_regions_state(state: Path, capsys: pytest.CaptureF
     assert run("reset") == 1
     assert "not the state of a region" in capsys.readouterr().err
     assert (state / "letters.txt").exists()
+
+
+@pytest.mark.parametrize("command", ["up", "down", "reset"])
+def test_the_name_of_a_running_region_is_its_own(
+    command: str, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state.mkdir()
+    (state / "api-only").touch()  # (a region that needs no root)
+    (state / "daemon.lock").touch()
+    runs = Settings(name="clitest", state=tmp_path / "elsewhere", pure=True)
+    removed: list[str] = []
+    monkeypatch.setattr(daemon.front, "clean_up", lambda settings: removed.append(settings.name))
+    arguments = [command, "--api-only"] if command == "up" else [command]
+    with daemon.locked(runs):
+        assert run(*arguments) == 1
+    told = capsys.readouterr().err
+    assert "another region named clitest runs on this machine" in told and "OKESTACK_STATE" in told
+    assert "Traceback" not in told
+    assert removed == [] and (state / "daemon.lock").exists()
+    # It ends with its process, and its name is free.
+    assert run("down") == 0
+    assert removed == ["clitest"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"OKESTACK_NETWORK": "127.89.0.0"}, ["OKESTACK_NETWORK is '127.89.0.0'", "127.77.0.0/16"]),
+        ({"OKESTACK_NETWORK": "10.0.0.0/16"}, ["a network of loopback"]),
+        ({"OKESTACK_NETWORK": "127.89.0.1/16"}, ["OKESTACK_NETWORK"]),
+        ({"OKESTACK_NETWORK": "127.89.0.0/24"}, ["OKESTACK_NETWORK"]),
+        ({"OKESTACK_NETWORK": "here"}, ["OKESTACK_NETWORK is 'here'"]),
+        ({"OKESTACK_PORT": "abc"}, ["OKESTACK_PORT is 'abc'", "a port from 1"]),
+        ({"OKESTACK_PORT": "70000"}, ["OKESTACK_PORT"]),
+        ({"OKESTACK_PORT": "0"}, ["OKESTACK_PORT"]),
+        ({"OKESTACK_MINUTE": "nan"}, ["OKESTACK_MINUTE is 'nan'"]),
+        ({"OKESTACK_MINUTE": "-1"}, ["OKESTACK_MINUTE"]),
+        ({"OKESTACK_REGION": "Two-3"}, ["OKESTACK_REGION", "'Two-3'"]),
+        ({"OKESTACK_PORT": "abc", "OKESTACK_NETWORK": "x"}, ["OKESTACK_PORT", "OKESTACK_NETWORK"]),
+    ],
+    ids=lambda value: " ".join(value.values()) if isinstance(value, dict) else "",
+)
+@pytest.mark.parametrize("command", ["up", "down", "reset", "status"])
+def test_bad_variables_are_told_all_at_once(
+    command: str, variables: dict[str, str], words: list[str], state: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main([command]) == 1
+    told = capsys.readouterr().err
+    assert all(word in told for word in words), told
+    assert not state.exists()
 
 
 def test_logs_read_well(state: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,8 +23,8 @@ import pytest
 import requests
 import yaml
 
+from localregion import settings as names
 from localregion.backends.control_plane import MANAGERS_GROUP
-from localregion.core import settings as names
 from localregion.services.identity.service import POLICY_DELAY
 from tests import programs
 from tests.unit.localregion.services.test_identity import SKE
@@ -199,7 +199,7 @@ class Site:
             name="real",
             compartment_id=C,
             vcn_id=self.vcn_id,
-            kubernetes_version="v1.35.4",
+            kubernetes_version="v1.36.1",
             type="ENHANCED_CLUSTER",
             kms_key_id=self.key_id,
             endpoint_config=m.CreateClusterEndpointConfigDetails(
@@ -542,7 +542,7 @@ def test_a_cluster_killed_while_it_is_made_gets_made(site: Site) -> None:
     assert not list(site.folder.glob("clusters/*"))
     m = oci.container_engine.models
     details = m.CreateClusterDetails(
-        name="killed", compartment_id=C, vcn_id=site.vcn_id, kubernetes_version="v1.35.4",
+        name="killed", compartment_id=C, vcn_id=site.vcn_id, kubernetes_version="v1.36.1",
         endpoint_config=m.CreateClusterEndpointConfigDetails(subnet_id=site.subnets["api"], is_public_ip_enabled=True),
     )  # fmt: skip
     response = site.engine.create_cluster(details)

@@ -17,6 +17,7 @@ import pytest
 from localregion.backends import images as module
 from localregion.backends.images import Images, ImagesError, clean, layout_digest, push_layout, scratch_layout
 from localregion.backends.registry import OperatorAccess, Registry
+from localregion.host import content
 from localregion.host.pki import Authority
 from localregion.host.podman import ContainerSpec, Credentials, PodmanService
 
@@ -110,7 +111,7 @@ def test_the_registry_is_supplied_and_a_second_region_at_once(
                 credentials=lambda: Credentials(USER, "t"),
                 application=application,
             )
-            base = made.folder / f"base-{made._base_key()}"
+            base = made.folder / f"base-{content.base_key()}"
             if not base.exists():
                 base.parent.mkdir(parents=True)
                 shutil.copy(tiny_rootfs, base)

@@ -387,7 +387,7 @@ class Lab:
             "compartment_id": "ocid1.compartment.oc99..aaaaaaaa7pza377joqhckec5cqkvubvs5cesbfdcku6abded3m74a3yutlwp",
             "region": "local-1",
             "region_key": "LCL",
-            "kubernetes_version": "v1.35.4",
+            "kubernetes_version": "v1.36.1",
             "apiserver": f"https://{APISERVER}:6443",
             "ca_file": self.ca,
             "client_certificate": client[0],

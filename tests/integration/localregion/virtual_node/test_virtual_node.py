@@ -68,7 +68,7 @@ def test_nodes_say_what_oke_says(lab: Lab) -> None:
         assert node["spec"]["providerID"].startswith("ocid1.virtualnode.")
         assert node["status"]["allocatable"]["pods"] == "1k" or node["status"]["allocatable"]["pods"] == "1000"
         assert {"type": "InternalIP", "address": name} in node["status"]["addresses"]
-        assert node["status"]["nodeInfo"]["kubeletVersion"] == "v1.35.4"
+        assert node["status"]["nodeInfo"]["kubeletVersion"] == "v1.36.1"
         lease = lab.api.get(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{name}")
         assert lease["spec"]["holderIdentity"] == name
     assert domains == {"FAULT-DOMAIN-1", "FAULT-DOMAIN-2", "FAULT-DOMAIN-3"}

@@ -55,9 +55,9 @@ CASES = {
             "ip_address": Leaf(second="10.0.2.77"),
             "port": Leaf(3306, 3307),
             "port_x": Leaf(33060, 33061),
-            "admin_username": Leaf("manager", "somebody", unread="get does not show it"),
+            "admin_username": Leaf("manager", only="the administrator's name stays", implied="another one is refused"),
             "admin_password_secret_id": Leaf(
-                lambda g: g.secret_id, lambda g: g.other_secret_id, unread="get does not show passwords"
+                lambda g: g.secret_id, lambda g: g.other_secret_id, kept="a tag of ours tells it: nobody else sets that"
             ),
             "crash_recovery": Leaf("ENABLED", "DISABLED"),
             "database_management": Leaf("DISABLED", "ENABLED"),

@@ -60,7 +60,7 @@ def _service(peer: str, **more: Any) -> Leaf:
 
 def _security_rule(rules: str) -> dict[str, Leaf]:
     """The rules of security lists and groups, but for whom they are about."""
-    every = Leaf(second="58", beside={f"{rules}[].protocol": "all"}, spellings=("ALL",))
+    every = Leaf(second="58", beside={f"{rules}[].protocol": "all"})
     return {
         **_matching(rules, every),
         f"{rules}[].is_stateless": Leaf(False, True),

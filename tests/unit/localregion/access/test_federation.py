@@ -16,8 +16,8 @@ from oci.identity import models as m
 
 from localregion.access import policies
 from localregion.core.errors import ServiceError
-from localregion.core.settings import COMPARTMENT_ID, INSTANCE_ID, TENANCY_ID
 from localregion.host.pki import Authority, new_key, public_key_pem
+from localregion.settings import COMPARTMENT_ID, INSTANCE_ID, TENANCY_ID
 
 BEARER = {"Authorization": "Bearer Oracle"}
 

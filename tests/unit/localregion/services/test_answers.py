@@ -14,7 +14,7 @@ import requests
 from oci.container_engine import ContainerEngineClient
 from oci.mysql import DbBackupsClient, DbSystemClient
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.testing import Region
 from tests.unit.localregion.support import Net, make_key, make_vault
 

@@ -12,7 +12,9 @@ import oci
 import pytest
 from oci.core import models as m
 
+from localregion import settings as names
 from localregion.testing import Region
+from tests.unit.localregion.support import call_by_name
 
 
 def details(region: Any, name: str = "net", cidr: str = "10.0.0.0/16", **values: Any) -> Any:
@@ -42,7 +44,7 @@ def raw(region: Any, method: str, path: str, body: Any = None, **headers: str) -
         ('{"compartmentId": "x", "isIpv6Enabled": "yes"}', "InvalidParameter", "isIpv6Enabled"),
         ('{"compartmentId": "x", "freeformTags": {"a": 1}}', "InvalidParameter", "freeformTags.a"),
         ("[]", "InvalidParameter", "must be an object"),
-        ("", "InvalidParameter", "no body"),
+        ("", "MissingParameter", "compartmentId"),
         ("{", "CannotParseRequest", "JSON"),
     ],
 )
@@ -250,6 +252,37 @@ def test_the_log_tells_calls_without_bodies(region: Any, vcns: Any) -> None:
     text = (region.settings.logs_dir / "api.jsonl").read_text()
     assert '"core.create_vcn"' in text
     assert "a name in a body" not in text
+
+
+@pytest.mark.parametrize(
+    ("host", "method", "path", "status", "words"),
+    [
+        ("iaas.local-1.okestack.test", "GET", "/20160918/vcns?compartmentId=C", 200, ""),
+        ("identity.local-1.oci.okestack.test", "GET", "/20160918/vcns?compartmentId=C", 404, "No operation is known"),
+        ("iaas.local-1.okestack.test", "GET", "/20160918/workRequests?compartmentId=C", 200, ""),
+        ("identity.local-1.oci.okestack.test", "GET", "/20160918/workRequests?compartmentId=C", 200, ""),
+        ("query.local-1.oci.okestack.test", "POST", "/20180409/resources", 501, "resource_search.search_resources"),
+        ("query.local-1.oci.okestack.test", "GET", "/20991231/new", 501, "GET /20991231/new of resource_search"),
+        ("audit.local-1.okestack.test", "GET", "/20160918/vcns?compartmentId=C", 501, "audit"),
+        ("artifacts.local-1.oci.okestack.test", "GET", "/20160918/repositories?compartmentId=C", 501, "artifacts.list"),
+        ("artifacts.local-1.oci.okestack.test", "GET", "/20160918/container/configuration?compartmentId=T", 200, ""),
+        ("mysql.local-1.ocp.okestack.test", "GET", "/20991231/new", 404, "No operation is known"),
+        ("nobody.local-1.okestack.test", "GET", "/20160918/vcns?compartmentId=C", 200, ""),
+    ],
+)  # fmt: skip
+def test_a_service_called_by_its_name_answers_for_itself(
+    region: Any, host: str, method: str, path: str, status: int, words: str
+) -> None:
+    path = path.replace("=C", f"={region.compartment_id}").replace("=T", f"={names.TENANCY_ID}")
+    answer = call_by_name(region, host, method, path, {} if method == "POST" else None)
+    assert answer.status_code == status, answer.text
+    assert words in answer.text
+
+
+def test_no_body_is_an_empty_one(region: Any) -> None:
+    """Oracle's SDK for TypeScript sends nothing where others send `{}`."""
+    assert raw(region, "POST", "/20160918/vcns", "") == raw(region, "POST", "/20160918/vcns", "{}")
+    assert raw(region, "POST", "/20160918/vcns", "")[0] == 400
 
 
 @pytest.mark.parametrize(

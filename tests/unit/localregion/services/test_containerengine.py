@@ -15,7 +15,7 @@ import pytest
 import yaml
 from oci.container_engine import ContainerEngineClient, models
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.services.containerengine.internal_api import internal_app
 from localregion.testing import Region
 from tests.unit.localregion.services.test_identity import SKE
@@ -305,6 +305,17 @@ def test_a_control_plane_goes_up_one_minor_release_at_a_time(engine: Engine) -> 
 def test_a_version_that_oke_does_not_offer_is_refused_at_once(engine: Engine) -> None:
     with refused(400, "InvalidParameter", "Invalid kubernetesVersion"):
         engine.client.create_cluster(engine.details(kubernetes_version="v1.35.4"))
+
+
+def test_a_second_cluster_is_refused_where_parts_are_real(
+    engine: Engine, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = engine.client.list_clusters(engine.region.compartment_id).data
+    monkeypatch.setattr(engine.region.inner, "settings", replace(engine.region.settings, pure=False))
+    version = engine.client.get_cluster_options("all").data.kubernetes_versions[-1]
+    with refused(501, "NotImplemented", "a second cluster with real parts"):
+        engine.client.create_cluster(engine.details(name="second", kubernetes_version=version))
+    assert engine.client.list_clusters(engine.region.compartment_id).data == before
 
 
 def test_a_work_request_names_its_resources_from_the_start(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from localregion.core import settings as names
+from localregion import settings as names
 from localregion.core.errors import ServiceError
 from localregion.services.containerengine import model
 

@@ -19,7 +19,7 @@ from oci.key_management import KmsCryptoClient, KmsManagementClient, KmsVaultCli
 
 from localregion.access.policies import resource_principal
 from localregion.testing import Region
-from tests.unit.localregion.support import make_key, make_vault, management, refused
+from tests.unit.localregion.support import call_by_name, make_key, make_vault, management, refused
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +53,8 @@ def test_a_vault_is_creating_then_active(region: Region, vaults: Any) -> None:
 
 
 def at(region: Region, host: str, method: str, path: str, body: Any = None) -> requests.Response:
-    """A call of the region as who resolves its names makes it."""
-    config = region.config
-    signer = oci.signer.Signer(config["tenancy"], config["user"], config["fingerprint"], config["key_file"])
-    made = requests.Request(method, f"http://{host}/20180608{path}", json=body, auth=signer).prepare()
-    made.url = f"{region.endpoint}/20180608{path}"
-    return requests.Session().send(made, timeout=10)
+    """A call of the service as who resolves its names makes it."""
+    return call_by_name(region, host, method, f"/20180608{path}", body)
 
 
 def test_who_calls_by_name_is_told_names_of_the_vaults_own(region: Region) -> None:
@@ -95,6 +91,21 @@ def test_who_calls_by_name_is_told_names_of_the_vaults_own(region: Region) -> No
         (nobody, "POST", "/keys", body),
     ):
         assert at(region, host, method, path, sent).status_code == 404, (host, path)
+
+
+def test_a_vaults_names_are_told_before_it_is_made(tmp_path: Any) -> None:
+    """A program in Go keeps what it read in the hosts file for 5 seconds: one that makes some vaults at once has to
+    find each of them."""
+    told: list[set[str]] = []
+    with Region.started(tmp_path / "region") as region:
+        domain = region.settings.realm_domain
+        region.inner.announce = lambda owner, hosts: told.append(set(hosts))
+        make_vault(region, "first")
+        before = told[-1]
+        for name in ("one", "two", "three"):
+            prefix = make_vault(region, name).id.split(".")[4]
+            assert f"{prefix}-management.kms.local-1.{domain}" in before
+            assert f"{prefix}-crypto.kms.local-1.{domain}" in told[-1]
 
 
 def test_what_the_service_says(region: Region, vaults: Any) -> None:

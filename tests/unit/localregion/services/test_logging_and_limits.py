@@ -11,7 +11,7 @@ import pytest
 from oci.limits import LimitsClient
 from oci.logging import LoggingManagementClient, models
 
-from localregion.core.settings import AVAILABILITY_DOMAIN
+from localregion.settings import AVAILABILITY_DOMAIN
 from localregion.testing import Region
 from tests.unit.localregion.support import Net, make_vault, refused
 

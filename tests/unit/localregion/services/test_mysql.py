@@ -283,7 +283,11 @@ def test_an_always_free_db_system(systems: Systems) -> None:
     """Evidence mysql-05; one in a tenancy."""
     free = {"shape_name": "MySQL.Free"}
     policy = models.CreateBackupPolicyDetails(is_enabled=True, retention_in_days=7)
-    for values, what in (({"backup_policy": policy}, "backup policy"), ({"is_highly_available": True}, "high avail")):
+    for values, what in (
+        ({"backup_policy": policy}, "backup policy"),
+        ({"is_highly_available": True}, "high avail"),
+        ({"is_highly_available": False}, "high avail"),
+    ):
         with refused(400, "InvalidParameter") as caught:
             systems.client.create_db_system(systems.details(**free, **values))
         assert caught.value.message.startswith(f"Cannot specify {what}")

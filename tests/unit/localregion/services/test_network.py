@@ -94,12 +94,17 @@ def test_an_attachment_that_fails_keeps_nothing(region: Any) -> None:
         async def attach(self, *args: Any) -> str:
             raise OSError("no such bridge")
 
+        async def add_address(self, *args: Any) -> None:
+            raise OSError("no such bridge")
+
         def __getattr__(self, name: str) -> Any:
             return getattr(whole, name)
 
     whole, region.inner.fabric = region.inner.fabric, Broken()
     with pytest.raises(OSError, match="no such bridge"):
         region.run(network.attach_vnic(subnet_id=subnet.id, display_name="n", owner_id="o", hostname="host"))
+    with pytest.raises(OSError, match="no such bridge"):
+        region.run(network.hold_address(subnet_id=subnet.id, display_name="n", owner_id="o"))
     region.inner.fabric = whole
 
     async def left() -> list[Any]:

@@ -9,9 +9,9 @@ import pytest
 
 from localregion.access import policies
 from localregion.core.schema import PACKAGES, Schema
-from localregion.core.settings import Settings
 from localregion.services import SERVICES
 from localregion.services.base import Service
+from localregion.settings import Settings
 
 
 @pytest.fixture(scope="module")

@@ -380,7 +380,7 @@ def config(**changes: Any) -> Config:
         ("serving_certificate", "serving_key", "cluster_dns", "cluster_domain", "service_cidr", "region_netns"), ""
     )
     values |= dict.fromkeys(("internal_socket", "state_dir", "containers_dir"), "")
-    values |= {"pool_id": "ocid1.pool", "region": "local-1", "region_key": "LCL", "kubernetes_version": "v1.35.4"}
+    values |= {"pool_id": "ocid1.pool", "region": "local-1", "region_key": "LCL", "kubernetes_version": "v1.36.1"}
     return Config(**(values | changes))
 
 

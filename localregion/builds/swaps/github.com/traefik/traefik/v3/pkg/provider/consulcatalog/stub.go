@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Package consulcatalog stands for a provider that is not built in.
+package consulcatalog
+
+import (
+	"errors"
+
+	"github.com/traefik/traefik/v3/pkg/config/dynamic"
+	"github.com/traefik/traefik/v3/pkg/safe"
+)
+
+// ProviderBuilder has no options.
+type ProviderBuilder struct{}
+
+// BuildProviders gives a provider that does not start.
+func (*ProviderBuilder) BuildProviders() []*Provider { return []*Provider{{}} }
+
+// Provider does not start.
+type Provider struct{}
+
+// Init says that the provider is not there.
+func (*Provider) Init() error {
+	return errors.New("the local region's Traefik is built without the provider consulcatalog")
+}
+
+// Provide says so too.
+func (p *Provider) Provide(chan<- dynamic.Message, *safe.Pool) error { return p.Init() }

@@ -1,0 +1,186 @@
+"""A deployment by an inventory of the cloud, from beginning to end: refused without the tenancy's policy, built from
+`inventories/prod` with a namespace of its own for the application, given a second application, taken down."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes
+import oci
+import pytest
+import yaml
+
+from localregion.settings import TENANCY_ID
+from tests import programs
+from tests.e2e.site import ROOT, Region, Run, Site
+
+LOCAL = ROOT / "inventories" / "local" / "group_vars" / "all"
+FILLED = {
+    "<OCID of the compartment>": "COMPARTMENT",
+    "<name of an availability domain, e.g. Uocm:EU-FRANKFURT-1-AD-1>": "Lcl1:LOCAL-1-AD-1",
+    "<AD 1>": "Lcl1:LOCAL-1-AD-1",
+    "<AD 2>": "Lcl1:LOCAL-1-AD-1",
+    "<AD 3>": "Lcl1:LOCAL-1-AD-1",
+    "<object storage namespace>": "okestacklocal",
+    "<user>": "operator",
+    "<your address>/32": "203.0.113.0/24",
+    "eu-frankfurt-1": "local-1",
+}
+# Where this region keeps images and charts, and what its cluster is called by: what its own inventory says of it.
+OWN = ("application.yml", "secrets.yml", "waits.yml")
+STATEMENTS = yaml.safe_load((ROOT / "roles/oke_virtual_pool/vars/main.yml").read_text())[
+    "oke_virtual_pool_tenancy_statements"
+]
+SHOP = {
+    "app_ingress_name": "shop",
+    "app_ingress_namespace": "shop",
+    "app_ingress_host": "shop.example",
+    "app_ingress_database_name": "shop",
+    "app_ingress_database_user": "shop",
+    "app_ingress_replicas": 1,
+}
+
+
+class Deployment:
+    """`inventories/prod`, its placeholders filled in, aimed at a region."""
+
+    def __init__(self, region: Region) -> None:
+        self.region = region
+        self.inventory = shutil.copytree(ROOT / "inventories" / "prod", region.folder / "prod")
+        for path in self.inventory.glob("group_vars/all/*.yml"):
+            text = path.read_text()
+            for placeholder, value in FILLED.items():
+                text = text.replace(placeholder, region.compartment_id if value == "COMPARTMENT" else value)
+            path.write_text(text)
+        with (self.inventory / "group_vars/all/application.yml").open("a") as file:
+            file.write("app_ingress_namespace: front\n")
+        self.given: dict[str, Any] = {
+            "okestack_state": str(region.state),
+            "okestack_cache": region.env["OKESTACK_CACHE"],
+            "okestack_config_file": str(region.config_file),
+            "oke_virtual_pool_grant_delay": 2,
+            # Else the database could not be taken down again.
+            "mysql_deletion_policy": {"is_delete_protected": False, "final_backup": "SKIP_FINAL_BACKUP"},
+        }
+
+    def play(self, *arguments: str, playbook: str = "site.yml", **more: Any) -> Run:
+        own = [word for name in OWN for word in ("-e", f"@{LOCAL / name}")]
+        own += ["-e", json.dumps({**self.given, **more})]
+        return self.region.playbook(*own, *arguments, inventory=str(self.inventory), playbook=playbook)
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[Deployment]:
+    programs.folder()
+    region = Region("prod", "127.83.0.0/16", Path(tempfile.mkdtemp(prefix="okestack-prod-")))
+    region.localregion("up")
+    yield Deployment(region)
+    region.remove()
+
+
+@pytest.fixture(scope="module")
+def built(deployment: Deployment) -> Site:
+    run = deployment.play().wait()
+    return Site(deployment.region, run.lines[-1].strip())
+
+
+def test_without_the_tenancys_policy_an_administrator_is_told_what_to_write(deployment: Deployment) -> None:
+    region = deployment.region
+    run = deployment.play(oke_virtual_pool_tenancy_policy="required").fails()
+    told = run.text.replace('\\"', '"')
+    for statement in STATEMENTS:
+        assert statement in told, run.end
+    assert region.writes() == []
+    details = oci.identity.models.CreatePolicyDetails(
+        compartment_id=TENANCY_ID, name="ours", description="by an administrator", statements=STATEMENTS
+    )
+    region.client(oci.identity.IdentityClient).create_policy(details)
+    deployment.given["oke_virtual_pool_tenancy_policy"] = "required"
+
+
+def test_prod_is_built_and_its_application_answers(built: Site) -> None:
+    with built.http as http:
+        assert http.post("/api/items", json={"name": "of prod"}).status_code == 201
+    assert len(built.pods("front", "crud")) == 3
+    assert built.pods("crud", "crud") == []
+
+
+def second(region: Region) -> str:
+    """A playbook: the site, and then the role for another application beside its own."""
+    (play,) = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
+    play["vars"]["site_inventory"] = yaml.safe_load((ROOT / "playbooks/vars/inventory.yml").read_text())
+    role = {"name": "okestack.oci.app_ingress"}
+    play["tasks"].append({"name": "Keep a second application", "ansible.builtin.include_role": role, "vars": SHOP})
+    path = region.folder / "second.yml"
+    path.write_text(json.dumps([play]))
+    return str(path)
+
+
+def test_a_second_application_stands_beside_the_first(deployment: Deployment, built: Site) -> None:
+    region = deployment.region
+    stores = [
+        {"name": "vault", "namespace": namespace, "service_account": f"{namespace}-secrets",
+         "secrets": [{"name": "database", "keys": {key: f"okestack-prod-{name}" for key, name in keys.items()}}]}
+        for namespace, keys in (
+            ("front", {"password": "mysql-app"}),
+            ("shop", {"password": "mysql-app"}),
+            ("crud-bootstrap", {"admin-password": "mysql-admin", "app-password": "mysql-app"}),
+        )
+    ]  # fmt: skip
+    deployment.given["external_secrets_stores"] = stores
+    playbook = second(region)
+    deployment.play(playbook=playbook).wait()
+    assert len(built.pods("front", "crud")) == 3 and len(built.pods("shop", "shop")) == 1
+    with built.http as http:
+        names = [row["name"] for row in http.get("/api/items").json()]
+        assert "of prod" in names
+        host = {"Host": "shop.example"}
+        assert http.post("/api/items", json={"name": "of the shop"}, headers=host).status_code == 201
+        assert [row["name"] for row in http.get("/api/items", headers=host).json()] == ["of the shop"]
+    assert deployment.play(playbook=playbook).wait().recap()["changed"] == 0
+    other = {"app_ingress_deployment": "other", "app_ingress_name": "other", "app_ingress_host": "other.example"}
+    run = deployment.play(**other).fails()
+    assert "Namespace ingress belongs to okestack-prod.load-balancer" in run.text.replace("\n", " "), run.end
+    assert deployment.play(playbook=playbook).wait().recap()["changed"] == 0
+
+
+def test_the_second_goes_and_the_first_stays(deployment: Deployment, built: Site) -> None:
+    path = deployment.region.folder / "less.yml"
+    (play,) = yaml.safe_load((ROOT / "playbooks/destroy.yml").read_text())
+    play["tasks"] = play["tasks"][:1]
+    path.write_text(json.dumps([play]))
+    deployment.play(playbook=str(path), **SHOP).wait()
+    apps = kubernetes.client.AppsV1Api(built.kubernetes())
+    names = {(row.metadata.namespace, row.metadata.name) for row in apps.list_deployment_for_all_namespaces().items}
+    assert ("shop", "shop") not in names and {("front", "crud"), ("ingress", "traefik")} <= names
+    with built.http as http:
+        assert http.get("/healthz").status_code == 200
+
+
+def test_it_is_taken_down_by_its_inventory(deployment: Deployment, built: Site) -> None:
+    region = deployment.region
+    deployment.play("--check", playbook="playbooks/destroy.yml").wait()
+    deployment.play(playbook="playbooks/destroy.yml").wait()
+    place = region.compartment_id
+    engine = region.client(oci.container_engine.ContainerEngineClient)
+    assert engine.list_clusters(place, lifecycle_state=["ACTIVE"]).data == []
+    balancers = region.client(oci.load_balancer.LoadBalancerClient).list_load_balancers(place).data
+    assert {row.lifecycle_state for row in balancers} <= {"DELETED"}
+    databases = region.client(oci.mysql.DbSystemClient).list_db_systems(place).data
+    assert {row.lifecycle_state for row in databases} <= {"DELETED"}
+    network = region.client(oci.core.VirtualNetworkClient)
+    assert network.list_vcns(place, lifecycle_state="AVAILABLE").data == []
+    policies = region.client(oci.identity.IdentityClient).list_policies(place).data
+    assert [row.name for row in policies if row.name.startswith("okestack-prod")] == []
+    (kept,) = region.client(oci.identity.IdentityClient).list_policies(TENANCY_ID, name="ours").data
+    assert kept.statements == STATEMENTS
+    vaults = region.client(oci.key_management.KmsVaultClient).list_vaults(place).data
+    assert [row.lifecycle_state for row in vaults] == ["PENDING_DELETION"]
+    before = len(region.calls())
+    assert deployment.play(playbook="playbooks/destroy.yml").wait().recap()["changed"] == 0
+    assert region.writes(before) == []

@@ -1,0 +1,103 @@
+"""playbooks/verify.yml on the API alone: it looks at every hop, names the broken ones and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import oci
+import pytest
+
+from localregion.testing import Region
+
+from .playbook import ROOT, ansible, play
+from .test_destroy import GIVEN
+
+NAME = "looks"
+SHOWN = {"ANSIBLE_SHOW_CUSTOM_STATS": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+
+
+@pytest.fixture(scope="module")
+def given(region: Region) -> dict[str, Any]:
+    return {
+        **GIVEN,
+        "okestack_deployment": NAME,
+        "okestack_compartment_id": region.compartment_id,
+        "okestack_config_file": str(region.config_file),
+        "okestack_endpoints": {"default": region.endpoint, "local-2": region.other_endpoint},
+    }
+
+
+@pytest.fixture
+def verify(region: Region, tmp_path: Path, given: dict[str, Any]) -> Callable[[], list[dict[str, Any]]]:
+    """Runs it with the inventory's variables alone; the findings that machines get."""
+    (tmp_path / "hosts.yml").write_text(json.dumps({"okestack": {"hosts": {"localhost": {}}}}))
+
+    def run() -> list[dict[str, Any]]:
+        arguments = ("-i", str(tmp_path / "hosts.yml"), "playbooks/verify.yml", "-e", json.dumps(given))
+        region.forget_calls()
+        done = ansible("ansible-playbook", *arguments, folder=ROOT, environment=SHOWN)
+        assert done.returncode == 2, done.stdout[-4000:] + done.stderr[-2000:]
+        assert "changed=0" in done.stdout and region.writes() == []
+        shown = re.search(r"^\s*RUN: (\{.*)", done.stdout, re.S | re.M)
+        assert shown, done.stdout[-3000:]
+        found: list[dict[str, Any]] = json.JSONDecoder().raw_decode(shown[1])[0]["okestack_findings"]
+        return found
+
+    return run
+
+
+def broken(findings: list[dict[str, Any]]) -> dict[str, str]:
+    return {f["hop"]: f["what"] for f in findings if f["status"] == "broken"}
+
+
+def test_where_nothing_is_every_hop_says_so(verify: Any) -> None:
+    findings = verify()
+    assert findings[0]["what"] == f"there is no VCN {NAME}"
+    assert {"network", "vault", "secrets", "database", "cluster", "virtual node pool"} <= broken(findings).keys()
+    unknown = {f["hop"] for f in findings if f["status"] == "unknown"}
+    assert {"rules and routes", "Kubernetes API", "nodes", "secret stores", "load balancer", "application"} <= unknown
+
+
+def test_what_is_there_is_looked_at_and_what_is_taken_away_is_named(
+    region: Region, verify: Any, given: dict[str, Any], tmp_path: Path
+) -> None:
+    roles = [{"ansible.builtin.import_role": {"name": f"okestack.oci.{name}"}} for name in ("network", "vault_secret")]
+    play(region, tmp_path, roles, "-e", json.dumps(given))
+    findings = verify()
+    ok = {f["hop"]: f["what"] for f in findings if f["status"] == "ok"}
+    assert {"network", "rules and routes", "vault", "vault's key", "secrets"} <= ok.keys()
+    assert re.fullmatch(r"2\d flows are open or closed as they should be", ok["rules and routes"])
+
+    network = region.client(oci.core.VirtualNetworkClient)
+    (vcn,) = network.list_vcns(region.compartment_id, display_name=NAME).data
+    group = (
+        network.list_network_security_groups(compartment_id=region.compartment_id, vcn_id=vcn.id, display_name="mysql")
+        .data[0]
+        .id
+    )
+    rules = network.list_network_security_group_security_rules(group).data
+    models = oci.core.models
+    network.remove_network_security_group_security_rules(
+        group, models.RemoveNetworkSecurityGroupSecurityRulesDetails(security_rule_ids=[r.id for r in rules])
+    )
+    open_to_all = models.AddSecurityRuleDetails(
+        direction="INGRESS", protocol="all", source="10.0.0.0/8", source_type="CIDR_BLOCK"
+    )
+    network.add_network_security_group_security_rules(
+        group, models.AddNetworkSecurityGroupSecurityRulesDetails(security_rules=[open_to_all])
+    )
+    table = next(
+        t for t in network.list_route_tables(region.compartment_id, vcn_id=vcn.id).data if t.display_name == "public"
+    )
+    network.update_route_table(table.id, models.UpdateRouteTableDetails(route_rules=[]))
+    vaults = region.client(oci.vault.VaultsClient)
+    (secret,) = vaults.list_secrets(region.compartment_id, name=f"{NAME}-mysql-app").data
+    vaults.schedule_secret_deletion(secret.id, oci.vault.models.ScheduleSecretDeletionDetails())
+    region.settle()
+    found = [f["what"] for f in verify() if f["status"] == "broken"]
+    assert any(w.startswith("client 192.0.2.0/24 to api, tcp 6443") and "no route" in w for w in found), found
+    assert any(f"secret {NAME}-mysql-app" in w and "PENDING_DELETION" in w for w in found), found
