@@ -166,7 +166,6 @@ class Process:
         self.nice = nice
         self.on_exit = on_exit
         self.restarts = 0
-        self.returncode: int | None = None
         self.started_at = 0.0
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -180,6 +179,11 @@ class Process:
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
+
+    @property
+    def returncode(self) -> int | None:
+        """How its last process ended (negative: a signal); None while it runs."""
+        return self._process.returncode if self._process is not None else None
 
     def command(self) -> list[str]:
         """What is executed, wrappers included."""
@@ -223,18 +227,17 @@ class Process:
         finally:
             os.close(handle)
         self.started_at = time.monotonic()
-        self.returncode = None
 
     async def _supervise(self) -> None:
         failures = 0
         while True:
             process = self._process
             assert process is not None
-            self.returncode = await process.wait()
+            code = await process.wait()
             # What it started goes with it: a worker left behind would hold its port.
             self._kill_group(process.pid)
             if self.on_exit is not None:
-                self.on_exit(self.returncode)
+                self.on_exit(code)
             if self._stopping or not self.restart:
                 return
             failures = 0 if time.monotonic() - self.started_at > _STEADY else failures
