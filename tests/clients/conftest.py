@@ -13,10 +13,10 @@ from tests.clients.journey import CLI, HERE, Region
 from tests.lint.conftest import go, run
 
 
-@pytest.fixture(scope="package")
-def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
-    """The region, up."""
-    made = Region(tmp_path_factory.mktemp("clients") / "state")
+@pytest.fixture
+def region(tmp_path: Path) -> Iterator[Region]:
+    """The region, up; one for each client, since deleted things are listed for a while."""
+    made = Region(tmp_path / "state")
     made.run("up", "--api-only")
     try:
         yield made

@@ -13,7 +13,9 @@ from tests.e2e.site import Region, Site
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here is slow and needs the programs."""
+    """Everything here is slow and needs the programs. test_site.py comes first: it sees the site being built, which
+    others take as it is."""
+    items.sort(key=lambda item: item.path.parent == Path(__file__).parent and item.path.name != "test_site.py")
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
