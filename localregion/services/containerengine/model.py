@@ -415,6 +415,16 @@ def endpoint_name(cluster_id: str) -> str:
     return f"{short_name(cluster_id)}.{names.REGION}.clusters.oci.{names.REALM_DOMAIN}"
 
 
+def endpoints(cluster_id: str, private_ip: str, public_ip: str | None, fqdn: str | None) -> Doc:
+    """Where a cluster answers. The name outside of the VCN leads nowhere: the region's clusters have addresses only."""
+    found = {"kubernetes": f"{endpoint_name(cluster_id)}:6443", "privateEndpoint": f"{private_ip}:6443"}
+    if public_ip:
+        found["publicEndpoint"] = f"{public_ip}:6443"
+    if fqdn:
+        found["vcnHostnameEndpoint"] = f"{fqdn}:6443"
+    return found
+
+
 def kubeconfig(cluster_id: str, server: str, ca: bytes) -> str:
     """What CreateKubeconfig answers for token version 2.0.0."""
     short = short_name(cluster_id)

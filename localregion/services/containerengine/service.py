@@ -389,15 +389,6 @@ class ContainerEngine(Addons):
     def _hostname(self, cluster: Record) -> str:
         return model.short_name(cluster.id)
 
-    def _endpoints(self, cluster: Record, private_ip: str, public_ip: str | None, fqdn: str | None) -> Doc:
-        # The name outside of the VCN is told and leads nowhere: the region's clusters answer at their addresses.
-        endpoints = {"kubernetes": f"{model.endpoint_name(cluster.id)}:6443", "privateEndpoint": f"{private_ip}:6443"}
-        if public_ip:
-            endpoints["publicEndpoint"] = f"{public_ip}:6443"
-        if fqdn:
-            endpoints["vcnHostnameEndpoint"] = f"{fqdn}:6443"
-        return endpoints
-
     async def _attach_endpoint(self, cluster: Record) -> Any:
         config = cluster.doc["endpointConfig"]
         return await self._network_service.attach_vnic(
@@ -412,7 +403,7 @@ class ContainerEngine(Addons):
     async def _pure_endpoints(self, cluster: Record) -> Doc:
         """Addresses as there would be, without programs behind them."""
         vnic = await self._attach_endpoint(cluster)
-        return self._endpoints(cluster, vnic.private_ip, vnic.public_ip, vnic.fqdn)
+        return model.endpoints(cluster.id, vnic.private_ip, vnic.public_ip, vnic.fqdn)
 
     def folder(self, cluster_id: str) -> Path:
         """The cluster's data, certificates and logs."""
@@ -442,7 +433,7 @@ class ContainerEngine(Addons):
         )
 
         vnic = await self._attach_endpoint(cluster)
-        endpoints = self._endpoints(cluster, vnic.private_ip, vnic.public_ip, vnic.fqdn)
+        endpoints = model.endpoints(cluster.id, vnic.private_ip, vnic.public_ip, vnic.fqdn)
         if cluster.id in self._live:
             return endpoints
         cidr = cluster.doc["options"]["kubernetesNetworkConfig"]["servicesCidr"]
@@ -701,7 +692,7 @@ class ContainerEngine(Addons):
                 await network.set_vnic_public(vnic.id, public=cluster.doc["endpointConfig"]["isPublicIpEnabled"])
                 text = f"the endpoint has no public address: {error}"
                 raise ServiceError(500, "InternalServerError", text) from error
-        return self._endpoints(cluster, vnic.private_ip, vnic.public_ip, vnic.fqdn)
+        return model.endpoints(cluster.id, vnic.private_ip, vnic.public_ip, vnic.fqdn)
 
     @operation
     async def delete_cluster(self, call: Call) -> Reply:
