@@ -32,6 +32,7 @@ from typing import Any
 import httpx
 
 from localregion.host.process import LONG, NETNS, Process, ProcessError, run
+from localregion.host.seccomp import write_profile
 
 __all__ = [
     "ContainerSpec",
@@ -219,8 +220,11 @@ def _bare(image_id: str) -> str:
 class Podman:
     """A client of the region's podman. Safe to use from several tasks; one object for each event loop."""
 
-    def __init__(self, socket: Path, *, cgroup_parent: str, registries: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, socket: Path, *, cgroup_parent: str, seccomp: Path, registries: Mapping[str, str] | None = None
+    ) -> None:
         self.socket = socket
+        self.seccomp = seccomp
         self.cgroup_parent = cgroup_parent
         self.registries = dict(registries or {})
         transport = httpx.AsyncHTTPTransport(uds=str(socket), limits=httpx.Limits(max_connections=256))
@@ -235,7 +239,12 @@ class Podman:
     def open(cls, containers: Path) -> Podman:
         """The client for a containers folder that a `PodmanService` has prepared."""
         known = json.loads((containers / _MARKER).read_text())
-        return cls(Path(known["socket"]), cgroup_parent=known["cgroup_parent"], registries=known["registries"])
+        return cls(
+            Path(known["socket"]),
+            cgroup_parent=known["cgroup_parent"],
+            seccomp=Path(known["seccomp"]),
+            registries=known["registries"],
+        )
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -455,6 +464,7 @@ class Podman:
             "no_new_privileges": not spec.privilege_escalation,
             "cap_add": list(spec.cap_add),
             "cap_drop": list(spec.cap_drop),
+            "seccomp_profile_path": str(self.seccomp),
             "resource_limits": limits,
             "r_limits": [
                 _rlimit("nofile", resource.RLIMIT_NOFILE, spec.nofile),
@@ -700,6 +710,7 @@ class PodmanService:
         self.runtime = Path("/run") / f"okestack-{name}"
         self.socket = self.runtime / "podman.sock"
         self.cgroup_parent = f"/okestack-{name}"
+        self.seccomp = containers / "etc" / "seccomp.json"
         self._process: Process | None = None
         self._client: Podman | None = None
 
@@ -707,7 +718,9 @@ class PodmanService:
     def client(self) -> Podman:
         """A client for the daemon's own use; made once."""
         if self._client is None:
-            self._client = Podman(self.socket, cgroup_parent=self.cgroup_parent, registries=self.registries)
+            self._client = Podman(
+                self.socket, cgroup_parent=self.cgroup_parent, seccomp=self.seccomp, registries=self.registries
+            )
         return self._client
 
     @property
@@ -757,8 +770,14 @@ class PodmanService:
             lines += ["[[registry]]", f"prefix = {_toml(prefix)}", f"location = {_toml(address)}", "insecure = true"]
             lines += ["[[registry]]", f"location = {_toml(address)}", "insecure = true"]
         (folder / "registries.conf").write_text("\n".join(lines) + "\n")
+        write_profile(self.seccomp)
         marker = self.containers / _MARKER
-        known = {"socket": str(self.socket), "cgroup_parent": self.cgroup_parent, "registries": self.registries}
+        known = {
+            "socket": str(self.socket),
+            "cgroup_parent": self.cgroup_parent,
+            "seccomp": str(self.seccomp),
+            "registries": self.registries,
+        }
         marker.write_text(json.dumps(known))
 
     async def start(self) -> None:
@@ -836,7 +855,7 @@ class PodmanService:
         `netns`, or none. Raises ProcessError with the build's last lines."""
         network = f"ns:{NETNS / netns}" if netns else "none"
         command = ["podman", "build", "--network", network, "--pull=never", "--tag", tag, "--file", str(containerfile)]
-        command += ["--layers", "--format", "oci", "--runtime", "runc"]
+        command += ["--layers", "--format", "oci", "--runtime", "runc", "--security-opt", f"seccomp={self.seccomp}"]
         for key, value in arguments.items():
             command += ["--build-arg", f"{key}={value}"]
         await run([*command, str(context)], env=self.environment, timeout=timeout, tied=True)

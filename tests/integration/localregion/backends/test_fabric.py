@@ -115,6 +115,23 @@ def test_vnics_reach_each_other_by_their_own_addresses(tmp_path: Path) -> None:
     asyncio.run(body())
 
 
+def test_the_host_is_out_of_a_vnics_reach(tmp_path: Path) -> None:
+    said = subprocess.run(["ip", "-4", "-o", "addr"], capture_output=True, text=True, check=True).stdout
+    addresses = [line.split()[3].partition("/")[0] for line in said.splitlines()] + [PUBLIC]
+
+    async def body() -> None:
+        with socket.create_server(("0.0.0.0", 0)) as server:
+            port = server.getsockname()[1]
+            async with fabric(tmp_path) as made:
+                netns = await made.attach("vnic-1", SUBNET, CIDR, "10.9.1.10")
+                for address in addresses:
+                    with pytest.raises((OSError, TimeoutError)):
+                        async with asyncio.timeout(2):
+                            await made.open_connection(address, port, netns=netns)
+
+    asyncio.run(body())
+
+
 def test_public_address_is_relayed(tmp_path: Path) -> None:
     async def body() -> None:
         async with fabric(tmp_path) as made:

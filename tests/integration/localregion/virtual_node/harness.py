@@ -60,6 +60,9 @@ PROGRAMS = (
     "false",
     "hostname",
     "perl",
+    "mknod",
+    "unshare",
+    "mount",
 )
 # Answers 200 while /tmp/ok is there, else 503.
 HTTP_SERVER = """

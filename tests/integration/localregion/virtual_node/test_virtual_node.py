@@ -7,8 +7,11 @@ import base64
 import dataclasses
 import json
 import os
+import platform
 import signal
+import socket
 import ssl
+import subprocess
 import time
 from functools import partial
 from pathlib import Path
@@ -18,7 +21,18 @@ import httpx
 import pytest
 
 from localregion.virtual_node.config import Taint
-from tests.integration.localregion.virtual_node.harness import IMAGE, NODES, PASSWORD, PRIVATE, PUBLIC, USER, Json, Lab
+from tests.integration.localregion.virtual_node.harness import (
+    IMAGE,
+    NAME,
+    NODES,
+    PASSWORD,
+    PRIVATE,
+    PUBLIC,
+    REGISTRY,
+    USER,
+    Json,
+    Lab,
+)
 
 pytestmark = [pytest.mark.programs, pytest.mark.root, pytest.mark.timeout(300)]
 
@@ -461,6 +475,95 @@ def test_a_pod_with_all_capabilities_is_kept_from_the_host(lab: Lab) -> None:
         assert word not in text, text
     lab.delete("bold")
     lab.gone("bold")
+
+
+# Tries what it is given, prints what it got.
+INTRUDER = """
+use IO::Socket::INET; use IO::Socket::UNIX; $| = 1; open(STDERR, ">", "/dev/null");
+for my $place (split / /, $ENV{PLACES}) {
+  my $made = $place =~ m{^/} ? IO::Socket::UNIX->new(Peer => $place)
+    : $place =~ m{^@} ? IO::Socket::UNIX->new(Peer => "\\0" . substr($place, 1))
+    : IO::Socket::INET->new(PeerAddr => $place, Timeout => 2);
+  print "OPEN $place\\n" if $made;
+}
+for my $file (split / /, $ENV{FILES}) { print "FILE $file\\n" if -e $file; }
+system("mknod /tmp/disk b $ENV{DISK} && dd if=/tmp/disk of=/dev/null count=1 && echo DISK");
+system("unshare --user true && echo NAMESPACE");
+system("mount -t tmpfs none /tmp && echo MOUNT");
+my ($clone, $keyctl, $syslog) = split / /, $ENV{CALLS};
+my $child = syscall($clone, 0x10000011, 0, 0, 0, 0); exit if $child == 0; print "CLONE\n" if $child > 0;
+syscall(435, 0, 0) == -1 && $! == 38 or print "CLONE3 $!\n";
+print "KEYRING\n" if syscall($keyctl, 0, -4, 1) > 0;
+print "LOG\n" if syscall($syslog, 10, 0, 0) >= 0;
+opendir(my $list, "/proc"); my @processes = grep { /^[0-9]+$/ } readdir $list;
+print "PROCESSES @processes\\n" if @processes > 2;
+open(my $mounts, "<", "/proc/self/mountinfo"); print grep { /$ENV{OTHER}/ } <$mounts>;
+open(my $status, "<", "/proc/self/status"); print grep { /^Seccomp:/ } <$status>;
+print "token\\n" if -s "/var/run/secrets/kubernetes.io/serviceaccount/token";
+print "END\\n";
+"""
+
+
+# The numbers of clone, keyctl and syslog.
+CALLS = {"x86_64": "56 250 103", "aarch64": "220 219 116"}
+
+
+def test_a_pod_reaches_nothing_of_the_host_nor_of_other_pods(lab: Lab) -> None:
+    lab.make_pod("neighbour")
+    other = lab.ready("neighbour")["metadata"]["uid"]
+    runtime = lab.podman.runtime
+    abstract = f"okestack-{os.getpid()}-of-the-host"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as loopback,
+        socket.create_server(("0.0.0.0", 0)) as everywhere,
+        socket.socket(socket.AF_UNIX) as unnamed,
+    ):
+        unnamed.bind(f"\0{abstract}")
+        unnamed.listen()
+        ports = [server.getsockname()[1] for server in (loopback, everywhere)]
+        places = [f"{address}:{port}" for port in ports for address in ("127.0.0.1", "127.83.0.9", "127.77.0.1")]
+        places += [f"{address}:{ports[1]}" for address in _addresses_of_the_host()]
+        places += [f"{REGISTRY[0]}:{REGISTRY[1]}", f"@{abstract}"]
+        sockets = [
+            str(lab.podman.socket),
+            str(lab.region.socket),
+            f"/run/okestack-{NAME}.sock",
+            "/run/podman/podman.sock",
+        ]
+        files = [
+            str(runtime),
+            str(lab.folder),
+            f"{lab.folder}/pool/pods/{other}",
+            "/run/netns",
+            "/dev/kmsg",
+            "/dev/mem",
+        ]
+        disk = Path("/").stat().st_dev
+        variables = {
+            "PLACES": " ".join(places + sockets), "FILES": " ".join(sockets + files),
+            "DISK": f"{os.major(disk)} {os.minor(disk)}", "OTHER": other, "CALLS": CALLS[platform.machine()],
+        }  # fmt: skip
+        lab.make_pod(
+            "intruder",
+            {
+                "command": ["perl", "-e", INTRUDER],
+                "env": [{"name": key, "value": value} for key, value in variables.items()],
+                "securityContext": {"capabilities": {"add": ["ALL"]}},
+            },
+            restartPolicy="Never",
+        )
+        lab.phase("intruder", "Succeeded", 60)
+    assert lab.logs("intruder").splitlines() == ["Seccomp:\t2", "token", "END"]
+    for name in ("intruder", "neighbour"):
+        lab.delete(name)
+        lab.gone(name)
+
+
+def _addresses_of_the_host() -> list[str]:
+    """The addresses of the host's interfaces, loopback's left out."""
+    said = subprocess.run(["ip", "-4", "-o", "addr"], capture_output=True, text=True, check=True).stdout
+    found = [line.split()[3].partition("/")[0] for line in said.splitlines()]
+    return [address for address in found if not address.startswith("127.")]
 
 
 def test_a_container_whose_monitor_was_killed_is_started_again(lab: Lab) -> None:
