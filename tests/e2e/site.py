@@ -166,6 +166,8 @@ class Region:
         self.runs = 0
         self.planned: dict[str, list[str]] = {}
         self.config_file = self.state / "operator" / "config"
+        self.user_id = OPERATOR_ID
+        """Whose calls the playbooks' are."""
 
     def localregion(self, *arguments: str, seconds: float = 300) -> str:
         """The command `localregion`; its output."""
@@ -205,11 +207,11 @@ class Region:
         return [json.loads(line) for line in (self.state / "logs" / "api.jsonl").read_text().splitlines()]
 
     def operators_calls(self, since: int = 0) -> list[dict[str, Any]]:
-        """Those of the operator since the `since`th of all."""
-        return [call for call in self.calls()[since:] if call["principal"] == OPERATOR_ID]
+        """Those of the playbooks' user since the `since`th of all."""
+        return [call for call in self.calls()[since:] if call["principal"] == self.user_id]
 
     def writes(self, since: int = 0) -> list[dict[str, Any]]:
-        """The operator's calls since the `since`th of all that would change something."""
+        """The calls of the playbooks' user since the `since`th of all that would change something."""
         return [
             call
             for call in self.operators_calls(since)

@@ -1,5 +1,6 @@
-"""A deployment by an inventory of the cloud, from beginning to end: refused without the tenancy's policy, built from
-`inventories/prod` with a namespace of its own for the application, given a second application, taken down."""
+"""A deployment by an inventory of the cloud, by a user who may do everything in one compartment and write nothing in
+the tenancy's root: refused without the tenancy's policy, built from `inventories/prod` with a namespace of its own for
+the application, given a second application, taken down."""
 
 from __future__ import annotations
 
@@ -14,10 +15,12 @@ import kubernetes
 import oci
 import pytest
 import yaml
+from cryptography.hazmat.primitives import serialization
 
-from localregion.settings import TENANCY_ID
+from localregion.host.pki import key_pem, new_key, write_private
+from localregion.settings import REGION, TENANCY_ID
 from tests import programs
-from tests.e2e.site import ROOT, Region, Run, Site
+from tests.e2e.site import ROOT, Region, Run, Site, eventually
 
 LOCAL = ROOT / "inventories" / "local" / "group_vars" / "all"
 FILLED = {
@@ -68,6 +71,48 @@ class Deployment:
             "mysql_deletion_policy": {"is_delete_protected": False, "final_backup": "SKIP_FINAL_BACKUP"},
         }
 
+    def sign_in_as_a_deployer(self) -> None:
+        """From now on the playbooks' user is one of a group that may do everything in the compartment, and of the root
+        only read the policies. The operator stays an administrator of the tenancy."""
+        identity, models = self.region.client(oci.identity.IdentityClient), oci.identity.models
+        group = identity.create_group(
+            models.CreateGroupDetails(compartment_id=TENANCY_ID, name="deployers", description="Deployers")
+        ).data
+        user = identity.create_user(
+            models.CreateUserDetails(compartment_id=TENANCY_ID, name="deployer", description="Deployer")
+        ).data
+        identity.add_user_to_group(models.AddUserToGroupDetails(user_id=user.id, group_id=group.id))
+        key = new_key("rsa")
+        public = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        shown = identity.upload_api_key(user.id, models.CreateApiKeyDetails(key=public.decode())).data
+        self.policy(
+            "deployers",
+            f"allow group deployers to manage all-resources in compartment id {self.region.compartment_id}",
+            "allow group deployers to read policies in tenancy",
+        )
+        folder = self.region.folder / "deployer"
+        folder.mkdir()
+        write_private(folder / "key.pem", key_pem(key))
+        config = {"user": user.id, "fingerprint": shown.fingerprint, "tenancy": TENANCY_ID, "region": REGION,
+                  "key_file": folder / "key.pem"}  # fmt: skip
+        text = "".join(f"{name}={value}\n" for name, value in config.items())
+        write_private(folder / "config", f"[DEFAULT]\n{text}")
+        self.given["okestack_config_file"] = str(folder / "config")
+        self.region.user_id = user.id
+        deployer = oci.identity.IdentityClient(
+            oci.config.from_file(str(folder / "config")), service_endpoint=self.region.endpoint
+        )
+        eventually(lambda: deployer.list_policies(TENANCY_ID).data, "the deployers' policy holds")
+
+    def policy(self, name: str, *statements: str) -> None:
+        """A policy of the root compartment, by an administrator."""
+        details = oci.identity.models.CreatePolicyDetails(
+            compartment_id=TENANCY_ID, name=name, description="by an administrator", statements=list(statements)
+        )
+        self.region.client(oci.identity.IdentityClient).create_policy(details)
+
     def play(self, *arguments: str, playbook: str = "site.yml", **more: Any) -> Run:
         own = [word for name in OWN for word in ("-e", f"@{LOCAL / name}")]
         own += ["-e", json.dumps({**self.given, **more})]
@@ -90,17 +135,18 @@ def built(deployment: Deployment) -> Site:
 
 
 def test_without_the_tenancys_policy_an_administrator_is_told_what_to_write(deployment: Deployment) -> None:
+    """In one error, whether the user tried to write it or not; with that written, the next tests build the site."""
+    deployment.sign_in_as_a_deployer()
     region = deployment.region
-    run = deployment.play(oke_virtual_pool_tenancy_policy="required").fails()
-    told = run.text.replace('\\"', '"')
-    for statement in STATEMENTS:
-        assert statement in told, run.end
-    assert region.writes() == []
-    details = oci.identity.models.CreatePolicyDetails(
-        compartment_id=TENANCY_ID, name="ours", description="by an administrator", statements=STATEMENTS
-    )
-    region.client(oci.identity.IdentityClient).create_policy(details)
-    deployment.given["oke_virtual_pool_tenancy_policy"] = "required"
+    for setting, tried in (("required", []), ("present", [("identity.create_policy", 404)])):
+        before = len(region.calls())
+        run = deployment.play(oke_virtual_pool_tenancy_policy=setting).fails()
+        told = run.text.replace('\\"', '"').replace("\\n", "\n")
+        for statement in STATEMENTS:
+            assert statement in told, run.end
+        assert (run.recap()["failed"], run.recap()["changed"]) == (1, 0)
+        assert [(call["operation"], call["status"]) for call in region.writes(before)] == tried
+    deployment.policy("ours", *STATEMENTS)
 
 
 def test_prod_is_built_and_its_application_answers(built: Site) -> None:
