@@ -60,10 +60,10 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        own = self._task._role.get_name() if self._task._role else None
-        roles = self._task.args.get("roles") or ([own.rpartition(".")[2]] if own else [])
+        own = self._task._role.get_name().rpartition(".")[2] if self._task._role else None
+        roles = self._task.args.get("roles") or ([own] if own else [])
         entry = self._task.args.get("entry_point") or "main"
-        problems = [*_machine(roles, variables)]
+        problems = [*_machine(roles if entry != "absent" else [], variables)]
         site = self._task.args.get("inventory") or {}
         for name, option in untagged(site).items():
             problems += self._wrong(name, option, variables)
@@ -78,7 +78,7 @@ class ActionModule(ActionBase):
                 services = self._given("oke_virtual_pool_services_cidr", variables)
                 problems += role_options.services_in_network(services, given[0])
             problems += role_options.unknown(role, variables, names)
-        if not problems and site:
+        if not problems and site and entry == "main":
             problems += self._region(variables)
         if problems:
             lines = "\n".join(dict.fromkeys(problems))
