@@ -699,7 +699,7 @@ class Engine:
         the work request, the last state and its errors.
         """
         waiting, states = self._waiting(), self.type.states
-        where, unseen, text = f"{self.label} ({told(address)})", 0.0, ""
+        where, unseen, text, going = f"{self.label} ({told(address)})", 0.0, "", False
         while True:
             document = self.get(address)
             if document is None:
@@ -711,14 +711,15 @@ class Engine:
                 state = "not shown yet"
             else:
                 unseen, state = waiting.elapsed, states.of(document)
-                if gone and state in states.scheduled:
+                going = going or state in states.going
+                ended = states.settled(document) and not self.requests.under_way()
+                if ended and (not gone or state in states.scheduled):
                     return document
-                if states.settled(document) and not self.requests.under_way() and not gone:
-                    return document
-                if state in states.failed:
+                if state in states.failed or (ended and going):  # a removal can end in NEEDS_ATTENTION, or ACTIVE again
                     raise ResourceError(
-                        f"{where} is {state} after {duration(waiting.elapsed)}: "
-                        f"{document.get('lifecycle_details') or ''} {self.requests.summary(address)}".rstrip()
+                        f"{where} is {state} after {duration(waiting.elapsed)}"
+                        f"{' of its removal (look for what is left in it, and run again)' if gone else ''}: "
+                        f"{document.get('lifecycle_details') or ''} {self.requests.summary(address)}".rstrip(" :")
                     )
                 if waiting.long:
                     text = self.requests.activity(address) or text

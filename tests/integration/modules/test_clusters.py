@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -332,6 +333,29 @@ def test_a_pool_is_there_when_its_nodes_are(site: Site, shared: Options, region:
     force(region, node_id, lifecycleState="ACTIVE")
     assert not site.door("virtual_node_pool", **options)["changed"]
     site.door("virtual_node_pool", id=pool["id"], state="absent", eviction_grace_duration="PT5M")
+
+
+@pytest.mark.parametrize("readable", [True, False], ids=["its request is read", "its request is hidden"])
+def test_a_removal_that_ends_in_needs_attention_is_told_at_once(
+    site: Site, shared: Options, region: Region, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    """A pool's deletion can hang without a reason (evidence oke-10); without its request the state has to tell."""
+    options = site.pool_options(shared["id"], display_name=f"stuck-{readable}")
+    pool = site.door("virtual_node_pool", **options)["virtual_node_pool"]
+    region.faults.add("container_engine.pool_deleted", step=True, status=500, message="")
+    if not readable:
+        region.faults.add("container_engine.get_work_request", status=404, times=None)
+    monkeypatch.setattr(region.inner.clock, "minute", 1.0)
+    told = site.door("virtual_node_pool", fails=True, state="absent", wait_timeout=60, wait_interval=0.1, **options)
+    monkeypatch.undo()
+    region.faults.clear()
+    assert pool["id"] in told["msg"] or "Work request" in told["msg"]
+    assert "wait_timeout" not in told["msg"], "it did not wait to the end of its time"
+    if not readable:
+        assert re.search(r"is NEEDS_ATTENTION after \d+s of its removal", told["msg"]) and "run again" in told["msg"]
+    assert site.client.get_virtual_node_pool(pool["id"]).data.lifecycle_state == "NEEDS_ATTENTION"
+    again: Options = {"force_deletion_after_grace": True, "eviction_grace_duration": "PT0M"}
+    assert site.door("virtual_node_pool", state="absent", **options, **again)["changed"]
 
 
 # --- add-ons -----------------------------------------------------------------------------------------------------
