@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import re
 import secrets
 import time
 from collections import deque
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _Found = tuple[Operation, dict[str, str]]
 """An operation with the parameters that a path has for it."""
+_PLACE = re.compile(r"\{\w+\}")
 RETRY_TOKEN_SECONDS = 24 * 3600
 _LOG_LIMIT = 64 * 1024 * 1024
 
@@ -196,12 +198,13 @@ class Region(Context):
             raise ServiceError(404, "NotFound", "No operation is known at this path.")
         if method not in by_method:
             raise ServiceError(405, "MethodNotAllowed", f"The resource does not support {method}.")
+        found = _nearest(by_method[method])
         candidates: list[tuple[Operation, Service | None, dict[str, str]]] = []
-        for operation, in_path in by_method[method]:
+        for operation, in_path in found:
             services = self._by_package.get(operation.package, [])
             candidates += [(operation, s, in_path) for s in services if s.handler(operation.name)]
         if not candidates:
-            operation, in_path = by_method[method][0]
+            operation, in_path = found[0]
             return operation, None, in_path
         for operation, service, in_path in candidates if len(candidates) > 1 else []:
             record = self.store.find(next(reversed(in_path.values()))) if in_path else None
@@ -344,6 +347,12 @@ def _of(packages: Set[str], by_method: dict[str, list[_Found]]) -> dict[str, lis
         return by_method
     kept = {method: [one for one in found if one[0].package in packages] for method, found in by_method.items()}
     return {method: found for method, found in kept.items() if found}
+
+
+def _nearest(found: list[_Found]) -> list[_Found]:
+    """Of the operations whose paths fit those that name the path's words most exactly (the first, as they are found)."""
+    form = _PLACE.sub("{}", found[0][0].path)
+    return [one for one in found if _PLACE.sub("{}", one[0].path) == form]
 
 
 @dataclass
