@@ -350,7 +350,7 @@ def _of(packages: Set[str], by_method: dict[str, list[_Found]]) -> dict[str, lis
 
 
 def _nearest(found: list[_Found]) -> list[_Found]:
-    """Of the operations whose paths fit those that name the path's words most exactly (the first, as they are found)."""
+    """Of the operations that fit a path those that name its words most exactly: the first, as they are found."""
     form = _PLACE.sub("{}", found[0][0].path)
     return [one for one in found if _PLACE.sub("{}", one[0].path) == form]
 
