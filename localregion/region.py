@@ -26,6 +26,7 @@ from localregion.core.endpoints import packages_at
 from localregion.core.errors import ServiceError, invalid, missing, not_found, not_implemented
 from localregion.core.faults import Drop, Fault
 from localregion.core.schema import Operation, Schema, elsewhere
+from localregion.core.store import Record
 from localregion.services.base import Call, Reply, Service
 from localregion.services.context import Context
 from localregion.settings import Settings
@@ -251,13 +252,23 @@ class Region(Context):
         if access is None:
             return
         verb, resource = access or (_verb(call.operation), service.resource_of(call.operation))
-        compartment = call.target.compartment if call.target else _named_compartment(call)
         variables: dict[str, str] = {}
         if call.target and (owner := self.services.get(call.target.service)):
             variables |= owner.target_variables(call.target)
-        if not self.iam.allows(call.principal, verb, resource, compartment, variables, call.operation.api_name):
-            raise service.unseen(call.target.kind if call.target else None)
+        for place in self._places(call):
+            if not self.iam.allows(call.principal, verb, resource, place, variables, call.operation.api_name):
+                raise service.unseen(call.target.kind if call.target else None)
         self._authorize_named(call, verb, resource)
+
+    def _places(self, call: Call) -> list[str | None]:
+        """The compartments in which the caller must have the right: of all that the path names, else the one that body
+        or query name, else of the resources that these name. None: anywhere, for what is of no compartment."""
+        named = _named_compartment(call)
+        below = [] if named else [*call.query.values(), call.body]
+        found: list[Record | None] = [call.target] if call.target else []
+        found += [self.store.find(one) for one in _identifiers([*call.path.values(), *([] if found else below)])]
+        places = [record.compartment for record in found if record]
+        return list(dict.fromkeys(places)) or [named]
 
     def _authorize_named(self, call: Call, verb: str, resource: str) -> None:
         """What a body names, the caller must have the right to use: a subnet, a group, a key. A compartment that
