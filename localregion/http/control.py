@@ -68,7 +68,7 @@ def control_app(region: Region, stop: Callable[[], None], more: Callable[[], dic
         return JSONResponse({"token": token})
 
     async def kubeconfigs(_: Request) -> JSONResponse:
-        return JSONResponse(await region.services["containerengine"].kubeconfigs())
+        return JSONResponse(await region.services["containerengine"].clusters.kubeconfigs())
 
     async def calls(request: Request) -> JSONResponse:
         start = int(request.query_params.get("start", "0"))

@@ -30,7 +30,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from localregion import ocids
 from localregion import settings as names
@@ -233,10 +233,11 @@ class Service:
         """What answers an operation; None when nothing does."""
         return self.handlers.get(operation)
 
-    def add(self, part: Part) -> None:
-        """Take up the operations and steps of a part."""
+    def add(self, part: _Part) -> _Part:
+        """Take up the operations and steps of a part, and give it."""
         self.handlers |= registered(part, operation)
         self._steps |= registered(part, step)
+        return part
 
     def _generic_operations(self) -> dict[str, Handler]:
         found: dict[str, Handler] = {}
@@ -745,14 +746,23 @@ class Service:
 
 
 class Part:
-    """A piece of a service: operations and steps of its own, on the service's records."""
+    """A piece of a service: operations and steps of its own, on the service's records. See `Service.add`."""
 
     def __init__(self, service: Service) -> None:
+        self.service = service
         self.region = service.region
         self.store = service.store
         self.clock = service.clock
         self.log = service.log
 
+    def fresh(self, record_id: str) -> Record:
+        """A record of any service as it is now. Raises 404."""
+        if (record := self.store.find(record_id)) is None:
+            raise not_found()
+        return record
+
+
+_Part = TypeVar("_Part", bound=Part)
 
 _WORK_REQUEST = "work_request"
 _WORK_REQUEST_SUBJECTS = ("resource_id", "resource_identifier", "cluster_id", "load_balancer_id")

@@ -32,8 +32,6 @@ ALLOWED = {
     "localregion/host/podman.py: Podman": 425,
     "localregion/host/podman.py: Podman.document": 70,
     "localregion/services/base.py: Service": 550,
-    "localregion/services/containerengine/service.py: ContainerEngine": 1150,
-    "localregion/services/containerengine/service.py: ContainerEngine._bring_up_alone": 85,
     "localregion/services/identity/service.py: Identity": 575,
     "localregion/services/kms.py: Kms": 650,
     "localregion/services/load_balancer/service.py: LoadBalancer": 450,

@@ -8,6 +8,7 @@ of the service in public issues.
 from __future__ import annotations
 
 import base64
+import hashlib
 import ipaddress
 import re
 from collections import Counter
@@ -26,6 +27,8 @@ KUBERNETES_VERSIONS = ("v1.35.2", "v1.36.0", "v1.36.1")
 """What OKE offered in August 2026. A region with real parts offers `offered_versions`."""
 PODS_CIDR = "10.244.0.0/16"
 SERVICES_CIDR = "10.96.0.0/16"
+ACCEPTED_MINUTES = 5 / 60
+"""How long a work request is ACCEPTED before its work begins."""
 MAX_NSGS = 5
 MAX_POOL_SIZE = 500
 POD_SHAPES: tuple[Doc, ...] = tuple(
@@ -408,6 +411,11 @@ def duration_minutes(text: str, most: float = 60.0) -> float:
 def short_name(cluster_id: str) -> str:
     """What OKE calls a cluster in host names and kubeconfigs: the last 11 letters of its OCID."""
     return cluster_id[-11:]
+
+
+def folder_name(record_id: str) -> str:
+    """A short name for folders: they hold sockets, whose paths are short."""
+    return hashlib.sha256(record_id.encode()).hexdigest()[:12]
 
 
 def endpoint_name(cluster_id: str) -> str:

@@ -222,11 +222,11 @@ class Kube:
 def controlled(region: Region, kube: Kube) -> Iterator[None]:
     """The cloud's controller at work, on the region's own API of load balancers."""
     subnet = Net(region).subnet("10.0.1.0/24", "lb")
-    engine = region.inner.services["containerengine"]
+    calls = region.inner.services["containerengine"].running_clusters.load_balancers
     facts = ClusterFacts(region.compartment_id, (subnet.id,), {"made-for": "services"}, {})
 
     async def start() -> Any:
-        made = service_controllers.ServiceController(kube, lambda: facts, engine._call_load_balancer, lambda: 0.01)  # type: ignore[arg-type]
+        made = service_controllers.ServiceController(kube, lambda: facts, calls.call, lambda: 0.01)  # type: ignore[arg-type]
         made.start()
         return made
 

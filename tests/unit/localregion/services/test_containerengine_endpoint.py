@@ -13,7 +13,7 @@ from cryptography import x509
 from oci.container_engine import ContainerEngineClient, models
 
 from localregion.backends.control_plane import ClusterError, ControlPlane, Endpoint, ServiceNetwork
-from localregion.services.containerengine.service import _Running
+from localregion.services.containerengine.running_clusters import Running
 from localregion.testing import Region
 from tests.unit.localregion.support import Net
 
@@ -101,7 +101,7 @@ def test_what_is_behind_the_endpoint_follows(region: Region, monkeypatch: pytest
     region.settle()
     cluster = client.list_clusters(region.compartment_id).data[0]
     engine: Any = region.inner.services["containerengine"]
-    engine._live[cluster.id] = _Running(Plane())
+    engine.running_clusters.live[cluster.id] = Running(Plane())
     for public in (True, True, False, False):
         client.update_cluster_endpoint_config(
             cluster.id, models.UpdateClusterEndpointConfigDetails(is_public_ip_enabled=public)
@@ -123,7 +123,7 @@ def test_what_is_behind_the_endpoint_follows(region: Region, monkeypatch: pytest
     assert client.get_cluster(cluster.id).data.lifecycle_state == "ACTIVE"
     assert done[-1] == ("unexpose", address), "the address is given back"
     del done[-2:]
-    del engine._live[cluster.id]
+    del engine.running_clusters.live[cluster.id]
     (_, address), (_, exposed, port, private, target), *rest = done
     assert exposed == address and (port, target) == (6443, 6443) and private.startswith("10.0.0.")
     # Again public: the same address, which does nothing where it is there; then it is taken away, once.
