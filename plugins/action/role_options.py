@@ -24,6 +24,7 @@ ROLES = Path(__file__).parents[2] / "roles"
 SITE = Path(__file__).parents[2] / "playbooks/vars"
 FACTS = {"network", "vault", "mysql", "cluster", "app"}
 """What roles set for those that follow: a variable that needs one is checked when it is there."""
+PARTS = [name for group in role_options.IN_ONE_VCN for name in group]
 OLDEST_ANSIBLE = (2, 19)
 
 
@@ -78,27 +79,45 @@ class ActionModule(ActionBase):
                 services = self._given("oke_virtual_pool_services_cidr", variables)
                 problems += role_options.services_in_network(services, given[0])
             problems += role_options.unknown(role, variables, names)
-        if not problems and site and entry == "main":
-            problems += self._region(variables)
+            if role == "mysql" and entry == "main":
+                problems += role_options.free_database(*(self._given(name, variables) for name in role_options.FREE))
+        problems += role_options.misspelt(
+            variables, {*site, *(f"okestack_{name}" for name in cloud.CONNECTION_OPTIONS)}
+        )
+        if site and entry == "main" and cloud.oci is not None:
+            problems += self._region(variables, problems)
         if problems:
             lines = "\n".join(dict.fromkeys(problems))
             return {**result, "failed": True, "msg": f"Nothing has been written. To be put right first:\n{lines}"}
         return result
 
-    def _region(self, variables: Mapping[str, Any]) -> list[str]:
-        """Values that the region does not have. Where it cannot be asked, the tasks that need it say so."""
+    def _region(self, variables: Mapping[str, Any], told: list[str]) -> list[str]:
+        """Values that the region does not have, but for variables of which something is told already."""
         given = {name: self._given(f"okestack_{name}", variables) for name in cloud.CONNECTION_OPTIONS}
         given = {name: value for name, value in given.items() if value not in (None, "")}
         checked = ArgumentSpecValidator(dict(cloud.CONNECTION_OPTIONS)).validate(given)
         if checked.error_messages:
             return [f"okestack_*: {message}" for message in checked.error_messages]
-        asked = {name: self._given(name, variables) for name in role_options.REGIONAL}
+        wrong = {re.split(r"[:.\[]", line)[0] for line in told}
+        if {"okestack_compartment_id", "okestack_region", "okestack_endpoints"} & wrong:
+            return []
+        asked = {name: self._given(name, variables) for name in {*role_options.REGIONAL} - wrong}
         connection = cloud.Connection.from_options({**checked.validated_parameters, "retry_timeout": 5.0})
         try:
             session = cloud.Session(connection, warn=self._display.warning)
-            return role_options.not_in_region(session, self._given("okestack_compartment_id", variables), asked)
-        except CloudError:
-            return []
+            found = role_options.not_in_region(session, self._given("okestack_compartment_id", variables), asked)
+            parts = {name: None if name in wrong else self._given(name, variables) for name in PARTS}
+            return found + role_options.not_of_one_network(session, parts, lambda: self._network(session, variables))
+        except CloudError as error:
+            return [f"okestack_*: {error}"]
+
+    def _network(self, session: cloud.Session, variables: Mapping[str, Any]) -> str | None:
+        """The OCID of the VCN that the role network keeps; None where it is not made yet."""
+        where = self._given("network_compartment_id", variables) or self._given("okestack_compartment_id", variables)
+        name = self._given("network_name", variables) or self._given("okestack_deployment", variables)
+        client = session.client("core.VirtualNetworkClient")
+        rows = session.rows(client, "list_vcns", where, display_name=name, lifecycle_state="AVAILABLE")
+        return str(rows[0]["id"]) if len(rows) == 1 else None
 
     def _given(self, name: str, variables: Mapping[str, Any]) -> Any:
         """A variable's value as plain data; None where it cannot be told."""

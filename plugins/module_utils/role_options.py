@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
 from ansible_collections.okestack.oci.plugins.module_utils.model import holds_unknown, is_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
 
@@ -210,6 +211,31 @@ def unknown(role: str, given: Iterable[str], known: Iterable[str]) -> Iterator[s
             yield f"{name}: the role {role} has no such variable" + (f"; did you mean {near[0]}?" if near else "")
 
 
+def misspelt(given: Iterable[str], known: Iterable[str]) -> Iterator[str]:
+    """Variables that are nearly one of the site's. Others may begin like them: they are the inventory's own."""
+    known = set(known)
+    for name in sorted(set(given) - known):
+        room, _, rest = name.partition("_")
+        near = difflib.get_close_matches(
+            rest, [one.partition("_")[2] for one in known if one.startswith(f"{room}_")], 1, 0.8
+        )
+        if room in ("okestack", "preflight", "verify") and near:
+            yield f"{name}: the site has no such variable; did you mean {room}_{near[0]}?"
+
+
+FREE = ("mysql_shape_name", "mysql_is_highly_available", "mysql_data_storage_size_in_gbs")
+
+
+def free_database(shape: Any, available: Any, size: Any) -> Iterator[str]:
+    """What a DB system of the shape MySQL.Free cannot be."""
+    if shape != "MySQL.Free":
+        return
+    if str(available).lower() in ("true", "yes", "on", "1", "y", "t"):
+        yield "mysql_is_highly_available: a DB system of shape MySQL.Free has one instance: take another shape"
+    if str(size).isdigit() and int(size) != 50:
+        yield f"mysql_data_storage_size_in_gbs: {size}: a DB system of shape MySQL.Free has 50, no more and no less"
+
+
 def answered(
     given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]], parsed: Callable[[str], Any]
 ) -> dict[str, Any]:
@@ -260,20 +286,112 @@ def _databases(session: Any, compartment_id: str) -> list[str]:
 
 REGIONAL: Mapping[str, Callable[[Any, str], list[str]]] = {
     "okestack_availability_domain": _domains,
+    "mysql_availability_domain": _domains,
+    "oke_virtual_pool_placements": _domains,
     "oke_virtual_pool_kubernetes_version": _kubernetes,
     "oke_virtual_pool_pod_shape": _pods,
     "mysql_shape_name": _databases,
 }
 """Variables whose values the region decides -> what it has."""
 
+IN_ONE_VCN: tuple[tuple[str, ...], ...] = (
+    ("mysql_subnet_id", "mysql_nsg_ids"),
+    (
+        "oke_virtual_pool_vcn_id",
+        "oke_virtual_pool_endpoint_subnet_id",
+        "oke_virtual_pool_endpoint_nsg_ids",
+        "oke_virtual_pool_load_balancer_subnet_ids",
+        "oke_virtual_pool_node_subnet_id",
+        "oke_virtual_pool_node_nsg_ids",
+        "oke_virtual_pool_pod_subnet_id",
+        "oke_virtual_pool_pod_nsg_ids",
+    ),
+    ("app_ingress_load_balancer_subnet_id", "app_ingress_load_balancer_nsg_ids"),
+)
+"""Variables that name parts of one VCN; what is not given is the role network's."""
+_PARTS = {"vcn": "get_vcn", "subnet": "get_subnet", "networksecuritygroup": "get_network_security_group"}
+
 
 def not_in_region(session: Any, compartment_id: str, asked: Mapping[str, Any]) -> list[str]:
-    """Sentences on values that the region lacks; a call for each variable, side by side. Raises CloudError."""
-    given = {name: value for name, value in asked.items() if isinstance(value, str) and value}
-    answers = side_by_side(lambda name: REGIONAL[name](session, compartment_id), given)
-    found = dict(zip(given, answers, strict=True))
-    return [
-        f"{name}: this region has no {value!r}, it has {', '.join(dict.fromkeys(found[name]))}"
-        for name, value in given.items()
-        if not any(has == value or has.startswith(f"{value}.") for has in found[name])
+    """Sentences on values that the region lacks; a call for each kind, side by side. Raises CloudError.
+
+    What the policies do not let one look at is left to the task that needs it.
+    """
+    given: dict[str, str] = {}
+    for name in REGIONAL:
+        value = asked.get(name)
+        for row, path in [(value, name)] if isinstance(value, str) else _domains_of(value, name):
+            if row and not is_unknown(row) and (name != "mysql_availability_domain" or row not in given.values()):
+                given[path] = row
+    kinds = list(dict.fromkeys(REGIONAL[path.partition("[")[0]] for path in given))
+    answers = dict(zip(kinds, side_by_side(lambda kind: _asked(kind, session, compartment_id), kinds), strict=True))
+    if answers and all(found is None for found in answers.values()):
+        return [
+            f"okestack_compartment_id: {compartment_id!r}: this region has no such compartment, "
+            "or the policies do not let you look into it"
+        ]
+    problems = []
+    for path, value in given.items():
+        found = answers[REGIONAL[path.partition("[")[0]]]
+        if found is not None and not any(has == value or has.startswith(f"{value}.") for has in found):
+            problems.append(f"{path}: this region has no {value!r}, it has {', '.join(dict.fromkeys(found))}")
+    return problems
+
+
+def _domains_of(placements: Any, name: str) -> list[tuple[Any, str]]:
+    rows = placements if isinstance(placements, list) else []
+    texts = [(row.get("availability_domain"), index) for index, row in enumerate(rows) if isinstance(row, Mapping)]
+    return [(text, f"{name}[{index}].availability_domain") for text, index in texts if isinstance(text, str)]
+
+
+def _asked(kind: Callable[[Any, str], list[str]], session: Any, compartment_id: str) -> list[str] | None:
+    """What the region has; None where that is hidden."""
+    try:
+        return kind(session, compartment_id)
+    except CloudError as error:
+        if error.status not in (403, 404):
+            raise
+        return None
+
+
+def not_of_one_network(session: Any, asked: Mapping[str, Any], own: Callable[[], str | None]) -> list[str]:
+    """Sentences on parts of a network that the region does not show, and on those of several VCNs.
+
+    ``own`` gives the OCID of the VCN that the role network keeps, None where it is not made yet. Raises CloudError.
+    """
+    texts = {path: text for group in IN_ONE_VCN for name in group for path, text in _texts(asked.get(name), name)}
+    paths = [path for path, text in texts.items() if text and not is_unknown(text)]
+    vcns = dict(zip(paths, side_by_side(lambda path: _vcn_of(session, texts[path]), paths), strict=True))
+    problems = [
+        f"{path}: {texts[path]!r}: this region has none of this OCID, or the policies do not let you look at it"
+        for path, vcn in vcns.items()
+        if vcn is None
     ]
+    for group in IN_ONE_VCN:
+        mine = {path: vcn for path, vcn in vcns.items() if vcn and path.partition("[")[0] in group}
+        lacking = [name for name in group if asked.get(name) is None]
+        expected = own() if mine and lacking else next(iter(mine.values()), None)
+        for path, vcn in mine.items():
+            if vcn != expected:
+                there = f"where {', '.join(lacking)} will be, as the role network makes it" if lacking else expected
+                problems.append(
+                    f"{path}: {texts[path]!r} is in the VCN {vcn}, not in that {there}: all must be in one VCN"
+                )
+    return problems
+
+
+def _vcn_of(session: Any, ocid: str) -> str | None:
+    """The OCID of the VCN that a part is in; None where it is not to be seen."""
+    client = session.client("core.VirtualNetworkClient")
+    operation = _PARTS.get(ocid.split(".")[1] if ocid.count(".") > 1 else "")
+    if operation is None:
+        return None
+    try:
+        found = session.call(client, operation, ocid).data
+    except CloudError as error:
+        if error.status not in (400, 403, 404):
+            raise
+        return None
+    if found.lifecycle_state in ("TERMINATING", "TERMINATED"):
+        return None
+    return str(found.id if operation == "get_vcn" else found.vcn_id)

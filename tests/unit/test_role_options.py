@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.model import placeholder
-from ansible_collections.okestack.oci.plugins.module_utils.role_options import answered, deployment, unknown, wrong
+from ansible_collections.okestack.oci.plugins.module_utils.role_options import (
+    answered,
+    deployment,
+    free_database,
+    misspelt,
+    unknown,
+    wrong,
+)
 
 ROOT = Path(__file__).parents[2]
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -86,3 +93,35 @@ def test_an_empty_answer_is_none(name: str) -> None:
 )
 def test_json_text_is_what_it_describes(kind: str, text: Any, value: Any) -> None:
     assert answered({"x": text}, {"x": {"type": kind}}, json.loads) == {"x": value}
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("okestack_comparment_id", "okestack_compartment_id"),
+        ("okestack_regoin", "okestack_region"),
+        ("okestack_state", None),
+        ("okestack_cache", None),
+        ("other_region", None),
+        ("okestack_region", None),
+    ],
+)
+def test_a_variable_of_the_site_that_is_nearly_spelt_right(name: str, near: str | None) -> None:
+    known = ["okestack_compartment_id", "okestack_region", "okestack_ca_file", "okestack_availability_domain"]
+    told = [f"{name}: the site has no such variable; did you mean {near}?"] if near else []
+    assert list(misspelt([name], known)) == told
+
+
+@pytest.mark.parametrize(
+    ("values", "count"),
+    [
+        (("MySQL.Free", False, 50), 0),
+        (("MySQL.Free", "false", "50"), 0),
+        (("MySQL.Free", "yes", None), 1),
+        (("MySQL.Free", True, 80), 2),
+        (("MySQL.2", True, 80), 0),
+        ((None, None, None), 0),
+    ],
+)
+def test_what_a_free_database_cannot_be(values: tuple[Any, ...], count: int) -> None:
+    assert len(list(free_database(*values))) == count

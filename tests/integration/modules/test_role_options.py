@@ -161,11 +161,76 @@ def test_what_the_region_lacks_is_said_before_the_first_write(region: Region, in
         "oke_virtual_pool_pod_shape": "Pod.Standard.Z9.Flex",
         "mysql_shape_name": "MySQL.999",
     }
-    code, said = inventory.play(**wrong)
+    more: dict[str, Any] = {
+        "network_flowlogs": True,
+        "mysql_is_highly_available": "true",
+        "mysql_availability_domain": "Lcl1:LOCAL-1-AD-8",
+        "oke_virtual_pool_placements": [{"availability_domain": "Lcl1:LOCAL-1-AD-7"}],
+        "oke_virtual_pool_vcn_id": "ocid1.vcn.oc1.iad.aaaa",
+        "okestack_comparment_id": "x",
+    }
+    wrong["mysql_shape_name"] = "MySQL.Free"  # its limits are told with what the region alone knows
+    code, said = inventory.play(**wrong, **more)
     assert code != 0 and region.writes() == []
     said = re.sub(r"\s+", " ", said).replace("''", "'")
+    del wrong["mysql_shape_name"]
+    wrong["mysql_availability_domain"] = "Lcl1:LOCAL-1-AD-8"
+    wrong["oke_virtual_pool_placements[0].availability_domain"] = "Lcl1:LOCAL-1-AD-7"
     for name, value in wrong.items():
         assert f"{name}: this region has no '{value}', it has" in said, said
+    for words in (
+        "did you mean network_flow_logs?",
+        "did you mean okestack_compartment_id?",
+        "mysql_is_highly_available: a DB system of shape MySQL.Free has one instance",
+        "oke_virtual_pool_vcn_id: 'ocid1.vcn.oc1.iad.aaaa': this region has none of this OCID",
+    ):
+        assert words in said, words + said
+
+
+def test_a_shape_the_region_lacks_is_said_before_the_first_write(region: Region, inventory: Inventory) -> None:
+    inventory.fill()
+    code, said = inventory.play(mysql_shape_name="MySQL.999")
+    assert code != 0 and region.writes() == []
+    assert "mysql_shape_name: this region has no" in re.sub(r"\s+", " ", said)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"okestack_config_file": "/nowhere"}, "okestack_*: /nowhere: no such configuration file"),
+        (
+            {"okestack_compartment_id": "ocid1.compartment.oc99..aaaaaaaanone"},
+            "this region has no such compartment, or the policies do not let you look into it",
+        ),
+    ],
+)
+def test_where_nothing_can_be_looked_at_it_is_said(
+    region: Region, inventory: Inventory, values: dict[str, Any], words: str
+) -> None:
+    inventory.fill()
+    code, said = inventory.play(**values)
+    assert code != 0 and region.writes() == []
+    assert words in re.sub(r"\s+", " ", said), said
+
+
+def test_parts_of_one_network_are_of_one_network(region: Region, inventory: Inventory) -> None:
+    """A subnet of somebody else's VCN, while the groups are those of the role network, and one with its own groups."""
+    client, models = region.client(oci.core.VirtualNetworkClient), oci.core.models
+    there = {"compartment_id": region.compartment_id}
+    vcn = client.create_vcn(models.CreateVcnDetails(**there, cidr_blocks=["10.9.0.0/16"])).data
+    region.settle()
+    details = models.CreateSubnetDetails(**there, vcn_id=vcn.id, cidr_block="10.9.0.0/24")
+    subnet = client.create_subnet(details).data
+    group = client.create_network_security_group(models.CreateNetworkSecurityGroupDetails(**there, vcn_id=vcn.id)).data
+    region.settle()
+    region.forget_calls()
+    inventory.fill()
+    code, said = inventory.play(mysql_subnet_id=subnet.id)
+    said = re.sub(r"\s+", " ", said)
+    assert code != 0 and region.writes() == []
+    assert f"is in the VCN {vcn.id}, not in that where mysql_nsg_ids will be" in said, said
+    _code, said = inventory.play("--check", mysql_subnet_id=subnet.id, mysql_nsg_ids=[group.id])
+    assert "To be put right first" not in said, said
 
 
 def test_an_inventory_that_has_no_value_is_told(region: Region, inventory: Inventory) -> None:
