@@ -33,7 +33,7 @@ from localregion.backends.kms_plugin import KmsPlugin
 from localregion.host.kubernetes_client import KubeClient, KubeError, Relay
 from localregion.host.pki import Authority, Leaf, key_pem, new_key, public_key_pem, write_private
 from localregion.host.process import Process
-from localregion.host.programs import Programs
+from localregion.host.programs import RETRY_SECONDS, ProgramError, Programs, told_again
 
 log = logging.getLogger(__name__)
 
@@ -219,7 +219,7 @@ class ControlPlane:
         return self._client
 
     async def start(self, report: Report = log.info) -> None:
-        """Bring the control plane up and wait until it is ready. Raises ClusterError, ProgramError."""
+        """Bring the control plane up and wait until it is ready. Raises ClusterError."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._run.mkdir(parents=True, exist_ok=True, mode=0o700)
         paths = {}
@@ -262,7 +262,19 @@ class ControlPlane:
         self._workload_port = asyncio.create_task(self._keep_workload_port(), name=f"port of {self.cluster_id}")
 
     async def _program(self, name: str, report: Report) -> Path:
-        """The program's path; says what is being built while it is not there."""
+        """The program's path; says what is being built while it is not there.
+
+        A build that fails is said and tried again: its cause may go (a killed compiler, a full disk, no network), and a
+        cluster that FAILED for it would stay so.
+        """
+        while True:
+            try:
+                return await self._built(name, report)
+            except ProgramError as error:
+                report(f"waiting for {name}, {told_again(error)}")
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _built(self, name: str, report: Report) -> Path:
         waiting = asyncio.ensure_future(self._programs.path(name))
         told, said = "", 0.0
         try:

@@ -45,7 +45,7 @@ from localregion.host.content import (
 )
 from localregion.host.podman import Credentials, PodmanError, PodmanService, processes_of, unmount_below
 from localregion.host.process import LONG, ProcessError, lives, run
-from localregion.host.programs import human_time
+from localregion.host.programs import RETRY_SECONDS, ProgramError, human_time, told_again
 
 __all__ = ["EXTERNAL_SECRETS_VERSION", "MIRROR", "TRAEFIK_VERSION", "Images", "ImagesError", "clean"]
 
@@ -329,7 +329,7 @@ class Images:
             return self.building() or f"{name} is to be made"
         if state == "making":
             return f"making the image {name}, {human_time(time.monotonic() - self._since.get(name, time.monotonic()))}"
-        return f"{name} could not be made and is tried again: {state[:500]}"
+        return f"{name} is not made yet, {state}"
 
     def _say(self, name: str, state: str) -> None:
         if self._states.get(name) != state:
@@ -346,14 +346,11 @@ class Images:
             try:
                 await self.ensure(wanted)
                 return
-            except (ImagesError, ProcessError, PodmanError, OSError) as error:
-                self._say(wanted.name, str(error))
-                log.warning("image %s: %s", wanted.name, error)
             except Exception as error:
-                # A program that cannot be built has said so where it is waited for.
-                self._say(wanted.name, str(error))
-                log.exception("image %s", wanted.name)
-            await asyncio.sleep(30)
+                self._say(wanted.name, told_again(error))
+                expected = isinstance(error, ImagesError | ProcessError | PodmanError | ProgramError | OSError)
+                log.warning("image %s: %s", wanted.name, error, exc_info=not expected)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def ensure(self, wanted: _Wanted) -> None:
         """Make one image, push it, pull it ahead. What is there already is not made again. Raises ImagesError."""

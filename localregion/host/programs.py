@@ -62,8 +62,19 @@ _LDFLAGS = (
 )
 
 
+RETRY_SECONDS = 30
+"""After a build that failed, until who waits for a program lets it be tried again."""
+
+
 class ProgramError(Exception):
     """A program is neither there nor could be built; the text says what to do."""
+
+
+def told_again(error: Exception) -> str:
+    """For who waits for the program meanwhile: why it could not be built, on one line of at most 600 characters, and
+    that it is tried again."""
+    text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    return f"tried again every {RETRY_SECONDS} s: {text[:600].rstrip('.')}"
 
 
 @dataclass(frozen=True)
@@ -237,13 +248,16 @@ class Programs:
         while found is None:
             if self._task is None:
                 self.start()
-            assert self._task is not None
-            await asyncio.wait({self._task}, timeout=0.5)
+            task = self._task
+            assert task is not None
+            await asyncio.wait({task}, timeout=0.5)
             found = await asyncio.to_thread(self.find, name)
-            if found is None and self._task.done():
-                error = None if self._task.cancelled() else self._task.exception()
-                # The next caller tries again: the cause (no network, a full disk) may have gone.
-                self._task = None
+            if found is None and task.done():
+                error = None if task.cancelled() else task.exception()
+                # The next caller tries again: the cause (no network, a full disk) may have gone. Others wait for this
+                # one too, and may have begun the next.
+                if self._task is task:
+                    self._task = None
                 raise error if isinstance(error, ProgramError) else ProgramError(f"building {name} failed: {error!r}")
         return found
 
@@ -371,11 +385,7 @@ class Programs:
             await asyncio.wait({running})
         if code != 0 or waiting:
             lines = log_file.read_text(errors="replace").strip().splitlines()[-12:]
-            hint = "; free some disk space" if any("no space left" in line for line in lines) else ""
-            names = ", ".join(program.name for program in waiting)
-            raise ProgramError(
-                f"building {names} with Go failed ({code}){hint}; the whole text is in {log_file}:\n" + "\n".join(lines)
-            )
+            raise ProgramError(_why_not_built(waiting, code, lines, log_file))
         log_file.unlink(missing_ok=True)
 
     @contextlib.asynccontextmanager
@@ -565,6 +575,21 @@ def _program(name: str) -> Program:
         if program.name == name:
             return program
     raise ProgramError(f"{name} is not a program of the region; there are {', '.join(NAMES)}")
+
+
+def _why_not_built(waiting: list[Program], code: int, lines: list[str], log_file: Path) -> str:
+    """What could not be built, why, and what to do. `lines`: the last that Go has said."""
+    what = waiting[0].name + (f" and what follows it ({len(waiting)} programs)" if len(waiting) > 1 else "")
+    how = f"was ended by signal {-code}" if code < 0 else f"failed ({code})"
+    said = "\n".join(lines)
+    do = ""
+    if code < 0 or "signal: killed" in said:
+        do = "Something killed it: the machine may lack memory.\n"
+    elif "no space left" in said:
+        do = "Free some disk space.\n"
+    elif re.search(r"dial tcp|i/o timeout|no such host|proxyconnect|GOPROXY", said):
+        do = "Go's modules come from the network: see to it (GOPROXY), or load a bundle.\n"
+    return f"building {what} with Go {how}\n{do}{said}\nThe whole text is in {log_file}".replace("\n\n", "\n")
 
 
 def _go_fits(go: Path) -> bool:

@@ -221,11 +221,40 @@ def test_a_failed_build_says_why_and_leaves_nothing(
     world: programs.Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BREAK", "etcd")
-    with pytest.raises(programs.ProgramError, match=r"(?s)building etcd with Go failed.*cannot compile"):
+    with pytest.raises(programs.ProgramError, match=r"building etcd with Go failed \(1\)\ncannot compile") as caught:
         asyncio.run(world.path("etcd"))
     assert world.find("etcd") is None
+    said = r"building etcd with Go failed \(1\); cannot compile \S+; The whole text is in \S+"
+    assert re.fullmatch(rf"tried again every 30 s: {said}", programs.told_again(caught.value))
     assert world.missing() == ["etcd"]
     assert not (world.folder / ".work").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "do"),
+    [
+        (-9, "", "was ended by signal 9\nSomething killed it: the machine may lack memory."),
+        (1, "x/y: compile: signal: killed", "failed (1)\nSomething killed it: the machine may lack memory."),
+        (1, "write z.a: no space left on device", "failed (1)\nFree some disk space."),
+        (1, "dial tcp 192.0.2.1:443: i/o timeout", "failed (1)\nGo's modules come from the network: see to it"),
+        (1, "main.go:7:2: undefined: lost", "failed (1)\nmain.go:7:2: undefined: lost\nThe whole text is in /log"),
+    ],
+)
+def test_a_failed_build_says_what_to_do(code: int, said: str, do: str) -> None:
+    text = programs._why_not_built(list(programs.PROGRAMS[:2]), code, [said], Path("/log"))
+    assert text.startswith(f"building kube-apiserver and what follows it (2 programs) with Go {do}"), text
+    assert text.endswith("\nThe whole text is in /log") and said in text
+
+
+def test_all_who_wait_for_a_build_that_fails_are_told_so(
+    world: programs.Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BREAK", "/")
+
+    async def all_of_them() -> list[Path | BaseException]:
+        return await asyncio.gather(*map(world.path, programs.NAMES[:4]), return_exceptions=True)
+
+    assert [type(told) for told in asyncio.run(all_of_them())] == [programs.ProgramError] * 4
 
 
 @pytest.mark.parametrize(("said", "taken"), [("etcd Version: 3.6.1", True), ("etcd Version: 3.4.23", False)])
