@@ -32,6 +32,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.errors import (
     Cancelled,
     CloudError,
     NotTheAnswer,
+    ResourceError,
     SignInError,
     Stale,
     Uncertain,
@@ -586,21 +587,27 @@ def to_document(value: Any) -> Any:
 
 
 def to_model(package: str, model: str, data: Mapping[str, Any]) -> Any:
-    """A model of the SDK from plain data under snake_case names, nested and polymorphic ones included."""
+    """A model of the SDK from plain data under snake_case names, nested and polymorphic ones included.
+
+    Raises ResourceError, with the field's path, for a value that the SDK does not take.
+    """
     models = importlib.import_module(f"oci.{package}.models")
-    return _model(models, model, data)
+    return _model(models, model, data, "")
 
 
-def _model(models: Any, declared: str, value: Any) -> Any:
+def _model(models: Any, declared: str, value: Any, path: str) -> Any:
     if value is None:
         return None
     if declared.startswith("list["):
-        return [_model(models, declared[5:-1], v) for v in value]
+        return [_model(models, declared[5:-1], v, f"{path}[{index}]") for index, v in enumerate(value)]
     if declared.startswith("dict("):
+        for name, inner in value.items() if declared == "dict(str, str)" else ():
+            if isinstance(inner, (Mapping, list)):
+                raise ResourceError(f"{path}.{name}: {inner!r} is no text")
         return dict(value)
     made = getattr(models, declared.rpartition(".")[2], None)
     if made is None:
-        return _primitive(declared, value)
+        return _primitive(declared, value, path)
     if not isinstance(value, Mapping):
         return value
     if hasattr(made, "get_subtype"):
@@ -612,11 +619,19 @@ def _model(models: Any, declared: str, value: Any) -> Any:
         if name not in instance.swagger_types:
             raise CloudError(f"{made.__name__} has no field {name}; it has {', '.join(sorted(instance.swagger_types))}")
         if inner is not None:
-            setattr(instance, name, _model(models, instance.swagger_types[name], inner))
+            where = f"{path}.{name}" if path else name
+            ready = _model(models, instance.swagger_types[name], inner, where)
+            try:
+                setattr(instance, name, ready)
+            except ValueError as error:  # the SDK knows all values of some enums
+                raise ResourceError(f"{where}: {inner!r} is not a value of it: {error}") from None
     return instance
 
 
-def _primitive(declared: str, value: Any) -> Any:
+def _primitive(declared: str, value: Any, path: str) -> Any:
     if declared == "datetime" and isinstance(value, str):
-        return datetime.fromisoformat(value.replace("Z", "+00:00"))
+        try:
+            return datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            raise ResourceError(f"{path}: {value!r} is no time like 2026-01-31T12:00:00Z") from None
     return value

@@ -21,6 +21,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.findings import BROKE
 from ansible_collections.okestack.oci.plugins.module_utils.info import Reader, known_types
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, ResourceType
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task
 
 Rows = Iterator[Finding]
@@ -377,10 +378,14 @@ def chart(wanted: Mapping[str, Any], run: Callable[..., Any]) -> Rows:
         todo = "install Helm 3, or name it: external_secrets_helm_path"
         yield Finding("chart", BROKEN, f"there is no program {wanted.get('helm') or 'helm'}", todo)
         return
-    command = [helm, "show", "chart", str(wanted["path"])]
-    for option in ("repo", "version"):
-        command += [f"--{option}", str(wanted[option])] if wanted.get(option) else []
-    named = " ".join(command[3:])
+    # Each option with its value in one word, and the name after `--`: no value is taken for an option.
+    given = [f"--{option}={wanted[option]}" for option in ("repo", "version") if wanted.get(option)]
+    command = [helm, "show", "chart", *given, "--", str(wanted["path"])]
+    named = shown_url(" ".join([str(wanted["path"]), *given]))
+    if named != " ".join([str(wanted["path"]), *given]):
+        todo = "log in with helm (helm repo add, helm registry login), and write the address without it"
+        yield Finding("chart", BROKEN, f"{named}: an address with a log-in, which every process list would show", todo)
+        return
     try:
         done = run(command, capture_output=True, text=True, timeout=CHART_SECONDS, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -48,3 +49,8 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, (list, tuple)):
         return [t for v in value for t in _texts(v)]
     return [str(value)] if value not in (None, "") else []
+
+
+def shown_url(url: str) -> str:
+    """A URL for people's eyes: without the name and password that it may hold."""
+    return re.sub(r"(?<=//)[^/?#]*@", "", url)

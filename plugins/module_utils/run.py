@@ -470,13 +470,16 @@ def run_module(thing: ResourceType | Task) -> None:
     from ansible.module_utils.basic import AnsibleModule
 
     task = as_task(thing)
-    module = AnsibleModule(argument_spec=full_spec(task), supports_check_mode=True, **task.constraints)
+    # Options may hold what only the task knows to be secret (a Secret's values): none goes into the system's log.
+    module = AnsibleModule(argument_spec=full_spec(task), supports_check_mode=True, no_log=True, **task.constraints)
     context = Context(
         check_mode=module.check_mode,
         connection=Connection.from_options(module.params),
         warn=module.warn,
     )
     result = run_task(task, dict(module.params), context)
+    # The result repeats the options at -vvv.
+    module.no_log_values |= {text for text in context.secrets | context.connection.secrets if len(text) >= 4}
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

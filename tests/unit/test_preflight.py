@@ -138,13 +138,17 @@ def test_the_chart() -> None:
 
     plan = {"path": "external-secrets", "repo": "https://charts.example", "version": "2.9.0", "helm": "/bin/true"}
     assert told(preflight.chart(plan, run), "ok") == [
-        "helm finds external-secrets --repo https://charts.example --version 2.9.0"
+        "helm finds external-secrets --repo=https://charts.example --version=2.9.0"
     ]
+    assert asked[0][3:] == ["--repo=https://charts.example", "--version=2.9.0", "--", "external-secrets"]
     assert "version" in told(preflight.chart(plan, run), "broken")[0]
     assert told(preflight.chart({**plan, "helm": "/nowhere/helm"}, run), "broken") == [
         "there is no program /nowhere/helm"
     ]
     assert list(preflight.chart({}, run)) == []
+    asked.clear()
+    (line,) = told(preflight.chart({**plan, "repo": "https://me:canary@charts.example"}, run), "broken")
+    assert "canary" not in line and not asked
 
     def slow(command: list[str], **options: Any) -> Any:
         raise subprocess.TimeoutExpired(command, 60)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
-from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret, scrub
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret, scrub, shown_url
 
 from .objects import Item, items_of, parse_documents
 
@@ -91,6 +91,11 @@ def _check(chart: Chart) -> None:
     for option, value in (("path", chart.path), ("repo", chart.repo), ("version", chart.version)):
         if value and (value.startswith("-") or not value.isprintable()):
             problems.append(f"chart.{option}: {value!r} is no {option} of a chart")
+        elif value and shown_url(value) != value:
+            problems.append(
+                f"chart.{option}: {shown_url(value)} was given with a log-in, which every process list would show: log "
+                "in with helm (helm repo add, helm registry login), and write the address without it"
+            )
     if problems:
         raise KubeError("\n".join(problems))
 

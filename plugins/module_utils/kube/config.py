@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
-from ansible_collections.okestack.oci.plugins.module_utils.kube.documents import shown_url
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.tokens import end_of, has_ended, told_time
 
 from .certificates import end_of_certificate

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
@@ -69,8 +68,3 @@ def _weigh(root: Any, source: str) -> None:
     total = sizes.get(id(root), 0)
     if total > EXPANDED and total > TIMES * len(sizes):
         raise KubeError(f"{source}: its aliases make {len(sizes)} values {total}")
-
-
-def shown_url(url: str) -> str:
-    """A URL for people's eyes: without the name and password that it may hold."""
-    return re.sub(r"(?<=//)[^/?#]*@", "", url)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
-from ansible_collections.okestack.oci.plugins.module_utils.kube.documents import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.signers import PROFILE_TYPES
 

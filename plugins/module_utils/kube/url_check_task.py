@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 
 from .base_task import KubeTask
-from .documents import shown_url
 
 
 class UrlCheckTask(KubeTask):

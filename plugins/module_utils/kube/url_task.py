@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError, ResourceError
-from ansible_collections.okestack.oci.plugins.module_utils.kube.documents import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.waiting import duration
 

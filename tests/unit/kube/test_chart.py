@@ -91,6 +91,13 @@ def test_no_value_is_an_option_of_helm(helm: Helm, option: str, value: str) -> N
     assert helm.calls == []
 
 
+@pytest.mark.parametrize("option", ["repo", "path"])
+def test_no_password_of_an_address_gets_into_a_process_list(helm: Helm, option: str) -> None:
+    with pytest.raises(KubeError, match=f"chart.{option}: https://charts.example") as refused:
+        helm(**{option: "https://me:canary@charts.example/x"})
+    assert helm.calls == [] and "canary" not in str(refused.value)
+
+
 def test_hooks_are_named_and_left_out(helm: Helm) -> None:
     text = MAP % ("m", "", 1) + MAP % ("h", "helm.sh/hook: pre-install", 1)
     assert helm(text) == ["ConfigMap m"]
