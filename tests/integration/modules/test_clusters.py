@@ -335,6 +335,24 @@ def test_a_pool_is_there_when_its_nodes_are(site: Site, shared: Options, region:
     site.door("virtual_node_pool", id=pool["id"], state="absent", eviction_grace_duration="PT5M")
 
 
+def test_placements_of_one_domain_are_the_same_in_every_form(site: Site, shared: Options) -> None:
+    """OKE keeps one of an availability domain (evidence oke-12); one that names no fault domain means all."""
+    row = {"availability_domain": site.ad, "subnet_id": site.subnets["nodes"]}
+    domains = [f"FAULT-DOMAIN-{number}" for number in (1, 2, 3)]
+    apart = [{**row, "fault_domain": [domain]} for domain in domains]
+    together = [{**row, "fault_domain": domains}]
+    named = {"display_name": "placed", "size": 3}
+    made = site.door("virtual_node_pool", **site.pool_options(shared["id"], placement_configurations=apart, **named))
+    (kept,) = made["virtual_node_pool"]["placement_configurations"]
+    assert kept["fault_domain"] == domains
+    for form in (together, apart, apart[::-1], [{**together[0], "availability_domain": site.ad.lower()}]):
+        options = site.pool_options(shared["id"], placement_configurations=form, **named)
+        assert not site.door("virtual_node_pool", **options)["changed"], form
+    fewer = site.pool_options(shared["id"], placement_configurations=apart[:2], **named)
+    assert site.door("virtual_node_pool", check=True, **fewer)["changed"]
+    site.door("virtual_node_pool", state="absent", **fewer, eviction_grace_duration="PT0M")
+
+
 @pytest.mark.parametrize("readable", [True, False], ids=["its request is read", "its request is hidden"])
 def test_a_removal_that_ends_in_needs_attention_is_told_at_once(
     site: Site, shared: Options, region: Region, monkeypatch: pytest.MonkeyPatch, readable: bool
