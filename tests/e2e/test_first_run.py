@@ -119,11 +119,11 @@ def test_the_first_run_waits_for_every_build_and_says_which(slow: tuple[Region, 
 def test_a_build_that_fails_is_said_and_tried_again(slow: tuple[Region, Path]) -> None:
     """Of a program that the cluster waits for, and of one that is in an image."""
     region, gates = slow
-    again = r"tried again every 30 s: building \S+ .*undefined: lost"
+    again = r"tried again every 30 s: building \S+ .*with Go failed \(1\); "
     (gates / "kube-apiserver.broken").touch()
     region.localregion("up")
     run = region.playbook()
-    said(run, rf"oke_cluster okestack: CREATING \S+ - .*waiting for etcd, {again}")
+    said(run, rf"oke_cluster okestack: CREATING \S+ - .*waiting for etcd, {again}.*undefined: lost")
     (gates / "traefik.broken").touch()
     (gates / "kube-apiserver.broken").unlink()
     said(run, rf"Ingress crud/crud: no address yet .*traefik:\S+ is not made yet, {again}", 300)
