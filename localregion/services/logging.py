@@ -111,6 +111,8 @@ class Logging(Service):
     async def change_log_group_compartment(self, call: Call) -> Reply:
         """Move a log group and its logs."""
         group = self._group(call, "ACTIVE")
+        if "compartmentId" not in call.body:  # The model lets it be left out.
+            raise self.lacking("compartmentId")
         self._unique_group(call.body["compartmentId"], group.doc["displayName"], group.id)
         self.move(group, call)
         for log in self.living("log", parent=group.id):

@@ -1,5 +1,8 @@
 """A caller with every right in one compartment and none elsewhere: whatever of another compartment a path, a query or a
-body names, in whatever operation of the region, nothing of it is changed or told."""
+body names, in whatever operation of the region, nothing of it is changed or told. And malformed requests about things
+that are there, by who may do everything: never a 500. Of these a sample runs with the other tests, the same one each
+time; `make campaign` runs all of them.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,13 @@ from localregion.access.policies import Principal
 from localregion.core.schema import Operation
 from localregion.testing import Region
 
+from ..campaign import chosen
 from ..integration.modules.ground import Ground
 from .test_requests import SEED, Attack
 
 OTHER_WORDS = {"nsg": "network_security_group", "repository": "container_repository", "image": "container_image"}
+SAMPLE = 1500
+"""Malformed requests of the sample; all are about fifteen times as many."""
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -186,3 +192,41 @@ def test_nothing_of_another_compartment_is_changed_or_told(trespass: Trespass) -
     trespass.region.settle()
     assert not found, "\n".join(f"{name}: {how}" for name, how in found.items())
     assert trespass.state(trespass.theirs) == before
+
+
+class Malformed(Trespass):
+    """Requests by the operator that are wrong in one place; whatever else they name is there, and of the right kind."""
+
+    def __init__(self, region: Region, folder: Path) -> None:
+        super().__init__(region, folder)
+        self._signer = oci.Signer.from_config(region.config)
+
+    def _path(self, operation: Operation, chance: random.Random, given: dict[str, str]) -> str:
+        path = operation.path
+        for parameter in operation.path_params:
+            fitting = given.get(parameter.wire) or (self.names(parameter.wire, self.own, chance) or ["x"])[0]
+            path = path.replace(f"{{{parameter.wire}}}", fitting)
+        return path
+
+    def _value(self, operation: Operation, type_name: str, chance: random.Random, depth: int) -> Any:
+        value = super()._value(operation, type_name, chance, depth)
+        return self._owned(value, "", chance) if depth == 0 and isinstance(value, dict) else value
+
+
+@pytest.mark.timeout(3600)
+def test_malformed_requests_about_what_is_there_are_never_a_500(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    found: dict[str, tuple[str, str, bytes]] = {}
+    with Region.started(tmp_path / "region") as region:
+        malformed = Malformed(region, tmp_path)
+        before = region.snapshot()
+        everything = list(malformed.every_request())
+        random.Random(SEED).shuffle(everything)
+        cases = chosen(everything, request.config.getoption("--whole"), SAMPLE, SEED)
+        for number, (operation, path, body) in enumerate(cases):
+            if number % 150 == 0:  # Some are taken, and change or remove what others are about.
+                region.restore(before)
+            answer = malformed.send(operation, path, body, signed=True)
+            if answer.status_code >= 500 and answer.status_code != 501:
+                reason = region.calls[-1].reason or answer.text
+                found.setdefault(f"{operation.full_name} {reason[:200]}", (operation.method, path[:200], body[:400]))
+    assert not found, "\n".join(f"{name}: {how}" for name, how in found.items())
