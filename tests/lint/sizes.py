@@ -35,7 +35,7 @@ ALLOWED = {
     "localregion/services/identity/service.py: Identity": 575,
     "localregion/services/kms.py: Kms": 650,
     "localregion/services/load_balancer/service.py: LoadBalancer": 450,
-    "localregion/services/mysql/service.py: Mysql": 725,
+    "localregion/services/mysql/service.py: Mysql": 525,
     "localregion/services/mysql/model.py: changed": 90,
     "localregion/services/mysql/model.py: new": 80,
     "localregion/services/network/service.py: Network": 600,

@@ -13,17 +13,13 @@ The administrator's password is kept, sealed, only until the server has it.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import datetime as dt
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from localregion.backends.mysql import MysqlError, MysqlServer
 from localregion.core.validate import Form
-from localregion.host.pki import Authority
 from localregion.services.base import (
     SECOND,
     Call,
@@ -37,14 +33,14 @@ from localregion.services.base import (
     incorrect_state,
     invalid,
     limit_exceeded,
-    not_found,
     not_implemented,
 )
 from localregion.services.mysql import model
+from localregion.services.mysql.configurations import Configurations
 from localregion.services.mysql.heatwave import ACCESS, KIND, HeatWave
+from localregion.services.mysql.servers import Servers
 from localregion.services.network.rules import check_security_attributes
 from localregion.services.registration import operation, step
-from localregion.services.sealing import Sealer, sealer
 
 if TYPE_CHECKING:
     from localregion.access.policies import Principal
@@ -142,8 +138,8 @@ class Mysql(HeatWave):
 
     def __init__(self, region: Context) -> None:
         super().__init__(region)
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._servers: dict[str, MysqlServer] = {}
+        self.configurations = self.add(Configurations(self))
+        self.servers = Servers(self)
 
     @property
     def _network(self) -> Network:
@@ -157,13 +153,6 @@ class Mysql(HeatWave):
     def _kms(self) -> Kms:
         return cast("Kms", self.region.services["kms"])
 
-    @property
-    def _sealer(self) -> Sealer:
-        return sealer(self.region.settings.state)
-
-    def _lock(self, record_id: str) -> asyncio.Lock:
-        return self._locks.setdefault(record_id, asyncio.Lock())
-
     async def resume(self) -> None:
         """Start the servers that ran, then take up what was under way."""
         for system in self.living("db_system"):
@@ -171,6 +160,10 @@ class Mysql(HeatWave):
             if system.state in ("ACTIVE", "UPDATING") and system.doc.get("endpoints") and not stopping:
                 self.region.tasks.spawn(self._ensure(system.id), f"mysql {system.id}")
         await super().resume()
+
+    async def stop(self) -> None:
+        """End the servers; their data stay."""
+        await self.servers.stop_all()
 
     def finish(self, call: Call, reply: Reply) -> None:
         """Show DB systems that are being made as the service does."""
@@ -198,7 +191,7 @@ class Mysql(HeatWave):
         """Create a DB system; about ten minutes."""
         body = call.body
         restored = self._source(body)
-        doc = model.new(body, restored, self.clock.now(), self._known())
+        doc = model.new(body, restored, self.clock.now(), self.configurations.known())
         if restored and not body.get("adminPassword"):
             raise not_implemented("a DB system from a backup without a new administrator's name and password")
         self._check_labels(body)
@@ -216,7 +209,7 @@ class Mysql(HeatWave):
             raise
         private: Document = {"admin": body.get("adminUsername") or (restored or {}).get("adminUsername")}
         if body.get("adminPassword"):
-            private["password"] = self._sealer.seal(body["adminPassword"].encode(), system.id)
+            private["password"] = self.servers.sealer.seal(body["adminPassword"].encode(), system.id)
         if restored:
             private["backup"] = body["source"]["backupId"]
         system = self.update(system, {}, private=private)
@@ -294,10 +287,10 @@ class Mysql(HeatWave):
 
     async def _ensure(self, system_id: str) -> Document:
         """Give the DB system its VNIC and its server; idempotent. The document's fields that follow from them."""
-        async with self._lock(system_id):
+        async with self.servers.lock(system_id):
             system = self.get("db_system", system_id)
             vnic = await self._attach(system.id, system.doc)
-            await self._start_server(system, vnic)
+            await self.servers.start(system, vnic)
             return self._addresses(system, vnic)
 
     async def _attach(self, system_id: str, doc: Document) -> Vnic:
@@ -353,7 +346,7 @@ class Mysql(HeatWave):
     async def update_db_system(self, call: Call) -> Reply:
         """Change a DB system: plain fields at once, the others when the work request is done."""
         system = self._steady(call, "ACTIVE", "INACTIVE")
-        new = model.changed(system.doc, call.body, self._known())
+        new = model.changed(system.doc, call.body, self.configurations.known())
         if call.body.get("adminUsername", system.private.get("admin")) != system.private.get("admin"):
             raise invalid("adminUsername cannot be changed")
         self._check_labels(call.body)
@@ -369,7 +362,7 @@ class Mysql(HeatWave):
             raise incorrect_state(f"DB System {system.id} is INACTIVE: start it for this update")
         private: Document = {"update": heavy, "before": system.state}
         if "adminPassword" in call.body:
-            private["password"] = self._sealer.seal(call.body["adminPassword"].encode(), system.id)
+            private["password"] = self.servers.sealer.seal(call.body["adminPassword"].encode(), system.id)
         system = self.update(system, light, private=private)
         request = self._begun(call, "UPDATE_DBSYSTEM", [("UPDATED", _DB, system)])
         minutes = _UPDATE if heavy or "password" in private else _LIGHT_UPDATE
@@ -390,25 +383,25 @@ class Mysql(HeatWave):
         system = self.update(system, heavy)
         running = system.private.get("before") == "ACTIVE"
         if moved or "hostnameLabel" in heavy:
-            async with self._lock(system.id):
-                await self._stop_server(system)
+            async with self.servers.lock(system.id):
+                await self.servers.stop(system)
                 await self._detach(system.id)
         elif (
             running
             and {"port", "portX", "databaseMode", "shapeName", "crashRecovery", "configurationId"} & heavy.keys()
         ):
-            async with self._lock(system.id):
-                await self._stop_server(system)
+            async with self.servers.lock(system.id):
+                await self.servers.stop(system)
         if "nsgIds" in heavy:
             for vnic in self._network.vnics_of(system.id):
                 await self._network.set_vnic_groups(vnic.id, heavy["nsgIds"])
         if running:
             changes |= await self._ensure(system.id)
-            await self._set_password(self.get("db_system", system.id))
+            await self.servers.set_password(self.get("db_system", system.id))
             if "accessMode" in heavy:
-                await self._set_access(self.get("db_system", system.id))
+                await self.servers.set_access(self.get("db_system", system.id))
         elif heavy:
-            async with self._lock(system.id):
+            async with self.servers.lock(system.id):
                 changes |= self._addresses(system, await self._attach(system.id, system.doc))
         self._forget_password(system.id)
         fresh = self.get("db_system", system.id)
@@ -442,15 +435,15 @@ class Mysql(HeatWave):
                 system, None, {"displayName": f"{system.doc['displayName']} - final backup"} | labels, "AUTOMATIC"
             )
             self.update(backup, {}, private={"final": True})
-            await self._dump(system, backup)
+            await self.servers.dump(system, backup)
             self.update(self.get("backup", backup.id), {}, state="ACTIVE")
         if policy["automaticBackupRetention"] == "DELETE":
             for backup in backups:
                 if backup.doc["creationType"] == "AUTOMATIC" and not backup.private.get("final"):
                     await self._backup_deleted(backup, None)
                     self.retire(backup)
-        async with self._lock(system.id):
-            await self._destroy_server(system)
+        async with self.servers.lock(system.id):
+            await self.servers.destroy(system)
             await self._detach(system.id)
         self._forget_password(system.id)
         return {"endpoints": []} | self.cluster_goes(system)
@@ -481,8 +474,8 @@ class Mysql(HeatWave):
 
     @step
     async def _stopped(self, system: Record, request: WorkRequest | None) -> Document:
-        async with self._lock(system.id):
-            await self._stop_server(system, system.private.get("shutdown"))
+        async with self.servers.lock(system.id):
+            await self.servers.stop(system, system.private.get("shutdown"))
         endpoints = [endpoint | {"status": "INACTIVE"} for endpoint in system.doc.get("endpoints", [])]
         return {"endpoints": endpoints} | self.cluster_follows(system, "ACTIVE", "INACTIVE")
 
@@ -498,8 +491,8 @@ class Mysql(HeatWave):
 
     @step
     async def _restarted(self, system: Record, request: WorkRequest | None) -> Document:
-        async with self._lock(system.id):
-            await self._stop_server(system, system.private.get("shutdown"))
+        async with self.servers.lock(system.id):
+            await self.servers.stop(system, system.private.get("shutdown"))
         return await self._ensure(system.id)
 
     # maintenance of the service's own
@@ -563,7 +556,7 @@ class Mysql(HeatWave):
 
     @step
     async def _backed_up(self, backup: Record, request: WorkRequest | None) -> None:
-        await self._dump(self.get("db_system", backup.doc["dbSystemId"]), backup)
+        await self.servers.dump(self.get("db_system", backup.doc["dbSystemId"]), backup)
 
     @operation
     async def list_backups(self, call: Call) -> Reply:
@@ -612,237 +605,16 @@ class Mysql(HeatWave):
 
     async def expire(self, record: Record) -> None:
         """The seven days of a deleted backup are over."""
-        await self._delete_dump(record)
+        await self.servers.delete_dump(record)
         self.retire(record)
 
     @step
     async def _backup_deleted(self, backup: Record, request: WorkRequest | None) -> None:
-        await self._delete_dump(backup)
-
-    # catalogues
-
-    @operation
-    async def list_shapes(self, call: Call) -> Reply:
-        """Shapes of DB systems and HeatWave clusters."""
-        shapes = [
-            {"name": name, "cpuCoreCount": cpus, "memorySizeInGBs": memory, "isSupportedFor": ["DBSYSTEM"]}
-            for name, (cpus, memory) in model.SHAPES.items()
-        ] + [
-            {"name": name, "cpuCoreCount": cpus, "memorySizeInGBs": memory, "isSupportedFor": ["HEATWAVECLUSTER"]}
-            for name, (cpus, memory, _) in model.HEATWAVE_SHAPES.items()
-        ]
-        if wanted := call.query.get("is_supported_for"):
-            shapes = [shape for shape in shapes if set(wanted) & set(cast("list[str]", shape["isSupportedFor"]))]
-        if name := call.query.get("name"):
-            shapes = [shape for shape in shapes if shape["name"] == name]
-        return self.page(call, shapes)
-
-    @operation
-    async def list_versions(self, call: Call) -> Reply:
-        """MySQL versions by family."""
-        return self.page(
-            call,
-            [
-                {
-                    "versionFamily": family,
-                    "versions": [
-                        {"version": version, "description": f"MySQL {version}"} for version in reversed(all_of)
-                    ],
-                }
-                for family, all_of in model.VERSIONS.items()
-            ],
-        )
-
-    @operation
-    async def list_configurations(self, call: Call) -> Reply:
-        """The default configurations of the shapes."""
-        query = call.query
-        if not self.region.compartment_exists(query["compartment_id"]):
-            raise not_found()
-        compartment = query["compartment_id"]
-        custom = [record.doc for record in self.living("configuration", compartment=compartment)]
-        found = [*model.configurations().values(), *custom]
-        for name, field in (
-            ("configuration_id", "id"),
-            ("lifecycle_state", "lifecycleState"),
-            ("display_name", "displayName"),
-            ("shape_name", "shapeName"),
-        ):
-            if name in query:
-                found = [doc for doc in found if doc[field] == query[name]]
-        if "type" in query:
-            found = [doc for doc in found if doc["type"] in query["type"]]
-        # DEFAULT before CUSTOM
-        found.sort(key=lambda doc: (doc["shapeName"], doc["type"] == "CUSTOM", doc["displayName"]))
-        return self.page(call, found)
-
-    def _known(self) -> dict[str, Document]:
-        """Default and custom configurations by OCID."""
-        custom = {record.id: record.doc for record in self.living("configuration")}
-        return model.configurations() | custom
-
-    @operation
-    async def get_configuration(self, call: Call) -> Reply:
-        """A configuration, default or custom."""
-        default = model.configurations().get(call.path["configuration_id"])
-        if default is not None:
-            return Reply(200, default)
-        return self.show(self.get("configuration", call.path["configuration_id"], dead=True))
-
-    @operation
-    async def create_configuration(self, call: Call) -> Reply:
-        """Create a custom configuration: variables over those of a parent or of the shape's default."""
-        body = call.body
-        if body.get("options") or body.get("initVariables"):
-            raise not_implemented("options and initialization variables of configurations")
-        model.shape(body["shapeName"])
-        parent_id = body.get("parentConfigurationId") or model.configuration_id(body["shapeName"], False)
-        parent = self._known().get(parent_id)
-        if parent is None:
-            raise not_found()
-        if parent["shapeName"] != body["shapeName"]:
-            raise invalid(f"parentConfigurationId: {parent_id} is for shape {parent['shapeName']}")
-        made = self.create(
-            "configuration",
-            call,
-            {
-                "type": "CUSTOM",
-                "variables": parent["variables"] | (body.get("variables") or {}),
-                "options": [],
-                "parentConfigurationId": parent_id,
-                "timeUpdated": self.clock.timestamp(),
-            },
-            state="ACTIVE",
-            private={"given": _given_variables(self.store.find(parent_id)) | (body.get("variables") or {})},
-        )
-        return self.show(made)
-
-    @operation
-    async def update_configuration(self, call: Call) -> Reply:
-        """Change names and tags; the variables of a configuration never change."""
-        found = self.get("configuration", call.path["configuration_id"])
-        return self.show(self.apply(found, call, "displayName", "description", "freeformTags", "definedTags"))
-
-    @operation
-    async def delete_configuration(self, call: Call) -> Reply:
-        """Delete a custom configuration that no DB system uses."""
-        found = self.get("configuration", call.path["configuration_id"])
-        users = [system.id for system in self.living("db_system") if system.doc["configurationId"] == found.id]
-        if users:
-            raise conflict(f"Configuration {found.id} is in use by {', '.join(users)}")
-        self.retire(found)
-        return self.accepted()
-
-    # the server: MariaDB
-
-    def _server(self, system: Record) -> MysqlServer:
-        if system.id not in self._servers:
-            state = self.region.settings.state
-            authority = Authority.load_or_create(state, f"okestack {self.region.settings.name} region")
-            self._servers[system.id] = MysqlServer(
-                state / "mysql" / system.id.rsplit(".", 1)[-1][-16:], authority=authority
-            )
-        return self._servers[system.id]
-
-    async def _start_server(self, system: Record, vnic: Vnic) -> None:
-        """Let the server run in the VNIC's namespace and answer; makes it from nothing the first time."""
-        if self.region.settings.pure:
-            return
-        doc, private = system.doc, system.private
-        password = self._sealer.open(private["password"], system.id).decode() if "password" in private else None
-        backup = self.store.find(private.get("backup", ""))
-        try:
-            await self._server(system).start(
-                netns=vnic.netns,
-                address=vnic.private_ip,
-                names=(vnic.fqdn,) if vnic.fqdn else (),
-                port=doc["port"],
-                admin=private.get("admin"),
-                password=password,
-                configuration=_given_variables(self.store.find(doc["configurationId"]), server=True) | _variables(doc),
-                restore=self._dump_path(backup) if backup else None,
-            )
-        except MysqlError as error:
-            raise ServiceError(500, "InternalError", f"The server of the DB System does not start: {error}") from error
-
-    async def _stop_server(self, system: Record, shutdown: str | None = None) -> None:
-        """Stop the server, FAST unless `shutdown` says SLOW or IMMEDIATE; its data stay."""
-        if not self.region.settings.pure:
-            await self._server(system).stop(shutdown or "FAST")
-
-    async def _destroy_server(self, system: Record) -> None:
-        """Stop the server and delete its data."""
-        if not self.region.settings.pure:
-            await self._server(system).destroy()
-            self._servers.pop(system.id, None)
-
-    async def stop(self) -> None:
-        """End the servers; their data stay."""
-        await asyncio.gather(*(server.stop() for server in self._servers.values()))
-
-    async def _set_password(self, system: Record) -> None:
-        """Give the administrator the password that an update brought, if it did."""
-        if self.region.settings.pure or "password" not in system.private:
-            return
-        password = self._sealer.open(system.private["password"], system.id).decode()
-        try:
-            await self._server(system).set_admin(system.private["admin"], password)
-        except MysqlError as error:
-            raise ServiceError(500, "InternalError", f"The password was not changed: {error}") from error
-
-    async def _set_access(self, system: Record) -> None:
-        """RESTRICTED lets only the administrator in: the other accounts are locked, and unlocked afterwards.
-
-        In the service that is MySQL's `offline_mode`, which MariaDB does not have.
-        """
-        if self.region.settings.pure:
-            return
-        server = self._server(system)
-        try:
-            if system.doc["accessMode"] == "RESTRICTED":
-                locked = await server.lock_accounts()
-            else:
-                await server.unlock_accounts(system.private.get("locked", []))
-                locked = []
-        except MysqlError as error:
-            raise ServiceError(500, "InternalError", f"The access mode was not changed: {error}") from error
-        self.update(self.get("db_system", system.id), {}, private={"locked": locked})
-
-    def _dump_path(self, backup: Record) -> Path:
-        return self.region.settings.state / "mysql" / "backups" / f"{backup.id.rsplit('.', 1)[-1]}.sql"
-
-    async def _dump(self, system: Record, backup: Record) -> None:
-        """Write the data of a DB system into a backup's file."""
-        if self.region.settings.pure:
-            return
-        try:
-            await self._server(system).dump(self._dump_path(backup))
-        except MysqlError as error:
-            raise ServiceError(500, "InternalError", f"The backup failed: {error}") from error
-
-    async def _delete_dump(self, backup: Record) -> None:
-        """Delete a backup's file."""
-        self._dump_path(backup).unlink(missing_ok=True)
+        await self.servers.delete_dump(backup)
 
 
 def _as_shown(doc: Document) -> Document:
     return model.while_creating(doc) if doc["lifecycleState"] == "CREATING" else doc
-
-
-def _given_variables(configuration: Record | None, *, server: bool = False) -> dict[str, Any]:
-    """The variables that a custom configuration was given, in wire names or (`server`) as MariaDB's options."""
-    given = dict(configuration.private.get("given", {})) if configuration else {}
-    return dict(model.server_variables(given)) if server else given
-
-
-def _variables(doc: Document) -> dict[str, str]:
-    """The document's modes as variables of the server."""
-    variables = {}
-    if doc["databaseMode"] == "READ_ONLY":
-        variables["read_only"] = "ON"
-    if doc["crashRecovery"] == "DISABLED":
-        variables["innodb_doublewrite"] = "OFF"
-    return variables
 
 
 def _newest() -> set[str]:

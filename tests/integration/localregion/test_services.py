@@ -180,10 +180,10 @@ def test_a_db_system_is_a_server(tmp_path: Path) -> None:
         client.start_db_system(system.id)
         active(first, system.id)
         service: Any = first.inner.services["mysql"]
-        before = service._servers[system.id]._process.pid
+        before = service.servers.running[system.id]._process.pid
         client.restart_db_system(system.id, models.RestartDbSystemDetails(shutdown_type="SLOW"))
         active(first, system.id)
-        assert service._servers[system.id]._process.pid != before
+        assert service.servers.running[system.id]._process.pid != before
         assert sql(first, system, NEW_PASSWORD, "select n from shop.t;").strip() == "42"
     with RealRegion.started(tmp_path) as second:
         assert isinstance(second, RealRegion)

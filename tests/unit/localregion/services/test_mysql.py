@@ -12,7 +12,7 @@ import oci
 import pytest
 from oci.mysql import DbBackupsClient, DbSystemClient, MysqlaasClient, WorkRequestsClient, models
 
-from localregion.services.mysql import service as mysql
+from localregion.services.mysql import servers
 from localregion.testing import Region
 from tests.unit.localregion.support import Net, make_key, make_vault, refused
 
@@ -711,7 +711,7 @@ def test_custom_configurations(systems: Systems) -> None:
     assert (child.variables.max_connections, child.variables.connect_timeout) == (77, 20)
     assert systems.create(configuration_id=made.id).configuration_id == made.id
     service: Any = systems.region.inner.services["mysql"]
-    assert mysql._given_variables(systems.region.inner.store.find(child.id), server=True) == {
+    assert servers.given_variables(systems.region.inner.store.find(child.id), server=True) == {
         "loose_max_connections": "77",
         "loose_require_secure_transport": "ON",
         "loose_connect_timeout": "20",
