@@ -67,7 +67,8 @@ class ActionModule(ActionBase):
         problems = [*_machine(roles if entry != "absent" else [], variables)]
         site = self._task.args.get("inventory") or {}
         for name, option in untagged(site).items():
-            problems += self._wrong(name, option, variables)
+            if name in variables or option.get("required"):
+                problems += self._wrong(name, option, variables)
         for role in roles:
             entries, names = described(role)
             for name, option in entries[entry].items():

@@ -118,6 +118,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"mysql_name": ["a"]}, "mysql_name: ['a'] is no text"),
     ({"okestack_deployment": "My Shop"}, "okestack_deployment: 'My Shop' cannot be a deployment's name"),
     ({"external_secrets_helm_path": ""}, "the program helm is not on PATH"),
+    ({"preflight_growth_percent": "half"}, "preflight_growth_percent"),
     ({"app_ingress_controller_replicas": -1}, "app_ingress_controller_replicas: -1 is less than 0"),
 ]  # fmt: skip
 
