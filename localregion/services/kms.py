@@ -74,7 +74,6 @@ _PREFIXES_AHEAD = 8
 _ENDPOINT = re.compile(r"([a-z2-7]{13})-(management|crypto)\.kms\.")
 FORM = Form(
     nulls=True,
-    empty={"freeformTags": {}, "definedTags": {}},
     # recorded: a new key has no date of deletion, its shape no curve
     left_out={"Key": frozenset({"timeOfDeletion"}), "KeyShape": frozenset({"curveId"})},
 )

@@ -52,12 +52,7 @@ _MOST_VERSIONS = 30
 _ONE_OF = ("secretContent", "currentVersionNumber", "secretRules")
 
 
-FORM = Form(
-    nulls=True,
-    empty={
-        "freeformTags": {}, "definedTags": {}, "systemTags": {}, "metadata": {}, "secretRules": [], "stages": [],
-    },
-)  # fmt: skip
+FORM = Form(nulls=True, empty={"metadata": {}, "secretRules": [], "stages": []})
 """How the service writes: nothing is recorded of it, so a guess by what Key Management does."""
 
 

@@ -29,7 +29,7 @@ FORM = Form(
     nulls=True,
     milliseconds=False,
     empty={
-        "freeformTags": {}, "definedTags": {}, "systemTags": {}, "lifecycleDetails": "", "nsgIds": [],
+        "lifecycleDetails": "", "nsgIds": [],
         "backendNsgIds": [], "faultDomain": [], "serviceLbSubnetIds": [], "availableKubernetesUpgrades": [],
         "initialVirtualNodeLabels": [], "taints": [], "configurations": [], "Cluster.endpoints": {},
         "ClusterSummary.endpoints": {}, "keyDetails": [],

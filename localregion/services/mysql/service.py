@@ -94,9 +94,8 @@ _SNAPSHOT = [
 FORM = Form(
     nulls=True,
     empty={
-        "freeformTags": {}, "definedTags": {}, "systemTags": {}, "securityAttributes": {}, "nsgIds": [],
-        "endpoints": [], "channels": [], "customerContacts": [], "excludeIps": [], "logs": [], "options": [],
-        "maintenanceDisabledWindows": [], "copyPolicies": [],
+        "nsgIds": [], "endpoints": [], "channels": [], "customerContacts": [], "excludeIps": [], "logs": [],
+        "options": [], "maintenanceDisabledWindows": [], "copyPolicies": [],
     },
     nullable=frozenset({"DbSystem.mysqlVersion", "DbSystemSummary.mysqlVersion"}),
 )  # fmt: skip
