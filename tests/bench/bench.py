@@ -2,7 +2,7 @@
 """Measures the site, a whole network, a module's task and the region's API, and prints the numbers with their aims.
 
     make bench                          programs built and cached
-    make bench ARGS="network tasks"     these parts only: site, network, tasks, calls
+    make bench ARGS="network tasks"     these parts only: site, network, tasks, calls, bundle
 
 It judges nothing: the numbers depend on the machine and on what else it does; the ratios travel.
 """
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,10 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[2] / 
 import oci  # noqa: E402
 
 from localregion import testing  # noqa: E402
+from tests.e2e.second_machine import Machine  # noqa: E402
 from tests.e2e.site import ROOT, Region  # noqa: E402
 
-PARTS = ("network", "tasks", "site", "calls")
+PARTS = ("network", "tasks", "site", "calls", "bundle")
 TASKS = 40
 CALLS = 300
 ADDED = 0.1
@@ -246,6 +247,28 @@ def measure_calls(region: Region) -> None:
         line("    of it in the region's API", f"{statistics.median(own):.1f} ms", "5 ms")
 
 
+def measure_bundle(region: Region) -> None:
+    """Of a bundle: its making, and a second machine's first run with it and no network."""
+    with tempfile.TemporaryDirectory(prefix="okestack-bundle-") as folder:
+        file, machine = Path(folder) / "site.bundle", Machine(Path(folder))
+        try:
+            took = {"save": timed(region.localregion, "bundle", "save", str(file), seconds=900)}
+            took |= {name: timed(machine.make, name, f"FILE={file}") for name in ("bundle-load", "site")}
+        finally:
+            machine.remove()
+        line("a bundle's size", f"{file.stat().st_size / 1e6:.0f} MB", "500 MB")
+        line("    bundle save", f"{took['save']:.0f} s")
+        line("    make bundle-load on a second machine", f"{took['bundle-load']:.0f} s")
+        line("    make site there, without network", f"{took['site']:.0f} s", "120 s")
+
+
+def timed(call: Callable[..., object], *arguments: str, **more: Any) -> float:
+    """Seconds of a call."""
+    began = time.monotonic()
+    call(*arguments, **more)
+    return time.monotonic() - began
+
+
 @contextmanager
 def site_region() -> Iterator[Region]:
     """A region with its real parts."""
@@ -270,7 +293,7 @@ def main() -> None:
                 measure_network(api)
             if "tasks" in parts:
                 measure_tasks(api)
-    if {"site", "calls"} & set(parts):
+    if {"site", "calls", "bundle"} & set(parts):
         with site_region() as region:
             if "site" in parts:
                 measure_site(region)
@@ -279,6 +302,8 @@ def main() -> None:
                 region.playbook().wait()
             if "calls" in parts:
                 measure_calls(region)
+            if "bundle" in parts:
+                measure_bundle(region)
 
 
 if __name__ == "__main__":
