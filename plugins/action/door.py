@@ -23,7 +23,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 from ansible.utils.display import Display
-from ansible_collections.okestack.oci.plugins.module_utils import registry
+from ansible_collections.okestack.oci.plugins.module_utils import drift, registry
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, preload_place
 from ansible_collections.okestack.oci.plugins.module_utils.errors import BadOptions
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task, validated
@@ -69,8 +69,11 @@ class ActionModule(ActionBase):
             Display().warning(f"{name}: become is ignored; it runs in Ansible's own process")
         display = Display()
         stop = threading.Event()
+        recorded = str((task_vars or {}).get(drift.RECORD) or "")
         try:
             params, unsafe = validated(task, self._task.args)
+            if recorded and self._task.check_mode and "allow_replace" in params:
+                params["allow_replace"] = True  # so that the plan goes on beyond what takes a new resource
             context = Context(
                 check_mode=self._task.check_mode,
                 connection=Connection.from_options(params, self._environment()),
@@ -79,7 +82,8 @@ class ActionModule(ActionBase):
                 stop=stop,
                 secrets=unsafe,
             )
-            return {**result, **run_task(task, params, context)}
+            done = run_task(task, params, context)
+            return {**result, **done, **(drift.record(task, done, recorded) if recorded else {})}
         except BadOptions as error:
             raise AnsibleActionFail(str(error)) from None
         finally:

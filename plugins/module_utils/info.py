@@ -173,12 +173,13 @@ def survey(
     names: Iterable[str],
     compartment_id: str,
     refused: Callable[[str, CloudError], None] | None = None,
+    look_into: Callable[[Document], bool] = lambda holder: True,
 ) -> list[tuple[ResourceType, Document]]:
     """The resources of some types in a compartment, as their lists show them; lists are read side by side.
 
-    What is listed by what it lives in (logs, keys) is looked for in those that are in the compartment. ``refused`` is
-    told of types that cannot be listed here; without it, or where none can, the error is raised: it is the compartment
-    that is wrong then.
+    What is listed by what it lives in (logs, keys) is looked for in those that are in the compartment, as far as
+    ``look_into`` says: each is a call. ``refused`` is told of types that cannot be listed here; without it, or where
+    none can, the error is raised: it is the compartment that is wrong then.
     """
     types = known_types()
     wanted = list(dict.fromkeys(names))
@@ -211,7 +212,9 @@ def survey(
             elif holder[1] in read:
                 option, owner, field = holder
                 jobs += [
-                    (name, {option: d[field]}) for d in found[owner] if types[owner].states.settled(d) and d.get(field)
+                    (name, {option: d[field]})
+                    for d in found[owner]
+                    if types[owner].states.settled(d) and d.get(field) and look_into(d)
                 ]
             else:
                 continue

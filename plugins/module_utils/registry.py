@@ -9,6 +9,7 @@ import importlib
 
 from ansible_collections.okestack.oci.plugins.module_utils import (
     cloud,
+    drift,
     findings,
     info,
     network_path_task,
@@ -20,7 +21,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube import url_check
 from ansible_collections.okestack.oci.plugins.module_utils.run import ResourceTask, Task
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 
-ROOMS = (info, virtual_network, network_path_task, findings, preflight, kubernetes, url_check_task)
+ROOMS = (info, virtual_network, network_path_task, findings, preflight, drift, kubernetes, url_check_task)
 OTHERS: dict[str, Task] = {task.name: task for room in ROOMS for task in room.TASKS}
 """The tasks that keep no single resource, by name."""
 

@@ -20,7 +20,7 @@ ROOMS = {
     "plugins.module_utils": (
         "errors", "redaction", "parallel", "model", "answers", "waiting", "plan", "tokens", "signers", "cloud",
         "work_requests", "types", "apply", "resource_set", "run", "role_options", "virtual_network", "info",
-        "network_path", "network_path_task", "findings", "preflight", "kube", "registry",
+        "network_path", "network_path_task", "findings", "preflight", "drift", "kube", "registry",
     ),
 }  # fmt: skip
 """The rooms of each tree, the lowest first: a module imports from its own room and those before it."""

@@ -97,7 +97,7 @@ def test_a_module_names_itself_and_what_it_supports(name: str) -> None:
     assert documentation["module"] == name
     assert documentation["version_added"] == "0.1.0"
     fragments = documentation["extends_documentation_fragment"]
-    reads = name.endswith(("_info", "_wait", "_path", "_check", "_findings", "_preflight"))
+    reads = name.endswith(("_info", "_wait", "_path", "_check", "_findings", "_preflight", "_drift"))
     assert ("okestack.oci.attributes.info" if reads else "okestack.oci.attributes") in fragments
 
 
