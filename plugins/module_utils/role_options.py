@@ -100,9 +100,12 @@ _FORMATS: tuple[tuple[str, Callable[[str], str | None]], ...] = (
         r"app_ingress_(name|class)",
         _like(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])?", f"a name of Kubernetes: {_NAMES_OF_KUBERNETES}"),
     ),
+    (r"okestack_region", _like(r"[a-z][a-z0-9-]{1,60}", "the name of a region, e.g. eu-frankfurt-1")),
     (r"network_lb_ports", _like(r"\d{1,5}(-\d{1,5})?", "a port or a range of ports, e.g. 443")),
     (r"\w+_(auth_token|tls_certificate|tls_key|cluster_ca)_file", _file),
 )
+_LONGEST, _TOO_MUCH = 1024, 2**31
+"""Characters of a text that is no certificate; numbers."""
 _NEEDED = ("network_api_client_cidrs", "network_lb_client_cidrs")
 """Lists that must not be empty: nobody could reach what is made."""
 
@@ -124,8 +127,11 @@ def wrong(name: str, option: Mapping[str, Any], value: Any) -> Iterator[str]:
         return
     if name in _NEEDED and not value:
         yield f"{name}: is empty, so that nobody could reach it; name at least one CIDR block"
-    if kind == "int" and int(value) < 0:
-        yield f"{name}: {value} is less than 0"
+    if kind == "int" and not 0 <= int(value) < _TOO_MUCH:
+        yield f"{name}: {value} is less than 0" if int(value) < 0 else f"{name}: {value} is too much"
+    if kind in ("str", "path") and (problem := _odd_text(name, str(value))):
+        yield f"{name}: {problem}"
+        return
     for pattern, check in _FORMATS:
         if re.fullmatch(pattern, name):
             for path, text in _texts(value, name):
@@ -151,8 +157,21 @@ def _of_type(name: str, option: Mapping[str, Any], value: Any) -> str | None:
         return f"{name}: {value!r} is no {'number' if kind in ('int', 'float') else 'text'}"
     if holds_unknown(value):
         return None
+    if kind == "list" and option.get("elements") == "str" and isinstance(value, list):
+        for index, row in enumerate(value):
+            if row is None or isinstance(row, (Mapping, list, bool)):
+                return f"{name}[{index}]: {row!r} is no text"
     errors = ArgumentSpecValidator({name: dict(option)}).validate({name: value}).errors.errors
     return f"{name}: {'; '.join(error.msg for error in errors)}" if errors else None
+
+
+def _odd_text(name: str, text: str) -> str | None:
+    """What no name, address or path has. Certificates have lines."""
+    if re.fullmatch(r"\w+_(ca|certificates?)", name):
+        text = text.replace("\n", "").replace("\r", "")
+    elif len(text) > _LONGEST:
+        return f"has {len(text)} characters, {_LONGEST} are the most"
+    return None if text.isprintable() else f"{text[:80]!r} holds a control character, or a line's end"
 
 
 def _placeholders(value: Any, path: str) -> Iterator[str]:
