@@ -19,6 +19,7 @@ from typing import Any
 from localregion.core.errors import conflict, incorrect_state, invalid, missing, not_found, not_implemented
 from localregion.host.programs import KUBERNETES_VERSION
 from localregion.services.base import Call, Record, Reply, Service, WorkRequest
+from localregion.services.containerengine import model
 from localregion.services.registration import operation, step
 
 Doc = dict[str, Any]
@@ -159,7 +160,7 @@ class Addons(Service):
 
     def offered_versions(self) -> tuple[str, ...]:
         """The versions of Kubernetes that clusters can have."""
-        raise NotImplementedError
+        return model.offered_versions(pure=self.region.settings.pure)
 
     def target(self, call: Call) -> Record | None:
         """A path names an add-on by its name within a cluster."""

@@ -306,10 +306,6 @@ class ContainerEngine(Addons):
         ocid = self.kind("cluster").ocid()
         return f"{ocid[:-11]}c{ocid[-10:]}"
 
-    def offered_versions(self) -> tuple[str, ...]:
-        """The versions of Kubernetes that clusters can have."""
-        return model.offered_versions(pure=self.region.settings.pure)
-
     def _image_policy(self, given: Doc | None, stored: Doc | None = None) -> Doc:
         policy = model.image_policy(given, stored)
         for detail in policy["keyDetails"]:

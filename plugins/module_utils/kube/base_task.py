@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ DEPTH, VALUES = 200, 400_000
 """More levels, or more values, than any definition has: a circle, or a small text that stands for a huge one."""
 
 
-class KubeTask:
+class KubeTask(ABC):
     """A task on the Kubernetes side, whose options are checked before all else."""
 
     def execute(self, params: Document, context: Context) -> Document:
@@ -24,9 +25,9 @@ class KubeTask:
             raise KubeError("\n".join(problems[:20]))
         return self.perform(params, context)
 
+    @abstractmethod
     def perform(self, params: Document, context: Context) -> Document:
         """The task itself. Raises KubeError."""
-        raise NotImplementedError
 
 
 def _bad(params: Mapping[str, Any]) -> Iterator[str]:
