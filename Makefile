@@ -168,7 +168,7 @@ bench: venv system programs ## measure, print numbers
 	@$(BIN)/python tests/bench/sign_in.py
 
 .PHONY: bench-builds
-bench-builds: $(VENV)/.site ## build all programs from an empty cache, as they are and as they would be unreduced (15 minutes)
+bench-builds: $(VENV)/.site ## build all programs from an empty cache, as they are and as they would be unreduced (10 minutes)
 	@$(BIN)/python tests/bench/builds.py $(ARGS)
 
 

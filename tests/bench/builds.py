@@ -7,7 +7,8 @@ prints side by side what it takes.
     make bench-builds ARGS=--count       packages and lines alone, in seconds
     make bench-builds ARGS=--download    Go's modules are fetched anew too, so the network's time is in the figures
 
-"whole" is how they were built before: no module's files swapped, one program after the other, with debug information.
+"whole" is how they were built before: no module's files swapped but those without which nothing would compile, one
+program after the other, with debug information.
 It judges nothing: minutes depend on the machine and on what else it does; the ratio travels.
 """
 
@@ -34,6 +35,8 @@ from localregion.host import programs
 
 PACKAGES = [program.package for program in programs.PROGRAMS]
 WHOLE_FLAGS = ("-mod=readonly", "-gcflags=all=-N -l")
+MENDS = ("sigs.k8s.io/controller-runtime",)
+"""Modules whose swaps cut nothing: without them they do not fit the release of Kubernetes."""
 
 
 def silent(line: str) -> None:
@@ -62,6 +65,15 @@ def empty_caches(download: bool) -> Iterator[Path]:
             os.environ.update(before)
 
 
+def uncut(target: Path) -> Path:
+    """The builds' module with the mends alone."""
+    shutil.copytree(programs.BUILDS, target)
+    for swap in programs.swaps(target):
+        if not swap.relative_to(target / "swaps").as_posix().startswith(MENDS):
+            swap.unlink()
+    return target
+
+
 def count(go: Path, arguments: list[str], of: programs.Programs) -> tuple[int, int]:
     """Packages to compile, and lines in them."""
     listed = subprocess.run(
@@ -81,17 +93,20 @@ def count(go: Path, arguments: list[str], of: programs.Programs) -> tuple[int, i
 def measure(whole: bool, options: argparse.Namespace) -> dict[str, Any]:
     """One way of building."""
     with empty_caches(options.download) as folder:
-        of = programs.Programs(folder, search_path=os.environ["PATH"])
+        builds = uncut(folder / "builds") if whole else programs.BUILDS
+        of = programs.Programs(folder, builds, search_path=os.environ["PATH"])
         of.folder.mkdir(parents=True)
         go = asyncio.run(of.go(silent))
         began, used, seconds = time.monotonic(), cpu_seconds(), {}
+        arguments: list[str] = []
         out = folder / "out"
         if not options.count and whole:
+            arguments = asyncio.run(of.reduced(go, folder / "count", silent))
             environment = {**of.environment(go), "GOGC": "400"}
             environment.pop("GOMEMLIMIT")
             for program in programs.PROGRAMS:
                 since = time.monotonic()
-                command = [str(go), "build", *WHOLE_FLAGS, "-o", str(out / program.name), program.package]
+                command = [str(go), "build", *arguments, *WHOLE_FLAGS, "-o", str(out / program.name), program.package]
                 subprocess.run(command, cwd=of.builds, env=environment, check=True)
                 seconds[program.name] = time.monotonic() - since
         elif not options.count:
@@ -107,7 +122,8 @@ def measure(whole: bool, options: argparse.Namespace) -> dict[str, Any]:
             asyncio.run(of.build_missing(go, list(programs.PROGRAMS), note))
         figures: dict[str, Any] = {"wall": time.monotonic() - began, "cpu": cpu_seconds() - used, "seconds": seconds}
         figures["bytes"] = sum(file.stat().st_size for file in out.iterdir()) if seconds else 0
-        arguments = [] if whole else asyncio.run(of.reduced(go, folder / "count", silent))
+        if not (folder / "count").exists():
+            arguments = asyncio.run(of.reduced(go, folder / "count", silent))
         figures["packages"], figures["lines"] = count(go, arguments, of)
         return figures
 
