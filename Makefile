@@ -45,7 +45,7 @@ $(VENV)/.site: pyproject.toml requirements/constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.site
-	$(PIP) install -c requirements/constraints.txt -e '.[site,test]'
+	$(PIP) install -c requirements/constraints.txt -e '.[site,test,molecule,docs]'
 	@touch $@
 
 # Oracle's clients: the OCI CLI pins other versions than we do, so it has an environment of its own, Node.js beside it.
@@ -137,6 +137,15 @@ coverage: venv ## the share of lines that unit, conformance and the modules' tes
 	  printf '%-12s ' both; $(BIN)/coverage report --format=total --precision=1; \
 	  echo 'line by line: build/coverage/html/index.html'; exit $$status
 
+# Serial: the scenarios share one region, and roles that need a cluster share that. SCENARIO=mysql plays one.
+.PHONY: molecule
+molecule: venv system programs ## a scenario for each role and one for the site, on a region of their own
+	@$(BIN)/molecule test $(if $(SCENARIO),--scenario-name $(SCENARIO),--all) $(ARGS)
+
+.PHONY: molecule-faults
+molecule-faults: venv system programs ## a fault planted in each role has to make its scenario fail
+	@$(BIN)/python tests/molecule_faults.py $(ARGS)
+
 .PHONY: clients
 clients: venv $(VENV)-cli/.clients ## Oracle's CLI and SDKs (Python, Go, TypeScript) against the region's API
 	@$(BIN)/pytest tests/clients $(ARGS)
@@ -149,6 +158,10 @@ bare: ## README's two commands in a bare Debian 12 (CACHE=~/.cache/okestack: bui
 campaign: venv ## all cases of the campaigns (wrong answers, bad options), of which the tests play a sample
 	@$(BIN)/pytest tests/faults --whole $(ARGS)
 
+.PHONY: upgrade-test
+upgrade-test: venv system programs ## a site of an earlier Kubernetes, built for it, upgraded under load (20 minutes the first time)
+	@$(BIN)/pytest -s tests/e2e/test_upgrade.py --whole $(ARGS)
+
 .PHONY: lint
 lint: venv ## ruff, mypy, yamllint, ansible-lint, the collection's documentation
 	@$(BIN)/python -m tests.lint.sizes
@@ -158,6 +171,16 @@ lint: venv ## ruff, mypy, yamllint, ansible-lint, the collection's documentation
 sanity: venv ## ansible-test sanity on the built and installed collection
 	@$(BIN)/pytest tests/lint -m sanity $(ARGS)
 
+# galaxy-importer pins other versions than we do.
+$(VENV)-galaxy/.importer: Makefile | $(VENV)/bin/python
+	test -d $(VENV)-galaxy || $(PYTHON) -m venv $(VENV)-galaxy
+	$(VENV)-galaxy/bin/pip --disable-pip-version-check --quiet install galaxy-importer==0.4.44
+	@touch $@
+
+.PHONY: galaxy
+galaxy: build $(VENV)-galaxy/.importer ## what Galaxy checks, on the tarball: galaxy-importer, ansible-lint (production), the collection's documentation, sanity
+	@$(BIN)/python tests/galaxy.py $(VENV)-galaxy/bin dist/okestack-oci-$$(sed -n 's/^version: //p' galaxy.yml).tar.gz
+
 .PHONY: matrix
 matrix: ## unit, modules and sanity on each line of ansible-core, with the Pythons that are here
 	@$(PYTHON) tests/matrix.py $(ARGS)
@@ -166,6 +189,21 @@ matrix: ## unit, modules and sanity on each line of ansible-core, with the Pytho
 bench: venv system programs ## measure, print numbers
 	@$(BIN)/python tests/bench/bench.py $(ARGS)
 	@$(BIN)/python tests/bench/sign_in.py
+	@$(BIN)/python -m tests.bench.packets
+
+# Event-driven repair. ansible-rulebook is no part of the tools: it needs Java.
+$(VENV)-eda/.rulebook: Makefile | $(VENV)/bin/python
+	test -d $(VENV)-eda || $(PYTHON) -m venv $(VENV)-eda
+	$(VENV)-eda/bin/pip --disable-pip-version-check --quiet install ansible-rulebook==1.3.2 ansible-core==2.19.14
+	@touch $@
+
+.PHONY: repair
+repair: venv $(VENV)-eda/.rulebook ## ansible-rulebook repairs changes made by hand, as events tell of them: how long it takes (needs Java 17)
+	@$(BIN)/python tests/bench/repair.py $(VENV)-eda/bin/ansible-rulebook $(ARGS)
+
+.PHONY: density
+density: venv system programs ## 1,000 pods on one virtual node and 3,000 on three, without containers (ten minutes)
+	@$(BIN)/python tests/bench/density.py $(ARGS)
 
 .PHONY: bench-builds
 bench-builds: $(VENV)/.site ## build all programs from an empty cache, as they are and as they would be unreduced (10 minutes)
@@ -175,6 +213,11 @@ bench-builds: $(VENV)/.site ## build all programs from an empty cache, as they a
 .PHONY: build
 build: venv ## the collection's tarball, in dist/
 	@$(BIN)/ansible-galaxy collection build --force --output-path dist
+
+.PHONY: ee
+ee: build ## the context of the execution environment for AWX, in build/ee: podman build build/ee
+	@cp dist/okestack-oci-$$(sed -n 's/^version: //p' galaxy.yml).tar.gz dist/okestack-oci.tar.gz
+	@$(BIN)/ansible-builder create -f execution-environment.yml -c build/ee
 
 # Versions are semantic (CONTRIBUTING.md). Nothing is pushed: what was made is to be read first.
 VERSION ?=
@@ -193,21 +236,26 @@ release: venv ## a release's commit: make release VERSION=1.2.3
 	@echo "Read CHANGELOG.rst and this commit, then: git tag v$(VERSION) && git push origin main v$(VERSION)"
 
 .PHONY: docs
-docs: venv ## the documentation of modules and roles as reStructuredText, in build/docs
-	@mkdir -p build/docs && ANSIBLE_COLLECTIONS_PATH=collections $(BIN)/antsibull-docs collection --use-current --squash-hierarchy --dest-dir build/docs okestack.oci
+docs: venv ## the documentation's site, in build/docs/html; links are checked, those elsewhere listed beside it
+	@mkdir -p build/docs/rst && chmod go-w build/docs/rst && $(BIN)/python docs/make_pages.py && $(BIN)/python docs/make_pages.py build/docs
+	@ANSIBLE_COLLECTIONS_PATH=collections $(BIN)/antsibull-docs collection --cleanup everything --use-current --squash-hierarchy \
+	  --fail-on-error --dest-dir build/docs/rst okestack.oci
+	@$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html -c docs/site build/docs/rst build/docs/html
+	@$(BIN)/python docs/check_links.py build/docs/html
+	@echo "build/docs/html/index.html"
 
 .PHONY: generated
-generated: venv ## what is made from other files: meta/runtime.yml, the roles' READMEs
-	@$(BIN)/python docs/make_runtime.py && $(BIN)/python docs/make_role_readmes.py
+generated: venv ## what is made from other files: meta/runtime.yml, RETURN blocks, the roles' READMEs, pages of the documentation
+	@$(BIN)/python docs/make_runtime.py && $(BIN)/python docs/make_returns.py && $(BIN)/python docs/make_role_readmes.py && $(BIN)/python docs/make_pages.py
 
 .PHONY: pins
-pins: ## make requirements/constraints.txt anew from pyproject.toml
+pins: ## rebuild requirements/constraints.txt from pyproject.toml
 	rm -rf build/pins && $(PYTHON) -m venv build/pins
-	build/pins/bin/pip --disable-pip-version-check --quiet install -e '.[site,test]'
+	build/pins/bin/pip --disable-pip-version-check --quiet install -e '.[site,test,molecule,docs]'
 	{ head -1 requirements/constraints.txt; build/pins/bin/pip freeze --exclude-editable | grep -v '^okestack'; } > build/pins.txt
 	mv build/pins.txt requirements/constraints.txt
 
 .PHONY: clean
 clean: ## what was built or cached in this folder (not the region, not its cache)
-	rm -rf $(VENV) $(VENV)-cli build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .ansible examples/crud/vendor
+	rm -rf $(VENV) $(VENV)-cli $(VENV)-galaxy $(VENV)-eda build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .ansible examples/crud/vendor
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Write roles' READMEs from their argument specs and defaults: `python docs/make_role_readmes.py`.
+"""Write roles' READMEs, and what Galaxy shows of them, from their argument specs: `python docs/make_role_readmes.py`.
 
 A README that is written by hand (its first line is not ours) stays. A test holds the others against what this prints.
 """
@@ -53,12 +53,28 @@ def readme(role: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def galaxy(role: Path) -> str:
+    """A role's meta/main.yml: Galaxy shows a description from there alone."""
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+    collection = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+    core = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["requires_ansible"]
+    info = {
+        "author": collection["authors"][0],
+        "description": specs["main"]["short_description"],
+        "license": collection["license"][0],
+        "min_ansible_version": ".".join(re.findall(r"\d+", core)[:2]),
+    }
+    said = yaml.safe_dump({"galaxy_info": info}, sort_keys=False, width=150)
+    return f"---\n# {HEAD.strip('<!-> ')}\n{said}"
+
+
 def main() -> None:
     """Write them all."""
     for specs in sorted(ROOT.glob("roles/*/meta/argument_specs.yml")):
         path = specs.parents[1] / "README.md"
         if not path.exists() or path.read_text().startswith(HEAD):
             path.write_text(readme(path.parent))
+        specs.with_name("main.yml").write_text(galaxy(path.parent))
 
 
 if __name__ == "__main__":

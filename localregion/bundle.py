@@ -2,9 +2,9 @@
 """One file with all that the first `make site` fetches or builds: for a second machine, a CI's cache, a place without
 network.
 
-`save` packs the programs, the chart, the example application's image and the wheels of the Makefile's environment;
-`load` puts them where the region and the Makefile look for them. System packages are not in it. A bundle fits what it
-was saved from: the same programs, application, pinned wheels, Python and architecture.
+`save` packs the programs, MySQL, the chart, the example application's image and the wheels of the Makefile's
+environment; `load` puts them where the region and the Makefile look for them. System packages are not in it. A bundle
+fits what it was saved from: the same programs, application, pinned wheels, Python and architecture.
 
 The file is a tar archive compressed with xz: `manifest.json`, then the files that it lists, each with its size and
 SHA-256. Loading needs Python alone (`python3 -m localregion.bundle load FILE`), runs nothing out of the file, and puts
@@ -31,20 +31,34 @@ import tomllib
 from pathlib import Path
 
 from localregion.host import content
+from localregion.host.mysql_programs import MysqlPrograms, mysql_key
 from localregion.host.programs import NAMES, Programs, cache_folder, human_time
 
 ROOT = Path(__file__).resolve().parent.parent
 FORMAT = 1
 _MANIFEST = "manifest.json"
 _MANIFEST_LIMIT = 4 * 1024 * 1024
+_HEADER_LIMIT = 64 * 1024
 _CHUNK = 1024 * 1024
 _FILE = r"[A-Za-z0-9_][A-Za-z0-9_.+-]*"
-_PLACES = re.compile(rf"(?:programs|charts|wheels)/{_FILE}|images/{_FILE}(?:/{_FILE})+")
+_PLACES = re.compile(rf"(?:programs|charts|wheels)/{_FILE}|mysql(?:/{_FILE})+|images/{_FILE}(?:/{_FILE})+")
 """All names that there can be in a bundle: none leads out of its folder."""
 
 
 class BundleError(Exception):
     """No bundle could be saved or loaded; the text says why, and what to do."""
+
+
+class _Member(tarfile.TarInfo):
+    """A member that cannot fill the memory: tarfile reads what precedes a file (long names) at once, however much
+    it says it is. (Not by `frombuf`: Pythons with the security fixes of 2026 do not call it.)"""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        plain = self.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
+        if not plain and (self.type != tarfile.XHDTYPE or self.size > _HEADER_LIMIT):
+            raise BundleError(f"{self.name!r} is not a file")
+        member: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return member
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +98,7 @@ def fit(cache: Path) -> dict[str, str]:
         "architecture": platform.machine(),
         "Python": _python(),
         "programs": Programs(cache).key,
+        "MySQL": mysql_key(),
         "application": content.application_key(),
         "wheels": wheels_folder(cache).name,
     }
@@ -106,6 +121,10 @@ def save(target: Path, cache: Path) -> int:
     files |= {f"wheels/{path.name}": path for path in sorted(wheels.iterdir())}
     for path in sorted(path for path in application.rglob("*") if path.is_file()):
         files[f"images/{path.relative_to(cache / 'images').as_posix()}"] = path
+    # A cache may be without it: its databases are MariaDB then.
+    if mysql := MysqlPrograms(cache).find():
+        for path in sorted(path for path in mysql.folder.rglob("*") if path.is_file()):
+            files[f"mysql/{path.relative_to(mysql.folder).as_posix()}"] = path
     return _write(target, fit(cache), {name: path for name, path in files.items() if path is not None})
 
 
@@ -172,15 +191,15 @@ def load(source: Path, cache: Path) -> int:
     staging = cache / f".bundle.{os.getpid()}"
     staging.mkdir()
     try:
-        with source.open("rb") as file, tarfile.open(fileobj=file, mode="r|xz") as archive:
+        with source.open("rb") as file, tarfile.open(fileobj=file, mode="r|xz", tarinfo=_Member) as archive:
             entries = _manifest(archive, cache)
             for entry in entries:
                 _unpack(archive, entry, staging / entry.name)
             if archive.next() is not None:
                 raise BundleError("it holds more than its manifest says")
         _install(staging, cache)
-    except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
-        raise BundleError(f"{source} is no bundle, or damaged: {error}") from error
+    except (tarfile.TarError, lzma.LZMAError, EOFError, ValueError) as error:
+        raise BundleError(f"{source} is not a bundle, or is damaged: {error}") from error
     except (BundleError, OSError) as error:
         raise BundleError(f"{source} was not loaded: {error}") from error
     finally:
@@ -199,7 +218,7 @@ def _manifest(archive: tarfile.TarFile, cache: Path) -> list[Entry]:
         manifest = json.loads(file.read())
         version, saved = manifest["format"], dict(manifest["fit"])
         entries = [Entry(str(each["name"]), int(each["size"]), str(each["sha256"])) for each in manifest["files"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise BundleError(f"its manifest cannot be read ({error!r})") from None
     if version != FORMAT:
         raise BundleError(f"it is of format {version!r}, this version of okestack reads format {FORMAT}")
@@ -208,7 +227,7 @@ def _manifest(archive: tarfile.TarFile, cache: Path) -> list[Entry]:
     if other:
         raise BundleError(f"it has {', '.join(other)}: save one from this version of okestack on such a machine")
     for entry in entries:
-        if not _PLACES.fullmatch(entry.name) or entry.size < 0:
+        if not _PLACES.fullmatch(entry.name) or not 0 <= entry.size < 2**63:
             raise BundleError(f"{entry.name!r} has no place in a bundle")
     if len({entry.name for entry in entries}) != len(entries):
         raise BundleError("its manifest names a file twice")
@@ -244,6 +263,12 @@ def _install(staging: Path, cache: Path) -> None:
     moves |= {path: cache / "charts" / path.name for path in (staging / "charts").glob("*")}
     moves |= {path: cache / "images" / path.name for path in (staging / "images").glob("*")}
     moves[staging / "wheels"] = wheels_folder(cache)
+    mysql = MysqlPrograms(cache)
+    # Data that a newer MySQL has opened no older one opens again: what is there stays.
+    if (staging / "mysql" / "version").exists() and mysql.find() is None:
+        for path in (*(staging / "mysql" / "bin").iterdir(), *(staging / "mysql" / "lib").glob("ld-linux*")):
+            path.chmod(0o755)
+        moves[staging / "mysql"] = mysql.folder
     for index, (new, place) in enumerate(moves.items()):
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.is_dir():

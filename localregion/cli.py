@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import dataclasses
 import fcntl
-import importlib
 import json
 import os
 import shutil
@@ -79,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     logs_.add_argument("-f", "--follow", action="store_true", help="go on as they come")
     logs_.add_argument("-n", "--lines", type=int, default=50, help="how many of the last lines (50)")
     logs_.add_argument("--daemon", action="store_true", help="the daemon's own log instead")
-    command("run", lambda settings, _: _daemon().run(settings), "be the region, in the foreground")
+    command("run", _run, "be the region, in the foreground")
     fault = command("fault", faults, "make chosen calls fail, be slow or get no answer")
     fault.add_argument("operation", nargs="?", help="pattern, as core.create_*; without: list those in force")
     fault.add_argument("--status", type=int, help="answer with this HTTP status")
@@ -135,17 +134,18 @@ def up(settings: Settings, options: argparse.Namespace) -> int:
             f"{settings.state} is the state of a region {'of the API alone' if settings.pure else 'with real parts'}: "
             f"`localregion up{' --api-only' if settings.pure else ''}`, or `localregion reset` first."
         )
-    if options.api_only and not settings.pure:
-        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        settings.api_only_mark.touch()
-        settings = dataclasses.replace(settings, pure=True)
+    settings = dataclasses.replace(settings, pure=settings.pure or options.api_only)
     if (found := _status(settings)) is not None:
         print(f"The region {settings.name} is up already.")
         _show_up(settings, found, None)
         return 0
     with _one_at_a_time(settings):
-        if _daemon().daemon_pid(settings) is None:
+        from localregion import daemon
+
+        if daemon.daemon_pid(settings) is None:
             _preflight(settings)
+            if settings.pure:
+                settings.api_only_mark.touch()
             _spawn(settings)
         _show_up(settings, _wait_up(settings), time.monotonic() - began)
     return 0
@@ -236,8 +236,10 @@ def _programs(settings: Settings, options: argparse.Namespace) -> int:
 # the daemon
 
 
-def _daemon() -> Any:
-    return importlib.import_module("localregion.daemon")
+def _run(settings: Settings, _: argparse.Namespace) -> int:
+    from localregion import daemon
+
+    return daemon.run(settings)
 
 
 def _preflight(settings: Settings) -> None:
@@ -263,11 +265,19 @@ def _preflight(settings: Settings) -> None:
 
 @contextlib.contextmanager
 def _one_at_a_time(settings: Settings) -> Iterator[None]:
-    """Let another `up` end first: what it starts must not be taken for leftovers."""
+    """Let another `up` end first: what it starts must not be taken for leftovers. Where one is refused before it has
+    started anything, no new folder stays."""
+    lock, new = settings.state / "up.lock", not settings.state.exists()
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (settings.state / "up.lock").open("w") as file:
+    with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        except Problem:
+            if new and list(settings.state.iterdir()) == [lock]:
+                lock.unlink()
+                settings.state.rmdir()
+            raise
 
 
 def _spawn(settings: Settings) -> None:
@@ -283,7 +293,8 @@ def _spawn(settings: Settings) -> None:
 
 def _wait_up(settings: Settings, timeout: float = 600.0) -> dict[str, Any]:
     """Wait until the API answers. Raises Problem with the end of the daemon's log."""
-    daemon = _daemon()
+    from localregion import daemon
+
     limit, seen = time.monotonic() + timeout, False
     while time.monotonic() < limit:
         if _answers(settings) and (found := _status(settings)):
@@ -308,14 +319,16 @@ def _answers(settings: Settings) -> bool:
 
 def _stop(settings: Settings, timeout: float = 90.0) -> bool:
     """Stop the daemon, by force if need be, and remove what it left on the machine. Whether one ran."""
-    daemon = _daemon()
+    from localregion import daemon
+    from localregion.host.process import lives
+
     pid = daemon.daemon_pid(settings)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
         limit = time.monotonic() + timeout
         # Its lock is free a moment before the process is gone.
-        while daemon.daemon_pid(settings) is not None or _lives(pid):
+        while daemon.daemon_pid(settings) is not None or lives(pid):
             if time.monotonic() > limit:
                 print("The daemon does not stop; it is killed.", file=sys.stderr)
                 with contextlib.suppress(ProcessLookupError):
@@ -328,20 +341,13 @@ def _stop(settings: Settings, timeout: float = 90.0) -> bool:
 
 def _clean_up(settings: Settings) -> None:
     """Remove what no daemon has any more. Raises Problem when a region with another state has the name: it is its."""
-    daemon = _daemon()
+    from localregion import daemon
+
     try:
         with daemon.name_of_ours(settings):
             asyncio.run(daemon.clean_up(settings))
     except daemon.AlreadyRunning as error:
         raise Problem(str(error)) from None
-
-
-def _lives(pid: int) -> bool:
-    """Whether a process is there and does more than wait to be reaped."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    except OSError:
-        return False
 
 
 def _control(settings: Settings, method: str, path: str, body: Any = None) -> Any:
@@ -385,6 +391,7 @@ def _show_up(settings: Settings, found: dict[str, Any], seconds: float | None) -
         "registry": f"{settings.registry_address} (lcl.ocir.{names.REALM_DOMAIN})",
         "state": str(settings.state),
         "programs": found.get("programs") or "ready",
+        "database": found.get("database") or "none",
         "images": _images(found.get("images") or {}),
     }
     for name, value in rows.items():

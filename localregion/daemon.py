@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import functools
 import logging
 import os
 import signal
@@ -25,9 +26,10 @@ from localregion.backends.images import Images
 from localregion.backends.images import clean as clean_images
 from localregion.backends.null_fabric import NullFabric
 from localregion.core import endpoints
-from localregion.host import programs
+from localregion.host.containers import Credentials
 from localregion.host.http_server import Server, listen, make_server
-from localregion.host.podman import Credentials, PodmanService
+from localregion.host.podman_service import PodmanService
+from localregion.host.programs import Programs
 from localregion.http import front
 from localregion.http.app import Api
 from localregion.http.control import control_app
@@ -50,19 +52,19 @@ def make_podman(settings: Settings) -> PodmanService:
     return PodmanService(settings.name, settings.state / "containers", registries)
 
 
-def make_fabric(settings: Settings) -> Fabric:
-    """The region's network."""
+def make_fabric(settings: Settings, programs: Programs | None = None) -> Fabric:
+    """The region's network. Without programs it has no resolver: for cleaning up."""
     domains = dict.fromkeys((names.REALM_DOMAIN, settings.realm_domain))
     return Fabric(
         settings.name,
         settings.state / "fabric",
-        coredns=lambda: programs.path("coredns"),
+        coredns=functools.partial(programs.path, "coredns") if programs else None,
         service_zones=tuple(zone for domain in domains for zone in endpoints.zones(domain)),
     )
 
 
 async def clean_up(settings: Settings) -> None:
-    """Remove from the machine what a daemon that is no more may have left; the state stays."""
+    """Remove from the machine what a dead daemon may have left; the state stays."""
     if not settings.pure:
         await make_podman(settings).clean()
         await make_fabric(settings).destroy()
@@ -128,21 +130,22 @@ class Daemon:
         self.settings = settings
         self.stopping = asyncio.Event()
         self.front = front.Front(settings)
-        self.programs = programs.Programs(settings.cache)
-        programs.use(self.programs)
+        self.programs = Programs(settings.cache)
         self.podman = None if settings.pure else make_podman(settings)
-        self.region = Region(settings, NullFabric() if settings.pure else make_fabric(settings), SERVICES)
+        fabric = NullFabric() if settings.pure else make_fabric(settings, self.programs)
+        self.region = Region(settings, fabric, SERVICES)
+        self.region.programs = None if settings.pure else self.programs
         self.region.podman = self.podman
         self.region.announce = self.front.announce
         self.images: Images | None = None
         self._serving: list[tuple[Server, asyncio.Task[Any]]] = []
 
     async def run(self) -> None:
-        """Start, serve until told to stop, stop."""
+        """Start, serve until asked to stop, stop."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
-        # Addresses first: one that is taken is told before anything is made.
+        # Addresses first: one that is taken is reported before anything is made.
         sockets = [listen(address, self.settings.port) for address in self._addresses()]
         metadata = listen(self.settings.metadata_address, self.settings.port)
         named = self.front.listen()
@@ -161,6 +164,7 @@ class Daemon:
         self._serve(control_app(region, self.stopping.set, self._more), [self._control()])
         if self.podman is not None:
             self.programs.start()
+            self.region.mysql.start()
             await self.podman.start()
             await region.fabric.start()
         await region.start()
@@ -185,7 +189,7 @@ class Daemon:
             self.settings.cache,
             podman=podman,
             registry=registry,
-            program=programs.path,
+            program=self.programs.path,
             building=self.programs.progress,
             credentials=lambda: Credentials(f"{names.NAMESPACE}/{names.OPERATOR_NAME}", token.read_text().strip()),
         )
@@ -211,9 +215,10 @@ class Daemon:
 
     def _more(self) -> dict[str, Any]:
         images = self.images.progress() if self.images is not None else {}
-        running = "" if self.settings.pure else self.programs.progress()
+        pure = self.settings.pure
+        running, database = ("", "") if pure else (self.programs.progress(), self.region.mysql.said())
         return {
-            "pid": os.getpid(), "programs": running, "images": images, "api_only": self.settings.pure,
+            "pid": os.getpid(), "programs": running, "database": database, "images": images, "api_only": pure,
             "https_problem": self.front.problem,
         }  # fmt: skip
 
@@ -223,7 +228,7 @@ class Daemon:
             server.should_exit = True
         await asyncio.gather(*(task for _, task in self._serving), return_exceptions=True)
         images = [self.images.stop] if self.images is not None else []
-        parts = [self.programs.stop, self.podman.stop] if self.podman is not None else []
+        parts = [self.region.mysql.stop, self.programs.stop, self.podman.stop] if self.podman is not None else []
         for end in (*images, self.region.stop, *parts):
             try:
                 await end()

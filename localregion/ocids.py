@@ -3,7 +3,7 @@
 `ocid1.<type>.<realm>.<region>.<unique part>`, where a few types have further parts before the unique one (vaults, keys
 and their versions the prefix of the vault's endpoints; a repository its namespace; a work request of MySQL a UUID).
 Types that belong to no region (compartments, users, policies) leave the region empty. Unique parts have 60 letters of
-base32. The region stands by its identifier: the service does so in every region but its first two (`phx` and `iad`).
+base32. The region is named by its identifier: the service does so in every region but its first two (`phx` and `iad`).
 
 https://docs.oracle.com/en-us/iaas/Content/General/Concepts/identifiers.htm; the starts are those of recorded answers.
 """

@@ -68,7 +68,7 @@ def write_operator(settings: Settings, identity: Identity) -> None:
     key = serialization.load_pem_private_key(key_file.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError(f"{key_file} is not an RSA key")
-    identity.register_key(names.OPERATOR_ID, public_key_pem(key).decode())
+    identity.users.register_key(names.OPERATOR_ID, public_key_pem(key).decode())
     values = {
         "user": names.OPERATOR_ID, "fingerprint": fingerprint(key.public_key()), "tenancy": names.TENANCY_ID,
         "region": names.REGION, "key_file": key_file,

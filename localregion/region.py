@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import re
 import secrets
 import time
 from collections import deque
@@ -25,21 +26,24 @@ from localregion.core.endpoints import packages_at
 from localregion.core.errors import ServiceError, invalid, missing, not_found, not_implemented
 from localregion.core.faults import Drop, Fault
 from localregion.core.schema import Operation, Schema, elsewhere
-from localregion.services.base import Call, Reply, Service
+from localregion.core.store import Record
+from localregion.services.base import Service
 from localregion.services.context import Context
+from localregion.services.resources import Call, Reply
 from localregion.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _Found = tuple[Operation, dict[str, str]]
 """An operation with the parameters that a path has for it."""
+_PLACE = re.compile(r"\{\w+\}")
 RETRY_TOKEN_SECONDS = 24 * 3600
 _LOG_LIMIT = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class CallRecord:
-    """A line of the call log. ``reason`` tells of a 401 or an internal error what the caller is not told."""
+    """A line of the call log. ``reason`` says of a 401 or an internal error what the caller does not learn."""
 
     time: str
     principal: str
@@ -60,7 +64,8 @@ class Region(Context):
     """
 
     def __init__(self, settings: Settings, fabric: Any, services: Mapping[str, type[Service]]) -> None:
-        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings.state.mkdir(parents=True, exist_ok=True)
+        settings.state.chmod(0o700)  # whoever made it
         settings.logs_dir.mkdir(parents=True, exist_ok=True)
         super().__init__(settings, fabric, _schema(settings.cache))
         self.calls: deque[CallRecord] = deque(maxlen=100_000)
@@ -158,7 +163,7 @@ class Region(Context):
             body=self._body(operation, request.content, service), content=request.content, request_id=request_id,
             region=region,
         )  # fmt: skip
-        self.services["identity"].check_tags(call.body if isinstance(call.body, dict) else {})
+        self.services["identity"].tags.check(call.body if isinstance(call.body, dict) else {})
         if region != names.REGION:
             service.check_region(call)
         call.target = service.target(call)
@@ -196,12 +201,13 @@ class Region(Context):
             raise ServiceError(404, "NotFound", "No operation is known at this path.")
         if method not in by_method:
             raise ServiceError(405, "MethodNotAllowed", f"The resource does not support {method}.")
+        found = _nearest(by_method[method])
         candidates: list[tuple[Operation, Service | None, dict[str, str]]] = []
-        for operation, in_path in by_method[method]:
+        for operation, in_path in found:
             services = self._by_package.get(operation.package, [])
             candidates += [(operation, s, in_path) for s in services if s.handler(operation.name)]
         if not candidates:
-            operation, in_path = by_method[method][0]
+            operation, in_path = found[0]
             return operation, None, in_path
         for operation, service, in_path in candidates if len(candidates) > 1 else []:
             record = self.store.find(next(reversed(in_path.values()))) if in_path else None
@@ -248,13 +254,23 @@ class Region(Context):
         if access is None:
             return
         verb, resource = access or (_verb(call.operation), service.resource_of(call.operation))
-        compartment = call.target.compartment if call.target else _named_compartment(call)
         variables: dict[str, str] = {}
         if call.target and (owner := self.services.get(call.target.service)):
             variables |= owner.target_variables(call.target)
-        if not self.iam.allows(call.principal, verb, resource, compartment, variables, call.operation.api_name):
-            raise service.unseen(call.target.kind if call.target else None)
+        for place in self._places(call):
+            if not self.iam.allows(call.principal, verb, resource, place, variables, call.operation.api_name):
+                raise service.unseen(call.target.kind if call.target else None)
         self._authorize_named(call, verb, resource)
+
+    def _places(self, call: Call) -> list[str | None]:
+        """The compartments in which the caller must have the right: of all that the path names, else the one that body
+        or query name, else of the resources that these name. None: anywhere, for what is of no compartment."""
+        named = _named_compartment(call)
+        below = [] if named else [*call.query.values(), call.body]
+        found: list[Record | None] = [call.target] if call.target else []
+        found += [self.store.find(one) for one in _identifiers([*call.path.values(), *([] if found else below)])]
+        places = [record.compartment for record in found if record]
+        return list(dict.fromkeys(places)) or [named]
 
     def _authorize_named(self, call: Call, verb: str, resource: str) -> None:
         """What a body names, the caller must have the right to use: a subnet, a group, a key. A compartment that
@@ -279,7 +295,8 @@ class Region(Context):
         wanted = call.headers.get("if-match")
         if not wanted or wanted == "*" or call.target is None or not call.operation.takes("if-match"):
             return
-        if wanted.strip('"') != call.target.etag:
+        # The etag of a compressed answer says that it was one.
+        if wanted.strip('"').removesuffix("--gzip") != call.target.etag:
             raise service.stale(call.target)
 
     async def _repeated(self, call: Call, stack: AsyncExitStack) -> Reply | None:
@@ -346,9 +363,15 @@ def _of(packages: Set[str], by_method: dict[str, list[_Found]]) -> dict[str, lis
     return {method: found for method, found in kept.items() if found}
 
 
+def _nearest(found: list[_Found]) -> list[_Found]:
+    """Of the operations that fit a path those that name its words most exactly: the first, as they are found."""
+    form = _PLACE.sub("{}", found[0][0].path)
+    return [one for one in found if _PLACE.sub("{}", one[0].path) == form]
+
+
 @dataclass
 class _Trace:
-    """What the log tells of a call."""
+    """What the log says of a call."""
 
     principal: str = "-"
     operation: str = "-"

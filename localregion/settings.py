@@ -1,4 +1,4 @@
-"""What a local region is told from outside: its name, folders, addresses and the length of a cloud minute."""
+"""The settings of a local region: its name, folders, addresses and the length of a cloud minute."""
 
 from __future__ import annotations
 
@@ -71,12 +71,35 @@ def _minute(text: str) -> float:
     return float(text)
 
 
+def _versions(text: str) -> tuple[str, ...]:
+    found = text.replace(",", " ").split()
+    if not found or not all(_VERSION.fullmatch(version) for version in found):
+        raise ValueError
+    return tuple(sorted(set(found), key=release))
+
+
+def release(version: str) -> tuple[int, ...]:
+    """The numbers of a version of Kubernetes, such as v1.36.1, by which versions are put in order."""
+    return tuple(int(part) for part in version.removeprefix("v").split("."))
+
+
+def _offered_versions() -> tuple[str, ...]:
+    text = os.environ.get("OKESTACK_KUBERNETES_VERSIONS")
+    return _versions(text) if text else ("v1.35.2", "v1.36.0", "v1.36.1")
+
+
+_VERSION = re.compile(r"v[1-9]\d?\.\d{1,2}\.\d{1,2}")
 PORTS = 60
 """How many ports from the API's on are the region's: the registry's follow fifty after it."""
 
 _VARIABLES: dict[str, tuple[str, Callable[[str], object], str]] = {
     "OKESTACK_NETWORK": ("host_network", _network, "a network of loopback with its length, such as 127.77.0.0/16"),
     "OKESTACK_PORT": ("port", _port, f"a port from 1 to {65535 - PORTS}, such as 14000"),
+    "OKESTACK_KUBERNETES_VERSIONS": (
+        "kubernetes_versions",
+        _versions,
+        "versions of Kubernetes with commas between them, such as v1.35.2,v1.36.1",
+    ),
     "OKESTACK_MINUTE": ("minute", _minute, "the seconds of a cloud's minute, 0 or more, such as 1.0"),
 }
 _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
@@ -89,6 +112,8 @@ class Settings:
     ``minute`` is the length of a cloud minute in seconds: 1.0 as a rule, 0 in unit tests (nothing waits, nothing that
     ended is forgotten). ``pure`` leaves out fabric and parts: the API alone, for unit tests. ``strict_replies`` checks
     what the services answer against the SDK's models, so that a mistake of a service fails a test instead of a client.
+    ``kubernetes_versions`` are what a region of the API alone offers, by default what OKE offered in August 2026; with
+    real parts those are offered that the region can build (``localregion.host.programs``).
     """
 
     name: str = "local"
@@ -99,13 +124,14 @@ class Settings:
     minute: float = 1.0
     pure: bool = False
     strict_replies: bool = False
+    kubernetes_versions: tuple[str, ...] = field(default_factory=_offered_versions)
 
     @classmethod
     def from_environment(cls, name: str = "local", **overrides: object) -> Settings:
         """The settings of the region called `name`.
 
-        OKESTACK_STATE, OKESTACK_CACHE, OKESTACK_NETWORK, OKESTACK_PORT and OKESTACK_MINUTE (seconds) apply. Raises
-        BadSettings, which tells all that is wrong.
+        OKESTACK_STATE, OKESTACK_CACHE, OKESTACK_NETWORK, OKESTACK_PORT, OKESTACK_MINUTE (seconds) and
+        OKESTACK_KUBERNETES_VERSIONS apply. Raises BadSettings, which says all that is wrong.
         """
         values: dict[str, object] = {"name": name, "state": _state_dir(name)}
         wrong = []
@@ -199,5 +225,5 @@ class Settings:
 
     @property
     def api_only_mark(self) -> Path:
-        """The file that tells a state without real parts (`up --api-only`) from one with them."""
+        """The file by which a state without real parts (`up --api-only`) is recognized."""
         return self.state / "api-only"

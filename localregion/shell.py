@@ -74,7 +74,7 @@ def _listed(environment: Mapping[str, str]) -> list[str]:
 
 def write_files(settings: Settings, kubeconfigs: Sequence[str]) -> None:
     """Write the files: the operator's login to the registry, and a kubeconfig of all clusters, its current context the
-    last one's; where there is none yet one without any, so that no other of the person's is taken for the region's."""
+    last one's; where there is none yet one without any, so that none of the person's own is used by mistake."""
     write_private(settings.operator_dir / "kubeconfig", _merged(kubeconfigs))
     if not settings.pure:
         user = f"{names.NAMESPACE}/{names.OPERATOR_NAME}"

@@ -265,7 +265,7 @@ class Region:
         return list(self.inner.calls)
 
     def forget_calls(self) -> None:
-        """Begin counting anew."""
+        """Reset the record of calls."""
         self.inner.calls.clear()
 
     def count(self, operation: str = "*") -> int:

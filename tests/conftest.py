@@ -12,8 +12,11 @@ ORDER = ("unit", "conformance", "lint", "clients", "integration", "faults", "e2e
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--whole`: campaigns play all of their cases."""
-    parser.addoption("--whole", action="store_true", help="play all cases of the campaigns, not a sample")
+    """`--whole`: campaigns play all of their cases, and another release is built to be upgraded from. `--flows`:
+    packets sent to compare them with the analysis. `--requests`: how many a site answers at least under load."""
+    parser.addoption("--whole", action="store_true", help="play all cases of the campaigns, not a sample; and upgrades")
+    parser.addoption("--flows", type=int, default=2000, help="packets sent to compare them with the analysis")
+    parser.addoption("--requests", type=int, default=2000, help="requests that a site answers at least under load")
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,7 @@ def requirements(core: str) -> list[str]:
 
 
 def prepare(pair: Pair, python: Path) -> None:
-    """Make the pair's environment, unless it stands with what is required today."""
+    """Make the pair's environment, unless it is there with what is required today."""
     wanted = "\n".join(requirements(pair.core))
     stamp = pair.folder / "requirements"
     if stamp.exists() and stamp.read_text() == wanted:

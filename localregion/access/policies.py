@@ -5,8 +5,8 @@ statement allows is forbidden. A condition on a variable that the request does n
 text ignore case.
 
 What a service of Oracle's does in the tenancy for itself needs statements too, also where the user may do everything:
-virtual nodes, which run in a tenancy of the service, `endorse` (`Iam.allows_virtual_nodes`); a DB system that is to
-join a network security group, permissions for its own principal (`Iam.missing_for_db_system`).
+virtual nodes, which run in a tenancy of the service, `endorse` (`Iam.missing_for_virtual_nodes`); a DB system that
+joins a network security group, permissions for its own principal (`Iam.missing_for_db_system`).
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ _SINGLE = (
     "bastion-family tagnamespaces serviceconnectors orm-stacks orm-jobs orm-family waas-family waf-family "
     "web-app-firewall usage-report cluster-request-header app-catalog-listing generative-ai-family "
     "autonomous-database-family database-family streams stream-family inspect-family security-zone "
-    "cloud-guard-family"
+    "cloud-guard-family vn-path-analyzer-test"
 )
 
 RESOURCE_TYPES = frozenset(_SINGLE.split()).union(FAMILIES, *FAMILIES.values())
@@ -150,7 +150,7 @@ def instance(instance_id: str, compartment_id: str) -> Principal:
 
 
 def resource_principal(kind: str, resource_id: str, compartment_id: str = "", **variables: str) -> Principal:
-    """A resource that calls by itself: a cluster that uses a key, a virtual node."""
+    """A resource that makes calls itself: a cluster that uses a key, a virtual node."""
     own = {f"request.principal.{name}": value for name, value in variables.items()}
     return Principal(kind, resource_id, variables=own | {"request.principal.compartment.id": compartment_id})
 
@@ -189,7 +189,7 @@ class Statement:
         variables: Mapping[str, str],
         dynamic_groups: frozenset[str] = frozenset(),
     ) -> bool:
-        """Whether it allows the principal the verb on the resource type, the place aside.
+        """Whether it allows the principal the verb on the resource type, wherever.
 
         ``dynamic_groups``: names and OCIDs, in lower case, of those that the principal is in.
         """
@@ -206,7 +206,7 @@ class Statement:
         variables: Mapping[str, str],
         dynamic_groups: frozenset[str] = frozenset(),
     ) -> bool:
-        """Whether it gives the principal a permission: by its name, or by a verb that holds it; the place aside."""
+        """Whether it gives the principal a permission: by its name, or by a verb that includes it; wherever."""
         if self.permissions:
             return (
                 self.effect == "allow"
@@ -552,11 +552,6 @@ class Iam:
             if not self.permits(principal, permission, place, known)
         ]
 
-    def allows_virtual_nodes(self, subnet_id: str, compartment: str, *, groups: bool = True) -> bool:
-        """Whether virtual nodes may run pods in a subnet (``compartment``: the subnet's): `missing_for_virtual_nodes`
-        names nothing."""
-        return not self.missing_for_virtual_nodes(subnet_id, compartment, groups=groups)
-
     def missing_for_virtual_nodes(self, subnet_id: str, compartment: str, *, groups: bool = True) -> list[str]:
         """What virtual nodes may not associate their container instances with: subnets, vnics, and (if they are to be
         in `groups`) network-security-group. Pods start only when it is nothing.
@@ -582,7 +577,7 @@ class Iam:
         ]
 
     def replace(self, grants: Iterable[Grant], dynamic_groups: Mapping[str, Condition] | None = None) -> None:
-        """Let these grants hold instead of those before. ``dynamic_groups``: a rule by each name and OCID, in lower
+        """Replace the grants in force. ``dynamic_groups``: a rule by each name and OCID, in lower
         case."""
         self._grants = tuple(grants)
         self._dynamic_groups = dict(dynamic_groups or {})

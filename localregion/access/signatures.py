@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import jwt
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from jwt.algorithms import RSAAlgorithm
@@ -32,7 +32,7 @@ MAX_SKEW = 300
 """Seconds that a request's date may be off."""
 
 MAX_KEYS = 1000
-"""Keys that are remembered, so that not each request reads its user or token anew."""
+"""Keys that are remembered, so that requests need not read their user or token each time."""
 
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 _PART = re.compile(r'(\w+)="([^"]*)"')
@@ -101,12 +101,12 @@ class Refused(ServiceError):
 
 
 def refused(reason: str) -> Refused:
-    """A 401 whose reason only the log tells."""
+    """A 401 whose reason only the log has."""
     return Refused(reason)
 
 
 def signature_parts(request: Request) -> dict[str, str]:
-    """The parts of a request's Authorization header. Raises 401 when it is no signature that is known."""
+    """The parts of a request's Authorization header. Raises 401 unless it is a known kind of signature."""
     header = request.headers.get("authorization", "")
     if not header.startswith("Signature "):
         raise refused("no signature")
@@ -167,7 +167,10 @@ def fingerprint(key: rsa.RSAPublicKey) -> str:
 
 def load_public_key(pem: str | bytes) -> rsa.RSAPublicKey:
     """An RSA public key from PEM. Raises ValueError."""
-    key = serialization.load_pem_public_key(pem.encode() if isinstance(pem, str) else pem)
+    try:
+        key = serialization.load_pem_public_key(pem.encode() if isinstance(pem, str) else pem)
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from None
     if not isinstance(key, rsa.RSAPublicKey):
         raise ValueError("not an RSA key")
     return key

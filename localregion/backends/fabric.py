@@ -11,8 +11,8 @@ The root namespace also holds
 * 169.254.169.254, the VCN's resolver, and 198.18.0.10, the services' own address, on another.
 
 Everything is in one routing table: two subnets whose CIDRs overlap are refused, also in different VCNs.
-Packet filtering by security lists and NSGs will be nftables rules of the root namespace, on the forward hook and, for
-one subnet's own traffic, the bridge's; nothing is filtered yet.
+Packets are filtered by nftables in the root namespace, as the network's documents say (`packet_filter`): br_netfilter
+brings one subnet's own traffic there, too. Node ports at pods' addresses are led on there (`node_ports`).
 
 On the host nothing changes but files in /run/netns and sockets of the daemon; sysctls are set in the namespaces.
 """
@@ -21,18 +21,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import ipaddress
 import logging
 import re
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from localregion.backends.coredns import Resolver
+from localregion.backends.mirrors import PORT, Mirror, compile_mirrors
+from localregion.backends.node_ports import NodePort, compile_node_ports
+from localregion.backends.packet_filter import Documents, compile_table, mac
 from localregion.host import namespaces
 from localregion.host.process import ProcessError, run
-from localregion.host.relay import Relay
+from localregion.host.relay import Relay, connect
 
 __all__ = ["CLIENT_ADDRESS", "RESOLVER_ADDRESS", "SERVICE_ADDRESS", "Fabric", "FabricError"]
 
@@ -47,12 +52,15 @@ _ROOT_SYSCTLS = {
     "net.ipv4.ip_forward": "1",
     "net.ipv4.conf.all.rp_filter": "0",
     "net.ipv4.conf.default.rp_filter": "0",
-    # A pod that reaches a neighbour through a cluster address would be told to go there itself.
+    # A pod that reaches a neighbour through a cluster address would get a redirect to it.
     "net.ipv4.conf.all.send_redirects": "0",
     "net.ipv4.conf.default.send_redirects": "0",
     "net.ipv6.conf.all.disable_ipv6": "1",
     "net.ipv6.conf.default.disable_ipv6": "1",
     "net.bridge.bridge-nf-call-iptables": "1",
+    # for flow logs
+    "net.netfilter.nf_conntrack_acct": "1",
+    "net.netfilter.nf_conntrack_events": "1",
     # A thousand pods are more neighbours than the default of 1,024 allows.
     "net.ipv4.neigh.default.gc_thresh3": "16384",
     "net.ipv4.neigh.default.gc_thresh2": "8192",
@@ -77,11 +85,6 @@ class FabricError(Exception):
 
 def _short(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:10]
-
-
-def _mac(address: str) -> str:
-    """A locally administered MAC address for an IPv4 address."""
-    return "02:00:" + ":".join(f"{byte:02x}" for byte in ipaddress.IPv4Address(address).packed)
 
 
 class Fabric:
@@ -119,7 +122,11 @@ class Fabric:
         self._vnics: dict[str, tuple[str, str]] = {}
         self._ports: dict[str, set[str]] = {}
         """Bridge to the VNICs that are ports of it."""
-        self._relays: dict[tuple[str, int], Relay] = {}
+        self._relays: dict[tuple[str, int], tuple[tuple[str, int], Relay]] = {}
+        """Public address and port to the target and the relay."""
+        self._filter = ""
+        self._mirrors: set[str] = set()
+        """The VXLAN links of VTAPs."""
         self.started = False
 
     # -- life -----------------------------------------------------------------------------------------------------
@@ -162,7 +169,7 @@ class Fabric:
             await asyncio.gather(self._resolver_task, return_exceptions=True)
             self._resolver_task = None
         await self.resolver.stop()
-        await asyncio.gather(*(relay.stop() for relay in self._relays.values()))
+        await asyncio.gather(*(relay.stop() for _, relay in self._relays.values()))
         self._relays.clear()
         await self.destroy()
 
@@ -172,6 +179,8 @@ class Fabric:
         self._subnets.clear()
         self._vnics.clear()
         self._ports.clear()
+        self._mirrors.clear()
+        self._filter = ""
         self.started = False
 
     def _destroy(self) -> None:
@@ -200,13 +209,9 @@ class Fabric:
         """The name of a VNIC's namespace, whether it exists or not."""
         return f"{self.root}-{_short(vnic_key)}"
 
-    async def ensure_subnet(self, subnet_id: str, cidr: str) -> None:
+    async def _ensure_subnet(self, subnet_id: str, network: ipaddress.IPv4Network) -> None:
         """The subnet's bridge, with the gateway's address; of the subnet's new size where that has changed. Raises
         FabricError when the CIDR overlaps another's."""
-        async with self._lock:
-            await self._ensure_subnet(subnet_id, ipaddress.IPv4Network(cidr))
-
-    async def _ensure_subnet(self, subnet_id: str, network: ipaddress.IPv4Network) -> None:
         old = self._subnets.get(subnet_id)
         if old == network:
             return
@@ -223,7 +228,7 @@ class Fabric:
             self._subnets[subnet_id] = network
             return
         await self._ip(
-            f"link add {bridge} address {_mac(str(gateway))} type bridge",
+            f"link add {bridge} address {mac(str(gateway))} type bridge",
             f"addr add {gateway}/{network.prefixlen} dev {bridge}",
             f"link set {bridge} up",
         )
@@ -279,7 +284,7 @@ class Fabric:
             bridge = await self._bridge_with_room(subnet_id)
             try:
                 await self._ip(
-                    f"link add {port} type veth peer name eth0 address {_mac(address)} netns {netns}",
+                    f"link add {port} type veth peer name eth0 address {mac(address)} netns {netns}",
                     f"link set {port} master {bridge}",
                     f"link set {port} type bridge_slave hairpin on",
                     f"link set {port} up",
@@ -322,28 +327,73 @@ class Fabric:
             if subnet_id in self._subnets:
                 await self._ip(f"addr del {address}/32 dev {self._bridge(subnet_id)}", force=True)
 
+    async def filter(self, documents: Documents) -> None:
+        """Filter packets as the network's documents say, from now on: the whole table is replaced at once. Raises
+        FabricError; what was in force stays."""
+        ports = {f"v{_short(key)}": address for key, (_subnet, address) in self._vnics.items()}
+        table = await asyncio.to_thread(compile_table, replace(documents, ports=ports))
+        async with self._lock:
+            if table == self._filter:
+                return
+            await self._nft(table)
+            self._filter = table
+
+    async def mirror(self, mirrors: Collection[Mirror]) -> None:
+        """Copy what these VTAPs are for, nothing else. Raises FabricError; what was copied may stop."""
+        wanted = {mirror.link: mirror for mirror in mirrors}
+        async with self._lock:
+            if not wanted and not self._mirrors:
+                return
+            ports = {key: f"v{_short(key)}" for key in self._vnics}
+            await self._nft(compile_mirrors((), ports))
+            for gone in self._mirrors - wanted.keys():
+                await self._ip(f"link del {gone}", force=True)
+            self._mirrors &= wanted.keys()
+            for link in wanted.keys() - self._mirrors:
+                one = wanted[link]
+                await self._ip(
+                    f"link add {link} type vxlan id {one.identifier} remote {one.target} local {one.gateway}"
+                    f" dstport {PORT} nolearning",
+                    f"link set {link} up",
+                )
+                self._mirrors.add(link)
+            await self._nft(compile_mirrors(mirrors, ports))
+
+    async def lead_node_ports(self, ports: Collection[NodePort]) -> None:
+        """Lead node ports at pods' addresses to where they say, these and no others. Connections that stand go on."""
+        if self.started:
+            await self._nft(compile_node_ports(ports))
+
+    async def _nft(self, table: str) -> None:
+        """Put a table of nft(8) in the place of the one of its name, at once or not at all."""
+        try:
+            await run(["nft", "-f", "-"], netns=self.root, stdin=table)
+        except ProcessError as error:
+            raise FabricError(str(error)) from error
+
     # -- host and region ------------------------------------------------------------------------------------------
 
     async def expose(self, public_ip: str, port: int, address: str, target_port: int) -> None:
         """Relay TCP from `public_ip:port` on the host to `address:target_port` in the region, where the client seems
         to be 203.0.113.1. The same call again does nothing, another target replaces the old one. Raises FabricError
         when the port is taken on the host."""
+        target = (address, target_port)
         known = self._relays.get((public_ip, port))
         if known is not None:
-            if known.target == (address, target_port):
+            if known[0] == target:
                 return
-            await known.stop()
-        relay = Relay((public_ip, port), self.root, CLIENT_ADDRESS, (address, target_port))
+            await known[1].stop()
+        relay = Relay((public_ip, port), functools.partial(connect, self.root, target, CLIENT_ADDRESS))
         try:
             await relay.start()
         except OSError as error:
             raise FabricError(f"{public_ip}:{port} cannot be listened at: {error.strerror or error}") from error
-        self._relays[public_ip, port] = relay
+        self._relays[public_ip, port] = (target, relay)
 
     async def unexpose(self, public_ip: str, port: int | None = None) -> None:
         """End the relays of an address, or of one of its ports."""
         for key in [key for key in self._relays if key[0] == public_ip and port in (None, key[1])]:
-            await self._relays.pop(key).stop()
+            await self._relays.pop(key)[1].stop()
 
     def socket_in(
         self, netns: str, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM, *, blocking: bool = False
@@ -362,7 +412,7 @@ class Fabric:
         self, address: str, port: int, *, netns: str | None = None
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A TCP connection from a namespace (default: the root) to an address of the region."""
-        return await Relay(("", 0), netns or self.root, "", (address, port)).dial()
+        return await connect(netns or self.root, (address, port))
 
     def set_hosts(self, names: Mapping[str, str]) -> None:
         """All names the VCNs' resolver knows, with their addresses; takes hold within a second."""

@@ -48,6 +48,23 @@ def _quote(text: str) -> str:
     return "'" + text.replace("'", "'\\''") + "'"
 
 
+def for_next_worker(state: str, doc: Document) -> str:
+    """What is known of the servers (`show servers state`), for the next worker: with the ports that are to be checked
+    now, as it would go on to check the old ones."""
+    sets = {f"set:{name}": each["healthChecker"] for name, each in (doc.get("backendSets") or {}).items()}
+    lines, columns = [], []
+    for line in state.splitlines():
+        words = line.split(" ")
+        if line.startswith("# "):
+            columns = words[1:]
+        elif "srv_check_port" in columns and len(words) >= len(columns):
+            checker = sets.get(words[columns.index("be_name")])
+            if checker is not None:
+                words[columns.index("srv_check_port")] = str(checker.get("port") or 0)
+        lines.append(" ".join(words))
+    return "\n".join(lines) + "\n"
+
+
 class Haproxy:
     """One load balancer. `folder` is its own; the listeners are at `address` of the namespace `netns`."""
 
@@ -219,7 +236,7 @@ class Haproxy:
         if not http or not (own or application):
             return [], False
         if own:
-            line = f"cookie {own.get('cookieName') or _ROUTE_COOKIE} insert indirect nocache"
+            line = f"cookie {_quote(own.get('cookieName') or _ROUTE_COOKIE)} insert indirect nocache"
             if own.get("domain"):
                 line += f" domain {_quote(own['domain'])}"
             if own.get("isHttpOnly", True):
@@ -235,8 +252,8 @@ class Haproxy:
             raise HaproxyError("session persistence by any cookie (*) is not there")
         lines = [
             "stick-table type string len 128 size 100k expire 1h",
-            f"stick store-response res.cook({name})",
-            f"stick match req.cook({name})",
+            f"stick store-response {_quote(f'res.cook({name})')}",
+            f"stick match {_quote(f'req.cook({name})')}",
         ]
         return (lines if not application.get("disableFallback") else [*lines, "no option redispatch"]), False
 
@@ -286,7 +303,7 @@ class Haproxy:
             )
             await self._process.start()
         else:
-            (self.folder / "state").write_text(await self._ask("show servers state"))
+            (self.folder / "state").write_text(for_next_worker(await self._ask("show servers state"), doc))
             self._process.send_signal(signal.SIGUSR2)
         self._mark = mark
         try:

@@ -33,6 +33,8 @@ from typing import IO, Any
 import httpx
 
 from localregion.backends.registry import Registry
+from localregion.host.cleanup import processes_of, unmount_below
+from localregion.host.containers import Credentials
 from localregion.host.content import (
     BASE_PACKAGES,
     EXAMPLES,
@@ -43,11 +45,20 @@ from localregion.host.content import (
     base_key,
     content_key,
 )
-from localregion.host.podman import Credentials, PodmanError, PodmanService, processes_of, unmount_below
+from localregion.host.podman import PodmanError
+from localregion.host.podman_service import PodmanService
 from localregion.host.process import LONG, ProcessError, lives, run
-from localregion.host.programs import human_time
+from localregion.host.programs import RETRY_SECONDS, ProgramError, human_time, retried_text
 
-__all__ = ["EXTERNAL_SECRETS_VERSION", "MIRROR", "TRAEFIK_VERSION", "Images", "ImagesError", "clean"]
+__all__ = [
+    "EXTERNAL_SECRETS_VERSION",
+    "METRICS_SERVER_VERSION",
+    "MIRROR",
+    "TRAEFIK_VERSION",
+    "Images",
+    "ImagesError",
+    "clean",
+]
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +67,7 @@ MIRROR = f"{NAMESPACE}/mirror"
 APPLICATION = f"{NAMESPACE}/okestack/crud"
 EXTERNAL_SECRETS_VERSION = "v0.20.4"
 TRAEFIK_VERSION = "v3.6.7"
+METRICS_SERVER_VERSION = "v0.8.0"
 _NONROOT = 65532
 _CHUNK = 4 * 1024 * 1024
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -105,20 +117,8 @@ def _blob(layout: Path, data: bytes) -> dict[str, Any]:
     return {"digest": f"sha256:{digest}", "size": len(data)}
 
 
-def scratch_layout(
-    layout: Path,
-    files: Mapping[str, Path | bytes],
-    *,
-    entrypoint: list[str],
-    user: str,
-    env: Iterable[str] = (),
-    labels: Mapping[str, str] | None = None,
-) -> None:
-    """An image of these files (absolute path inside: file or content) and nothing else, as an OCI layout. Programs are
-    executable, all is root's and read-only, /tmp is everyone's. The same input gives the same digests. Blocking."""
-    blobs = layout / "blobs" / "sha256"
-    blobs.mkdir(parents=True)
-    part = layout / "layer"
+def _write_layer(part: Path, files: Mapping[str, Path | bytes]) -> _Hashing:
+    """The tar archive of a layer, with its digest and size."""
     with part.open("wb") as raw:
         hashing = _Hashing(raw)
         # (tarfile's stream mode takes any object with write.)
@@ -140,6 +140,24 @@ def scratch_layout(
                     entry.mode = 0o755 if os.access(source, os.X_OK) else 0o644
                     with source.open("rb") as file:
                         tar.addfile(entry, file)
+    return hashing
+
+
+def scratch_layout(
+    layout: Path,
+    files: Mapping[str, Path | bytes],
+    *,
+    entrypoint: list[str],
+    user: str,
+    env: Iterable[str] = (),
+    labels: Mapping[str, str] | None = None,
+) -> None:
+    """An image of these files (absolute path inside: file or content) and nothing else, as an OCI layout. Programs are
+    executable, all is root's and read-only, /tmp is everyone's. The same input gives the same digests. Blocking."""
+    blobs = layout / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    part = layout / "layer"
+    hashing = _write_layer(part, files)
     layer = {"mediaType": _LAYER, "digest": f"sha256:{hashing.hash.hexdigest()}", "size": hashing.size}
     part.rename(blobs / hashing.hash.hexdigest())
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -182,12 +200,10 @@ async def push_layout(layout: Path, registry: Registry, repository: str, tag: st
     digest = layout_digest(layout)
     manifest = (blobs / digest.removeprefix("sha256:")).read_bytes()
     document = json.loads(manifest)
-    grant = {"type": "repository", "name": repository, "actions": ["pull", "push"]}
-    headers = {"Authorization": f"Bearer {registry.token('region', [grant])}"}
     base = f"http://{registry.host}/v2/{repository}"
     try:
         patience = httpx.Timeout(LONG, connect=30.0)
-        async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=patience) as client:
+        async with registry.client(repository, actions=("pull", "push"), timeout=patience) as client:
             for blob in [document["config"], *document["layers"]]:
                 if (await client.head(f"{base}/blobs/{blob['digest']}")).status_code == 200:
                     continue
@@ -215,7 +231,7 @@ async def _chunks(path: Path) -> Any:
 
 
 def clean(cache: Path) -> None:
-    """Remove what processes that are no more have left half-made in the cache, with the programs that still work on it.
+    """Remove what dead processes have left unfinished in the cache, with the programs that still work on it.
     (mmdebstrap does not end when it is asked to, nor with who started it.)"""
     for path in (cache / "images").glob(".*"):
         owner = next((part for part in path.name.split(".") if part.isdigit()), "")
@@ -283,6 +299,7 @@ class Images:
         found = [
             _Wanted(f"{MIRROR}/external-secrets", EXTERNAL_SECRETS_VERSION, self._external_secrets),
             _Wanted(f"{MIRROR}/traefik", TRAEFIK_VERSION, self._traefik),
+            _Wanted(f"{MIRROR}/metrics-server", METRICS_SERVER_VERSION, self._metrics_server),
         ]
         if self.application is not None:
             found.insert(0, _Wanted(APPLICATION, self.application_version(), self._application))
@@ -329,7 +346,7 @@ class Images:
             return self.building() or f"{name} is to be made"
         if state == "making":
             return f"making the image {name}, {human_time(time.monotonic() - self._since.get(name, time.monotonic()))}"
-        return f"{name} could not be made and is tried again: {state[:500]}"
+        return f"{name} is not made yet, {state}"
 
     def _say(self, name: str, state: str) -> None:
         if self._states.get(name) != state:
@@ -346,14 +363,11 @@ class Images:
             try:
                 await self.ensure(wanted)
                 return
-            except (ImagesError, ProcessError, PodmanError, OSError) as error:
-                self._say(wanted.name, str(error))
-                log.warning("image %s: %s", wanted.name, error)
             except Exception as error:
-                # A program that cannot be built has said so where it is waited for.
-                self._say(wanted.name, str(error))
-                log.exception("image %s", wanted.name)
-            await asyncio.sleep(30)
+                self._say(wanted.name, retried_text(error))
+                expected = isinstance(error, ImagesError | ProcessError | PodmanError | ProgramError | OSError)
+                log.warning("image %s: %s", wanted.name, error, exc_info=not expected)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def ensure(self, wanted: _Wanted) -> None:
         """Make one image, push it, pull it ahead. What is there already is not made again. Raises ImagesError."""
@@ -403,6 +417,9 @@ class Images:
 
     async def _traefik(self) -> Path:
         return await self._scratch("traefik", "/usr/local/bin/traefik", TRAEFIK_VERSION)
+
+    async def _metrics_server(self) -> Path:
+        return await self._scratch("metrics-server", "/metrics-server", METRICS_SERVER_VERSION)
 
     async def _scratch(self, name: str, inside: str, version: str) -> Path:
         program = (await self.program(name)).resolve()

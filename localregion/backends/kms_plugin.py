@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 # The daemon forks to start programs; gRPC's own care for forks only complains about that.
@@ -70,24 +71,31 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
+@dataclass(frozen=True)
+class EncryptionKey:
+    """Calls of a Vault key in a cluster's name. Each raises where the key cannot be used: what it raises fails the API
+    server's call, as in the cloud when the key is disabled or its grant is gone.
+
+    ``encrypt`` gives the ciphertext and the OCID of the key's version, ``version`` the OCID of the one it would take.
+    """
+
+    encrypt: Callable[[bytes], Awaitable[tuple[bytes, str]]]
+    decrypt: Callable[[bytes], Awaitable[bytes]]
+    version: Callable[[], Awaitable[str]]
+
+
 class KmsPlugin:
     """Serves one cluster's kube-apiserver on a unix socket.
 
-    `encrypt(plaintext) -> ciphertext`, `decrypt(ciphertext) -> plaintext` are calls of the Vault key in the cluster's
-    name: what they raise fails the apiserver's call, as in the cloud when the key's grant is gone.
+    The key's version is the key's id to the API server, which asks for it once a minute: from another one on it
+    encrypts what is written with that, and decrypts what there was with the earlier.
     """
 
-    def __init__(
-        self,
-        socket: Path,
-        key_id: str,
-        encrypt: Callable[[bytes], Awaitable[bytes]],
-        decrypt: Callable[[bytes], Awaitable[bytes]],
-    ) -> None:
+    def __init__(self, socket: Path, key: EncryptionKey) -> None:
         self.socket = socket
-        self.key_id = key_id
-        self._encrypt = encrypt
-        self._decrypt = decrypt
+        self._key = key
+        self._version = ""
+        """The last one that could be used: an answer without a key's id is refused."""
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
@@ -119,20 +127,27 @@ class KmsPlugin:
         self.socket.unlink(missing_ok=True)
 
     async def _on_status(self, request: Fields, context: grpc.aio.ServicerContext[Fields, Fields]) -> Fields:
-        return {1: b"v2", 2: b"ok", 3: self.key_id.encode()}
+        health = "ok"
+        try:
+            self._version = await self._key.version()
+        except Exception as error:
+            log.warning("the key of etcd cannot be used: %s", error)
+            health = f"the key cannot be used: {error}"
+        return {1: b"v2", 2: health.encode(), 3: self._version.encode()}
 
     async def _on_encrypt(self, request: Fields, context: grpc.aio.ServicerContext[Fields, Fields]) -> Fields:
         try:
-            return {1: await self._encrypt(request.get(1, b"")), 2: self.key_id.encode()}
+            ciphertext, version = await self._key.encrypt(request.get(1, b""))
         except Exception as error:
-            log.warning("encrypting with %s failed: %s", self.key_id, error)
-            await context.abort(grpc.StatusCode.UNAVAILABLE, f"encrypting with {self.key_id} failed: {error}")
+            log.warning("encrypting for etcd failed: %s", error)
+            await context.abort(grpc.StatusCode.UNAVAILABLE, f"encrypting failed: {error}")
             raise
+        return {1: ciphertext, 2: version.encode()}
 
     async def _on_decrypt(self, request: Fields, context: grpc.aio.ServicerContext[Fields, Fields]) -> Fields:
         try:
-            return {1: await self._decrypt(request.get(1, b""))}
+            return {1: await self._key.decrypt(request.get(1, b""))}
         except Exception as error:
-            log.warning("decrypting with %s failed: %s", self.key_id, error)
-            await context.abort(grpc.StatusCode.UNAVAILABLE, f"decrypting with {self.key_id} failed: {error}")
+            log.warning("decrypting for etcd failed: %s", error)
+            await context.abort(grpc.StatusCode.UNAVAILABLE, f"decrypting failed: {error}")
             raise

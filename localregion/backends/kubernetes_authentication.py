@@ -29,7 +29,7 @@ from starlette.routing import Route
 from localregion import settings as names
 from localregion.access import signatures
 from localregion.access.policies import Principal, workload
-from localregion.backends.control_plane import MANAGERS_GROUP
+from localregion.backends.cluster_objects import MANAGERS_GROUP
 from localregion.core import bodies
 from localregion.core.errors import ServiceError
 from localregion.host.http_server import make_server
@@ -99,7 +99,7 @@ def read_token(token: str, cluster_id: str, authenticator: signatures.Authentica
 def authentication_app(
     cluster_id: str, authenticator: signatures.Authenticator, manages: Callable[[Principal], bool]
 ) -> Starlette:
-    """The webhook: TokenReview in, TokenReview out. `manages` tells whether a policy lets a user manage the cluster."""
+    """The webhook: TokenReview in, TokenReview out. `manages` says whether a policy lets a user manage the cluster."""
 
     def review(token: str) -> dict[str, Any]:
         try:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class NullFabric:
@@ -16,9 +17,6 @@ class NullFabric:
         """Nothing."""
 
     async def destroy(self) -> None:
-        """Nothing."""
-
-    async def ensure_subnet(self, subnet_id: str, cidr: str) -> None:
         """Nothing."""
 
     async def remove_subnet(self, subnet_id: str) -> None:
@@ -35,6 +33,9 @@ class NullFabric:
         """Nothing."""
 
     async def remove_address(self, subnet_id: str, address: str) -> None:
+        """Nothing."""
+
+    async def filter(self, documents: Any) -> None:
         """Nothing."""
 
     async def expose(self, public_ip: str, port: int, address: str, target_port: int) -> None:

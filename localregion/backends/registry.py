@@ -18,7 +18,7 @@ import hmac
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +30,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from localregion.host.http_client import http_client
 from localregion.host.pki import Authority, write_private
 from localregion.host.process import Process, ProcessError
 
@@ -38,6 +39,7 @@ __all__ = ["Access", "OperatorAccess", "PushedImage", "Registry", "RegistryError
 SERVICE = "lcl.ocir.okestack.test"
 _ISSUER = "okestack local region"
 _TOKEN_SECONDS = 600
+_MAX_BODY = 2**20
 _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json,"
     " application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json"
@@ -264,20 +266,11 @@ class Registry:
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        request, *lines = head.split("\r\n")
-        method, target, _ = request.split(" ", 2)
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
-        body = await reader.readexactly(int(headers.get("content-length") or 0))
-        url = urlsplit(target)
-        extra = ""
-        if url.path == "/token" and method in ("GET", "POST"):
-            status, document = await self._token(method, url.query, headers, body)
-            extra = 'WWW-Authenticate: Basic realm="registry"\r\n' if status == 401 else ""
-        elif url.path == "/events" and method == "POST":
-            status, document = await self._event(headers, body), {}
-        else:
-            status, document = 404, {"message": "not found"}
+        try:
+            status, document = await self._answered(reader)
+        except (ValueError, asyncio.LimitOverrunError):
+            status, document = 400, {"message": "this is not a request"}
+        extra = 'WWW-Authenticate: Basic realm="registry"\r\n' if status == 401 else ""
         content = json.dumps(document).encode()
         writer.write(
             f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n{extra}"
@@ -285,6 +278,23 @@ class Registry:
             + content
         )
         await writer.drain()
+
+    async def _answered(self, reader: asyncio.StreamReader) -> tuple[int, dict[str, Any]]:
+        """Status and document for a request. Raises ValueError and LimitOverrunError where it is not one."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        request, *lines = head.split("\r\n")
+        method, target, _ = request.split(" ", 2)
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
+        length = int(headers.get("content-length") or 0)
+        if length > _MAX_BODY:
+            return 413, {"message": "the body is too large"}
+        body = await reader.readexactly(length)
+        url = urlsplit(target)
+        if url.path == "/token" and method in ("GET", "POST"):
+            return await self._token(method, url.query, headers, body)
+        if url.path == "/events" and method == "POST":
+            return await self._event(headers, body), {}
+        return 404, {"message": "not found"}
 
     async def _token(self, method: str, query: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
         asked = parse_qs(query if method == "GET" else body.decode())
@@ -308,7 +318,8 @@ class Registry:
         return 200, {"token": token, "access_token": token, "expires_in": _TOKEN_SECONDS, "issued_at": issued}
 
     async def _event(self, headers: dict[str, str], body: bytes) -> int:
-        if not hmac.compare_digest(headers.get("authorization", ""), f"Bearer {self._hook}"):
+        given = headers.get("authorization", "").encode("latin-1")
+        if not hmac.compare_digest(given, f"Bearer {self._hook}".encode()):
             return 401
         for event in json.loads(body).get("events") or ():
             target = event.get("target") or {}
@@ -319,17 +330,20 @@ class Registry:
     # -- what is in it (for the artifacts service) ------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def _client(self, *repositories: str, actions: Sequence[str] = ("pull",)) -> Any:
+    async def client(
+        self, *repositories: str, actions: Sequence[str] = ("pull",), timeout: httpx.Timeout | float = 5.0
+    ) -> AsyncIterator[httpx.AsyncClient]:
+        """A client of the registry with a token for repositories, or for the catalog."""
         grants = [{"type": "repository", "name": name, "actions": list(actions)} for name in repositories]
         if not repositories:
             grants = [{"type": "registry", "name": "catalog", "actions": ["*"]}]
         headers = {"Authorization": f"Bearer {self.token('region', grants)}", "Accept": _MANIFESTS}
-        async with httpx.AsyncClient(base_url=f"http://{self.host}", headers=headers, trust_env=False) as client:
+        async with http_client(f"http://{self.host}", timeout=timeout, headers=headers) as client:
             yield client
 
     async def repositories(self) -> list[str]:
         """All repositories that ever had an image."""
-        async with self._client() as client:
+        async with self.client() as client:
             found: list[str] = []
             while True:
                 last = {"last": found[-1]} if found else {}
@@ -342,7 +356,7 @@ class Registry:
 
     async def images(self, repository: str) -> list[PushedImage]:
         """The tags of a repository; empty when it has none."""
-        async with self._client(repository) as client:
+        async with self.client(repository) as client:
             answer = await client.get(f"/v2/{repository}/tags/list")
             if answer.status_code == 404:
                 return []
@@ -365,12 +379,12 @@ class Registry:
 
     async def has(self, repository: str, tag: str) -> bool:
         """Whether a tag is there."""
-        async with self._client(repository) as client:
+        async with self.client(repository) as client:
             return not (await client.head(f"/v2/{repository}/manifests/{tag}")).is_error
 
     async def delete(self, repository: str, digest: str) -> None:
         """Delete an image with all its tags; nothing when it is not there."""
-        async with self._client(repository, actions=("pull", "delete")) as client:
+        async with self.client(repository, actions=("pull", "delete")) as client:
             answer = await client.delete(f"/v2/{repository}/manifests/{digest}")
             if answer.is_error and answer.status_code != 404:
                 raise RegistryError(f"{repository}@{digest} was not deleted: {answer.status_code}")

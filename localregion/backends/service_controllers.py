@@ -4,6 +4,10 @@
 Follows oci-cloud-controller-manager (github.com/oracle/oci-cloud-controller-manager, load-balancer-annotations.md):
 names of listeners and backend sets, defaults, annotations, tags, events, finalizer. What of it is not done here fails
 with an event on the Service that says so.
+
+On virtual nodes pods are the backends, not nodes: each at its own address and the Service's node port (Oracle's page
+"Comparing Virtual Nodes with Managed Nodes"). What answers there is in the cloud a kube-proxy beside each pod; here
+the fabric leads the port to the pod (`NodePort`).
 """
 
 from __future__ import annotations
@@ -11,14 +15,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
+import itertools
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from localregion.backends.fabric import FabricError
+from localregion.backends.node_ports import PROXY_HEALTH_PORT, NodePort
 from localregion.core.errors import ServiceError
 from localregion.host.kubernetes_client import KubeClient, KubeError
 
@@ -27,11 +35,10 @@ log = logging.getLogger(__name__)
 Doc = dict[str, Any]
 
 FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
-EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
 COMPONENT = "service-controller"
 _B = "service.beta.kubernetes.io/oci-load-balancer-"
 _N = "oci.oraclecloud.com/"
-_PROXY_HEALTH_PORT = 10256
+_SERVICE_NAME = "kubernetes.io/service-name"
 _WAIT_SECONDS = 600.0
 _RETRY = (1.0, 2.0, 5.0, 10.0, 30.0)
 
@@ -134,19 +141,47 @@ def _tags(service: Doc, key: str, default: Mapping[str, Any]) -> Mapping[str, An
     return value
 
 
-def backends_of(nodes: Mapping[str, Doc]) -> list[str]:
-    """Addresses of the nodes that take traffic, sorted."""
-    found = []
-    for node in nodes.values():
-        if EXCLUDED in (node["metadata"].get("labels") or {}) or node["metadata"].get("deletionTimestamp"):
+def pods_behind(port: Doc, slices: Iterable[Doc]) -> dict[str, int]:
+    """Addresses of the ready pods behind a port of a Service, each with the pod's own port for it, in order; `slices`
+    are the Service's. A pod without a port of the name that the Service asks for is not one of them."""
+    found: dict[str, int] = {}
+    for one in slices:
+        numbers = [
+            item["port"] for item in one.get("ports") or []
+            if (item.get("name") or "", item.get("protocol", "TCP"))
+            == (port.get("name") or "", port.get("protocol", "TCP"))
+        ]  # fmt: skip
+        if one.get("addressType") != "IPv4" or not numbers or not numbers[0]:
             continue
-        conditions = {item["type"]: item["status"] for item in node.get("status", {}).get("conditions") or []}
-        if conditions.get("Ready") != "True":
-            continue
-        found += [
-            item["address"] for item in node["status"].get("addresses") or [] if item["type"] == "InternalIP"
-        ][:1]  # fmt: skip
-    return sorted(found)
+        for endpoint in one.get("endpoints") or []:
+            # Ready unless it says no; what is not a pod (an address that somebody wrote) has no node port.
+            ready = (endpoint.get("conditions") or {}).get("ready") is not False
+            if ready and (endpoint.get("targetRef") or {}).get("kind") == "Pod":
+                found |= dict.fromkeys(endpoint["addresses"], numbers[0])
+    return dict(sorted(found.items()))
+
+
+def _is_local(service: Doc) -> bool:
+    return bool(service["spec"].get("externalTrafficPolicy") == "Local")
+
+
+def _health_port(service: Doc) -> int:
+    """Where a backend tells its health: of policy Cluster kube-proxy's own, of Local the Service's."""
+    return int(service["spec"].get("healthCheckNodePort") or 0) if _is_local(service) else PROXY_HEALTH_PORT
+
+
+def node_ports_of(service: Doc, slices: Iterable[Doc]) -> Iterator[NodePort]:
+    """What the Service's pods answer at their own addresses: its node ports, and the check of their health."""
+    if service["spec"].get("type") not in ("NodePort", "LoadBalancer"):
+        return
+    slices = list(slices)
+    for port in service["spec"].get("ports") or []:
+        for address, target in pods_behind(port, slices).items():
+            if port.get("nodePort"):
+                protocol = port.get("protocol", "TCP").lower()
+                yield NodePort(address, protocol, port["nodePort"], target, spread=not _is_local(service))
+            if _health_port(service):
+                yield NodePort(address, "tcp", _health_port(service), PROXY_HEALTH_PORT, health=True)
 
 
 def _ports(service: Doc) -> list[Doc]:
@@ -165,17 +200,14 @@ def _ssl_ports(service: Doc) -> set[int]:
         raise Refused(f"parse SSL port: {text!r} is not a list of ports") from None
 
 
-def desired(service: Doc, facts: ClusterFacts, nodes: Mapping[str, Doc]) -> Doc:
-    """The load balancer of a Service, as the body of CreateLoadBalancer. Raises Refused."""
+def desired(service: Doc, facts: ClusterFacts, slices: Iterable[Doc]) -> Doc:
+    """The load balancer of a Service with these EndpointSlices, as the body of CreateLoadBalancer. Raises Refused."""
     kind = _annotation(service, f"{_N}load-balancer-type", default="lb").lower()
     if kind != "lb":
         raise Refused(f"load balancer type {kind!r} is not implemented by the local region (lb is)")
     check_rule_management(service)
     if service["spec"].get("sessionAffinity", "None") != "None":
         raise Refused('OCI only supports SessionAffinity "None" currently')
-    if service["spec"].get("externalTrafficPolicy") == "Local":
-        # One kube-proxy serves all nodes, under the name of one: it would find no local endpoint for the others.
-        raise Refused("externalTrafficPolicy: Local is not implemented by the local region (Cluster is)")
     internal = _annotation(service, f"{_B}internal", default="false").lower() == "true"
     if internal and service["spec"].get("loadBalancerIP"):
         raise Refused("invalid service: cannot create a private load balancer with Reserved IP")
@@ -204,9 +236,10 @@ def desired(service: Doc, facts: ClusterFacts, nodes: Mapping[str, Doc]) -> Doc:
         body["shapeDetails"] = details
     ssl_ports = _ssl_ports(service)
     secret = _annotation(service, f"{_B}tls-secret")
+    slices = list(slices)
     for port in _ports(service):
         label = f"TCP-{port['port']}"
-        body["backendSets"][label] = _backend_set(service, port, backends_of(nodes))
+        body["backendSets"][label] = _backend_set(service, port, pods_behind(port, slices))
         listener: Doc = {
             "defaultBackendSetName": label,
             "port": port["port"],
@@ -229,7 +262,7 @@ def desired(service: Doc, facts: ClusterFacts, nodes: Mapping[str, Doc]) -> Doc:
     return body
 
 
-def _backend_set(service: Doc, port: Doc, addresses: list[str]) -> Doc:
+def _backend_set(service: Doc, port: Doc, addresses: Iterable[str]) -> Doc:
     if not port.get("nodePort"):
         raise Refused("the local region's load balancers need node ports (allocateLoadBalancerNodePorts)")
     return {
@@ -238,13 +271,17 @@ def _backend_set(service: Doc, port: Doc, addresses: list[str]) -> Doc:
         "healthChecker": {
             "protocol": "HTTP",
             "urlPath": "/healthz",
-            "port": _PROXY_HEALTH_PORT,
+            "port": _health_port(service),
             "returnCode": 200,
             "retries": _number(service, f"{_B}health-check-retries", 3),
             "timeoutInMillis": _number(service, f"{_B}health-check-timeout", 3000),
             "intervalInMillis": _number(service, f"{_B}health-check-interval", 10000),
         },
     }
+
+
+def _name_of(service: Doc) -> tuple[str, str]:
+    return service["metadata"]["namespace"], service["metadata"]["name"]
 
 
 def _differs(want: Any, have: Any) -> bool:
@@ -262,20 +299,28 @@ def _backend_set_differs(want: Doc, have: Doc) -> bool:
 
 
 class ServiceController:
-    """Watches Services and nodes of one cluster and keeps the load balancers as they ask."""
+    """Watches Services of one cluster and the pods behind them, and keeps load balancers and node ports as they ask."""
 
     def __init__(
-        self, kube: KubeClient, facts: Callable[[], ClusterFacts], call: LoadBalancerCall, poll: Callable[[], float]
+        self,
+        kube: KubeClient,
+        facts: Callable[[], ClusterFacts],
+        call: LoadBalancerCall,
+        poll: Callable[[], float],
+        lead: Callable[[frozenset[NodePort]], Awaitable[None]],
     ) -> None:
-        """`call` calls the load balancing API in the cluster's name; `poll` gives the pause between looks at it."""
+        """`call` calls the load balancing API in the cluster's name; `poll` gives the pause between looks at it;
+        `lead` has the network lead node ports to pods, these and no others."""
         self._kube = kube
         self._facts = facts
         self._call = call
         self._poll = poll
         self._services: dict[str, Doc] = {}
-        self._nodes: dict[str, Doc] = {}
-        self._addresses: list[str] = []
-        self._nodes_known = asyncio.Event()
+        self._lead = lead
+        self._slices: dict[tuple[str, str], dict[str, Doc]] = {}
+        """Namespace and name of a Service to its EndpointSlices by their names."""
+        self._slices_known = asyncio.Event()
+        self._moved = asyncio.Event()
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._dirty: dict[str, asyncio.Event] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -284,8 +329,9 @@ class ServiceController:
         """Begin to watch."""
         loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(self._follow("/api/v1/nodes", self._on_node, self._on_nodes)),
+            loop.create_task(self._follow("/apis/discovery.k8s.io/v1/endpointslices", self._on_slice, self._on_slices)),
             loop.create_task(self._follow("/api/v1/services", self._on_service, self._on_services)),
+            loop.create_task(self._keep_node_ports()),
         ]
 
     async def stop(self) -> None:
@@ -295,6 +341,8 @@ class ServiceController:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks, self._workers = [], {}
+        with contextlib.suppress(FabricError):
+            await self._lead(frozenset())
 
     async def _follow(
         self, path: str, on_event: Callable[[str, Doc], None], on_synced: Callable[[list[Doc]], None]
@@ -310,30 +358,54 @@ class ServiceController:
                 log.info("watch of %s ended: %s", path, error)
                 await asyncio.sleep(0.5)
 
-    def _on_node(self, kind: str, node: Doc) -> None:
-        name = node["metadata"]["name"]
+    def _on_slice(self, kind: str, one: Doc) -> None:
+        meta = one["metadata"]
+        whose = (meta["namespace"], (meta.get("labels") or {}).get(_SERVICE_NAME, ""))
         if kind == "DELETED":
-            self._nodes.pop(name, None)
+            self._slices.get(whose, {}).pop(meta["name"], None)
         else:
-            self._nodes[name] = node
-        if self._nodes_known.is_set():
-            self._nodes_changed()
+            self._slices.setdefault(whose, {})[meta["name"]] = one
+        if self._slices_known.is_set():
+            self._pods_changed(whose)
 
-    def _on_nodes(self, items: list[Doc]) -> None:
-        self._nodes = {item["metadata"]["name"]: item for item in items}
-        self._nodes_known.set()
-        self._nodes_changed()
+    def _on_slices(self, items: list[Doc]) -> None:
+        before, self._slices = self._slices, {}
+        for item in items:
+            self._on_slice("ADDED", item)
+        self._slices_known.set()
+        for whose in before | self._slices:
+            self._pods_changed(whose)
 
-    def _nodes_changed(self) -> None:
-        addresses = backends_of(self._nodes)
-        if addresses != self._addresses:
-            self._addresses = addresses
-            for uid, service in self._services.items():
-                if wanted(service):
-                    self._wake(uid)
+    def _pods_changed(self, whose: tuple[str, str]) -> None:
+        self._moved.set()
+        for uid, service in self._services.items():
+            if _name_of(service) == whose and wanted(service):
+                self._wake(uid)
+
+    def _slices_of(self, service: Doc) -> list[Doc]:
+        return list(self._slices.get(_name_of(service), {}).values())
+
+    async def _keep_node_ports(self) -> None:
+        """Have the network lead node ports to pods as Services and pods are now, whenever one of them changes."""
+        await self._slices_known.wait()
+        led: frozenset[NodePort] | None = None
+        while True:
+            await self._moved.wait()
+            self._moved.clear()
+            every = (node_ports_of(service, self._slices_of(service)) for service in self._services.values())
+            ports = frozenset(itertools.chain.from_iterable(every))
+            try:
+                if ports != led:
+                    await self._lead(ports)
+                    led = ports
+            except FabricError:
+                log.exception("node ports")
+                self._moved.set()
+                await asyncio.sleep(_RETRY[0])
 
     def _on_service(self, kind: str, service: Doc) -> None:
         uid = service["metadata"]["uid"]
+        self._moved.set()
         if kind == "DELETED":
             self._services.pop(uid, None)
             return
@@ -343,6 +415,7 @@ class ServiceController:
 
     def _on_services(self, items: list[Doc]) -> None:
         self._services = {item["metadata"]["uid"]: item for item in items}
+        self._moved.set()
 
     def _wake(self, uid: str) -> None:
         event = self._dirty.setdefault(uid, asyncio.Event())
@@ -351,9 +424,9 @@ class ServiceController:
             self._workers[uid] = asyncio.get_running_loop().create_task(self._work(uid, event))
 
     async def _work(self, uid: str, dirty: asyncio.Event) -> None:
-        """One Service: reconcile whenever it or the nodes change; again after a while when that failed."""
+        """One Service: reconcile whenever it or its pods change; again after a while when that failed."""
         failures = 0
-        await self._nodes_known.wait()
+        await self._slices_known.wait()
         while uid in self._services:
             dirty.clear()
             service = self._services[uid]
@@ -392,7 +465,7 @@ class ServiceController:
                 self._path(service),
                 {"metadata": {"finalizers": finalizers, "resourceVersion": service["metadata"]["resourceVersion"]}},
             )
-        body = desired(service, self._facts(), self._nodes)
+        body = desired(service, self._facts(), self._slices_of(service))
         found = await self._find(service)
         if found is None:
             await self._tell(service, "EnsuringLoadBalancer", "Ensuring load balancer")

@@ -14,7 +14,7 @@ _MAX_INTEGER = 2**63
 
 
 def parse(content: bytes | str) -> Any:
-    """The value of a body. Raises 400 CannotParseRequest for what is no JSON, or none that can be kept: NaN and
+    """The value of a body. Raises 400 CannotParseRequest for what is not JSON, or cannot be kept: NaN and
     infinite numbers, integers of more than 64 bits, halves of surrogate pairs, levels without end."""
     try:
         value = json.loads(content, parse_constant=_no_number)

@@ -2,7 +2,7 @@
 """The host names of the region's services, from the endpoint templates of the SDK's own clients.
 
 Every SDK makes a service's URL of the client's template (`https://iaas.{region}.oci.{secondLevelDomain}`), the region
-and its realm's domain, which a person tells it by `OCI_REGION_METADATA`. A vault has two host names of its own.
+and its realm's domain, which a person gives it in `OCI_REGION_METADATA`. A vault has two host names of its own.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from localregion import settings as names
 REGIONS = (names.REGION, names.OTHER_REGION)
 
 OTHERS = ("https://auth.{region}.{secondLevelDomain}", "https://auth.{region}.oci.{secondLevelDomain}")
-"""Templates that stand in no client's head: the service that gives instances their tokens."""
+"""Templates that no client has: of the service that gives instances their tokens."""
 
 _TEMPLATE = re.compile(r"'service_endpoint_template': [\"'](.+?)[\"']")
 _BASE_PATH = re.compile(r"'base_path': [\"'](.*?)[\"']")
 _DUAL_STACK = re.compile(r"\{dualStack\?([^:}]*):([^}]*)\}")
 _HEAD = 16 * 1024
-"""A client's template stands in its first 10,000 characters."""
+"""A client's template is within its first 10,000 characters."""
 
 _VAULT = re.compile(r"[a-z0-9]+-(management|crypto)\.kms\.")
 

@@ -53,11 +53,6 @@ def conflict(message: str) -> ServiceError:
     return ServiceError(409, "Conflict", message)
 
 
-def already_exists(message: str = "Authorization failed or requested resource already exists.") -> ServiceError:
-    """The name of what is to be created is taken (or the caller may not know)."""
-    return ServiceError(409, "NotAuthorizedOrResourceAlreadyExists", message)
-
-
 def not_authenticated(message: str = "") -> ServiceError:
     """The signature is missing or wrong. The cloud says no more than this; neither does the region to the caller."""
     return ServiceError(

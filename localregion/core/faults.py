@@ -27,7 +27,7 @@ class Fault:
     is given. ``body`` is answered in place of the service's own, as a proxy would: with the call's effect, or without
     it (`drop` "before", or a `status`).
 
-    With ``step`` it is not a call that suffers but a step which the region takes by itself, named by package and what
+    With ``step`` it is not a call that fails but one of the region's own steps, named by package and what
     the service calls it: `container_engine.pool_deleted` with a status lets a pool's deletion end in NEEDS_ATTENTION.
     """
 
@@ -74,7 +74,7 @@ class Faults:
         return fault
 
     def clear(self) -> None:
-        """No faults any more."""
+        """Remove all faults."""
         self._faults.clear()
         self.hidden = self.unresolved = 0.0
 

@@ -20,7 +20,7 @@ from typing import Any
 
 PACKAGES = (
     "identity", "core", "key_management", "vault", "secrets", "mysql", "container_engine", "load_balancer", "artifacts",
-    "logging", "limits", "object_storage", "work_requests",
+    "logging", "loggingsearch", "limits", "object_storage", "work_requests", "vn_monitoring",
 )  # fmt: skip
 _FORMAT = 4
 
@@ -79,7 +79,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Model:
-    """A model: its fields by wire name; for a base of several, which field tells them apart and how."""
+    """A model: its fields by wire name; for a base of several, which field distinguishes them and how."""
 
     name: str
     fields: dict[str, Field] = field(default_factory=dict)
@@ -224,7 +224,7 @@ _OUTLINE = re.compile(
 def elsewhere(cache: Path | None = None) -> _Routes:
     """The paths of every operation of the SDK, of services that the region lacks too, so that these can say what they
     are: names and paths only, by a quick look at the text (8,400 operations in 1.5 s), kept in the cache."""
-    path = cache / f"paths-{importlib.metadata.version('oci')}.json" if cache else None
+    path = cache / f"operations-{importlib.metadata.version('oci')}.json" if cache else None
     rows: list[list[str]] = []
     if path and path.exists():
         try:
@@ -232,7 +232,8 @@ def elsewhere(cache: Path | None = None) -> _Routes:
         except ValueError:
             rows = []
     if not rows:
-        rows = [row for client in sorted(_sdk().glob("*/*_client.py")) for row in _outline(client)]
+        clients = [file for file in sorted(_sdk().glob("*/*_client.py")) if not file.name.startswith("async_")]
+        rows = [row for client in clients for row in _outline(client)]
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             new = path.with_suffix(f".{id(rows)}")

@@ -7,9 +7,9 @@ a crash of the machine may lose the last moments.
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,12 +91,17 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         """Open the file at `path`, or a store in memory."""
+        self.etag_forms: dict[str, str] = {}
+        """Service to the form of its etags: how many digits, and whether hexadecimal (x) or decimal (d)."""
+        if path:
+            # First: the journals beside it are made with its mode.
+            path.touch(mode=0o600)
+            path.chmod(0o600)
         self._db = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
-        if path:
-            path.chmod(0o600)
+        self._watchers: dict[str, list[Callable[[], None]]] = {}
 
     def close(self) -> None:
         """Write everything into the one file and close it."""
@@ -116,11 +121,20 @@ class Store:
                 self._db.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * len(rows[0]))})", rows)
         self._db.execute("COMMIT")
 
+    def watch(self, kinds: Iterable[str], changed: Callable[[], None]) -> None:
+        """Have `changed` called after each write of a record of these kinds."""
+        for kind in kinds:
+            self._watchers.setdefault(kind, []).append(changed)
+
+    def _written(self, kind: str) -> None:
+        for changed in self._watchers.get(kind, ()):
+            changed()
+
     # records
 
     def insert(self, record: Record) -> Record:
         """Add a record; its id must be new."""
-        record.etag = uuid.uuid4().hex
+        record.etag = self._etag(record)
         cursor = self._db.execute(
             "INSERT INTO records (id, service, kind, compartment, parent, etag, dead, forget, doc, private)"
             " VALUES (?,?,?,?,?,?,?,?,?,?)",
@@ -128,18 +142,24 @@ class Store:
              record.forget, json.dumps(record.doc), json.dumps(record.private)),
         )  # fmt: skip
         record.seq = cursor.lastrowid or 0
+        self._written(record.kind)
         return record
 
     def save(self, record: Record, *, etag: bool = True) -> Record:
-        """Write a record back; a new etag unless told otherwise."""
+        """Write a record back; with a new etag unless ``etag`` is False."""
         if etag:
-            record.etag = uuid.uuid4().hex
+            record.etag = self._etag(record)
         self._db.execute(
             "UPDATE records SET compartment=?, parent=?, etag=?, dead=?, forget=?, doc=?, private=? WHERE id=?",
             (record.compartment, record.parent, record.etag, record.dead, record.forget, json.dumps(record.doc),
              json.dumps(record.private), record.id),
         )  # fmt: skip
+        self._written(record.kind)
         return record
+
+    def _etag(self, record: Record) -> str:
+        form = self.etag_forms.get(record.service, "032x")
+        return format(secrets.randbelow((16 if form[-1] == "x" else 10) ** int(form[:-1])), form)
 
     def find(self, record_id: str) -> Record | None:
         """The record with this id, dead ones too."""
@@ -164,7 +184,8 @@ class Store:
 
     def remove(self, record_id: str) -> None:
         """Forget a record."""
-        self._db.execute("DELETE FROM records WHERE id=?", (record_id,))
+        for (kind,) in self._db.execute("DELETE FROM records WHERE id=? RETURNING kind", (record_id,)).fetchall():
+            self._written(kind)
 
     def forget_due(self, now: float) -> None:
         """Forget the dead records and retry tokens whose time is over."""
@@ -178,7 +199,7 @@ class Store:
         self._db.execute(f"INSERT OR REPLACE INTO transitions ({_TRANSITION}) VALUES (?,?,?,?,?,?,?)", astuple(pending))
 
     def remove_transition(self, record_id: str) -> None:
-        """Strike a change of state that is done or void."""
+        """Delete a change of state that is done or void."""
         self._db.execute("DELETE FROM transitions WHERE record=?", (record_id,))
 
     def transitions(self, service: str | None = None) -> Iterator[PendingTransition]:
@@ -215,7 +236,7 @@ class Store:
     # facts
 
     def get_fact(self, name: str) -> Any:
-        """A value kept under a name, or None: what is no resource (allocated addresses, keys of the region)."""
+        """A value kept under a name, or None: what is not a resource (addresses, keys of the region)."""
         row = self._db.execute("SELECT value FROM facts WHERE name=?", (name,)).fetchone()
         return json.loads(row[0]) if row else None
 

@@ -80,12 +80,16 @@ def body(
     return checked
 
 
+TAGS = frozenset({"freeformTags", "definedTags", "systemTags", "securityAttributes"})
+"""Fields that every service sends wherever its model has them; empty is `{}`, which clients take for no change."""
+
+
 @dataclass(frozen=True)
 class Form:
     """How a service writes its documents.
 
     With ``nulls`` every field of a model is in the document, also one that has no value: it is null, or what
-    ``empty`` says by the field's name (`{"freeformTags": {}}`), or by model and field (`{"Cluster.endpoints": {}}`).
+    ``empty`` says by the field's name (`{"nsgIds": []}`), or by model and field (`{"Cluster.endpoints": {}}`).
     ``left_out``: model to the fields that are not there while they have no value, because the service is seen to leave
     them out. ``nullable``: what the SDK calls required and is null for a while all the same (`"DbSystem.port"`).
     Without ``milliseconds`` times are in whole seconds.
@@ -141,6 +145,8 @@ class _Projection:
             item = value.get(wire)
             if item is not None:
                 shown[wire] = self.value(declared.type, item)
+            elif wire in TAGS:
+                shown[wire] = {}
             elif self._form.nulls and wire not in left_out:
                 empty = self._form.empty
                 shown[wire] = empty.get(f"{model.name}.{wire}", empty.get(wire))
@@ -148,7 +154,7 @@ class _Projection:
 
 
 def subtype(schema: Schema, package: str, model: Model, value: Mapping[str, Any]) -> Model | None:
-    """The model that a document of a polymorphic base has; the model itself if it is none; None for an unknown one."""
+    """The model that a document of a polymorphic base has; the model itself if it has no subtypes; None if unknown."""
     if not model.subtypes or model.discriminator is None:
         return model
     name = model.subtypes.get(str(value.get(model.discriminator)))

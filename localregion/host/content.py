@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names made of contents: what is made once lies in the cache under a hash of what it is made of.
+"""Names derived from contents: a build lies in the cache under a hash of its inputs.
 
 Standard library alone: a bundle is loaded before anything is installed.
 """

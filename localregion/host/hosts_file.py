@@ -49,7 +49,7 @@ class HostsFile:
                 self._replace(file, kept + block)
 
     def clear(self) -> None:
-        """Remove the block; nothing where there is none. Raises OSError."""
+        """Remove the block, if it is there. Raises OSError."""
         self.write({})
 
     def _text(self) -> str:

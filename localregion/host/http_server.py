@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn on sockets of the region's choosing."""
+"""The HTTP server: uvicorn on sockets that the region opens."""
 
 from __future__ import annotations
 
@@ -11,13 +11,40 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+MAX_HEAD = 256 * 1024
+"""Bytes of a request's first line and headers: its parser takes any number."""
+
 
 class _Protocol(HttpToolsProtocol):
-    """Lets the application cut its connection (`scope["transport"]`), for faults."""
+    """Lets the application cut its connection (`scope["transport"]`), for faults; ends one whose head has no end."""
+
+    _head = 0
+    """Bytes that came since a request began; -1 where its headers were complete."""
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes."""
+        super().data_received(data)
+        if self._head >= 0:
+            self._head += len(data)
+            if self._head > MAX_HEAD and not self.transport.is_closing():
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head = 0
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._head = 0
 
     def on_headers_complete(self) -> None:
+        self._head = -1
         super().on_headers_complete()
         self.scope["transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+
+
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Server(uvicorn.Server):

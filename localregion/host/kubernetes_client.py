@@ -1,26 +1,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small client of a cluster's Kubernetes API, for the region's own controllers."""
+"""The region's client of a cluster's Kubernetes API, for its controllers and the virtual nodes."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import builtins
 import json
 import logging
+import random
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from localregion.host.http_client import http_client
+
 log = logging.getLogger(__name__)
 
-# One line for each request is of no use to anybody.
-logging.getLogger("httpx").setLevel(logging.WARNING)
-
 Object = dict[str, Any]
+
+MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
+APPLY = "application/apply-patch+yaml"
+_PAGE = 500
+_CONNECTIONS = 12
+"""A bound for what the API server sees at once from a pool of full nodes."""
+_WATCH_SECONDS = (300, 600)
+"""How long a watch lasts, at least and at most."""
 
 
 class KubeError(Exception):
@@ -30,26 +39,57 @@ class KubeError(Exception):
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
+        self.message = message
 
 
 class KubeClient:
-    """Calls one API server through a unix socket that leads to it (see Relay).
+    """Calls one API server: over the network, or through a unix socket that leads to it (see host/relay.py).
 
-    Paths are the API's own (`/api/v1/nodes`). Errors: KubeError for an answer, httpx.HTTPError when there is none.
+    Paths are the API's own (`/api/v1/nodes`). Errors: KubeError for an answer, httpx.HTTPError without one.
+    ``manager`` is the field manager of server-side apply; ``source`` an address of this machine to connect from.
     """
 
-    def __init__(self, socket: Path, server_name: str, ca: Path, certificate: Path, key: Path) -> None:
-        context = ssl.create_default_context(cafile=str(ca))
-        context.load_cert_chain(certificate, key)
-        self._http = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(socket), verify=context),
-            base_url=f"https://{server_name}:6443",
-            timeout=httpx.Timeout(30.0, connect=5.0),
+    def __init__(
+        self,
+        server: str,
+        ca: Path,
+        certificate: Path,
+        key: Path,
+        *,
+        manager: str,
+        socket: Path | None = None,
+        source: str | None = None,
+    ) -> None:
+        self._server, self._socket, self._source, self._manager = server, socket, source, manager
+        self._context = ssl.create_default_context(cafile=str(ca))
+        self._context.load_cert_chain(certificate, key)
+        # httpx looks at every waiting request for each one that ends: let them wait here.
+        self._turns = asyncio.Semaphore(_CONNECTIONS)
+        self._open()
+
+    def _open(self) -> None:
+        limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
+        self._calls = self._client(httpx.Timeout(30.0, connect=5.0, pool=120.0), limits)
+        self._watches = self._client(httpx.Timeout(30.0, connect=5.0, read=_WATCH_SECONDS[1] + 30.0), httpx.Limits())
+
+    def _client(self, timeout: httpx.Timeout, limits: httpx.Limits) -> httpx.AsyncClient:
+        return http_client(
+            self._server, timeout=timeout, limits=limits, socket=self._socket, tls=self._context, source=self._source
         )
 
+    async def come_from(self, source: str | None) -> None:
+        """Connect from this address from now on: a node's, while it has it."""
+        if source != self._source:
+            old = (self._calls, self._watches)
+            self._source = source
+            self._open()
+            for client in old:
+                await client.aclose()
+
     async def close(self) -> None:
-        """Close its connections."""
-        await self._http.aclose()
+        """Close all connections."""
+        await self._calls.aclose()
+        await self._watches.aclose()
 
     async def call(
         self,
@@ -61,20 +101,17 @@ class KubeClient:
         content_type: str = "application/json",
     ) -> Any:
         """One request; the decoded answer (text where it is not JSON)."""
-        response = await self._http.request(
-            method,
-            path,
-            params=query,
-            content=None if body is None else json.dumps(body),
-            headers={} if body is None else {"Content-Type": content_type},
-        )
+        headers = {"Content-Type": content_type} if body is not None else None
+        content = None if body is None else json.dumps(body)
+        async with self._turns:
+            response = await self._calls.request(method, path, params=query, content=content, headers=headers)
         _check(response)
         if "json" in response.headers.get("content-type", ""):
             return response.json()
         return response.text
 
     async def get(self, path: str) -> Object | None:
-        """The object, None when there is none."""
+        """The object, or None if it does not exist."""
         try:
             found: Object = await self.call("GET", path)
         except KubeError as error:
@@ -83,29 +120,57 @@ class KubeClient:
             raise
         return found
 
-    async def apply(self, path: str, body: Object, *, manager: str = "oke") -> Object:
-        """Server-side apply by force: the region's objects are the region's."""
-        applied: Object = await self.call(
-            "PATCH",
-            path,
-            body,
-            query={"fieldManager": manager, "force": "true"},
-            content_type="application/apply-patch+yaml",
-        )
+    async def apply(self, path: str, body: Object) -> Object:
+        """Server-side apply by force: what the manager owns goes with the next apply that does not name it."""
+        query = {"fieldManager": self._manager, "force": "true"}
+        applied: Object = await self.call("PATCH", path, body, query=query, content_type=APPLY)
         return applied
 
     async def merge(self, path: str, body: Object) -> Object:
         """JSON merge patch."""
-        patched: Object = await self.call("PATCH", path, body, content_type="application/merge-patch+json")
+        patched: Object = await self.call("PATCH", path, body, content_type=MERGE)
         return patched
 
-    async def delete(self, path: str, body: Object | None = None) -> None:
-        """Delete; nothing to do when it is gone."""
+    async def delete(self, path: str, body: Object | None = None) -> bool:
+        """Delete an object; False when it is not there (or, with a uid as precondition, is another one)."""
         try:
             await self.call("DELETE", path, body)
         except KubeError as error:
-            if error.status != 404:
-                raise
+            if error.status == 404 or (error.status == 409 and body and "preconditions" in body):
+                return False
+            raise
+        return True
+
+    async def list(self, path: str, query: Mapping[str, str]) -> tuple[builtins.list[Object], str]:
+        """Every object (in pages) and the resource version of the list."""
+        items: builtins.list[Object] = []
+        more = ""
+        while True:
+            page = await self.call("GET", path, query={**query, "limit": str(_PAGE), "continue": more})
+            items += page["items"]
+            more = page["metadata"].get("continue", "")
+            if not more:
+                return items, page["metadata"]["resourceVersion"]
+
+    async def events(self, path: str, query: Mapping[str, str], version: str) -> AsyncIterator[Object]:
+        """The events of a watch from a resource version on, bookmarks among them, until the server ends it."""
+        params = {
+            **query,
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(random.randint(*_WATCH_SECONDS)),
+        }
+        async with self._watches.stream("GET", path, params=params) as response:
+            if response.status_code >= 400:
+                await response.aread()
+                _check(response)
+            rest = b""
+            async for chunk in response.aiter_bytes():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    if line:
+                        yield json.loads(line)
 
     async def watch(self, path: str) -> AsyncIterator[tuple[str, Object]]:
         """What is there as `ADDED`, a `SYNCED` with the list itself, then each change; ends when the server ends it."""
@@ -113,21 +178,11 @@ class KubeClient:
         for item in listed["items"]:
             yield "ADDED", item
         yield "SYNCED", listed
-        version = listed["metadata"]["resourceVersion"]
-        query = {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": "300"}
-        timeout = httpx.Timeout(30.0, read=330.0)
-        async with self._http.stream("GET", path, params=query, timeout=timeout) as response:
-            if response.status_code >= 400:
-                await response.aread()
-            _check(response)
-            async for line in response.aiter_lines():
-                if not line.strip():
-                    continue
-                event = json.loads(line)
-                if event["type"] == "ERROR":
-                    return
-                if event["type"] != "BOOKMARK":
-                    yield event["type"], event["object"]
+        async for event in self.events(path, {}, listed["metadata"]["resourceVersion"]):
+            if event["type"] == "ERROR":
+                return
+            if event["type"] != "BOOKMARK":
+                yield event["type"], event["object"]
 
     async def ready(self) -> bool:
         """Whether /readyz answers ok."""
@@ -177,63 +232,3 @@ def _check(response: httpx.Response) -> None:
         status.get("reason", "") if isinstance(status, dict) else "",
         status.get("message", response.text[:500]) if isinstance(status, dict) else response.text[:500],
     )
-
-
-class Relay:
-    """A unix socket that leads into a network namespace: what the daemon and people on the host use to reach a server
-    there, whose address the host cannot route to. The socket is its owner's only."""
-
-    def __init__(self, socket: Path, dial: Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]):
-        self.socket = socket
-        self._dial = dial
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> None:
-        """Listen; replaces a socket left behind."""
-        if self._server is not None:
-            return
-        self.socket.parent.mkdir(parents=True, exist_ok=True)
-        self.socket.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._serve, str(self.socket))
-        self.socket.chmod(0o600)
-
-    async def stop(self) -> None:
-        """Close the socket and every connection through it."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.socket.unlink(missing_ok=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            far_reader, far_writer = await self._dial()
-        except OSError:
-            writer.close()
-            self._tasks.discard(task)
-            return
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_pump(reader, far_writer))
-                group.create_task(_pump(far_reader, writer))
-        except* (OSError, asyncio.CancelledError):
-            pass
-        finally:
-            for end in (writer, far_writer):
-                with contextlib.suppress(OSError):
-                    end.close()
-            self._tasks.discard(task)
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
-    with contextlib.suppress(OSError):
-        writer.write_eof()

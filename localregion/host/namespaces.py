@@ -66,7 +66,8 @@ def in_thread(function: Callable[[], _T]) -> _T:
     return result[0]
 
 
-def _enter(name: str) -> None:
+def enter(name: str) -> None:
+    """Move the calling thread, and threads and processes that it starts, into a namespace. Raises OSError."""
     handle = os.open(FOLDER / name, os.O_RDONLY | os.O_CLOEXEC)
     try:
         _check(_libc.setns(handle, _CLONE_NEWNET), f"entering the network namespace {name}")
@@ -75,17 +76,17 @@ def _enter(name: str) -> None:
 
 
 def inside(name: str, function: Callable[[], _T]) -> _T:
-    """Run a function in a thread that is in the namespace. Raises FileNotFoundError when there is none."""
+    """Run a function in a thread that is in the namespace. Raises FileNotFoundError if it does not exist."""
 
     def body() -> _T:
-        _enter(name)
+        enter(name)
         return function()
 
     return in_thread(body)
 
 
 def exists(name: str) -> bool:
-    """Whether there is a namespace of this name (a file without its mount, left by a crash, is none)."""
+    """Whether there is a namespace of this name (not a file without its mount, left by a crash)."""
     path = FOLDER / name
     return path.exists() and os.path.ismount(path)
 
@@ -95,14 +96,14 @@ def _share_folder() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     folder = os.fsencode(FOLDER)
     if _libc.mount(b"", folder, b"none", _MS_SHARED | _MS_REC, None) != 0:
-        # It is no mount yet.
+        # It is not a mount yet.
         _check(_libc.mount(folder, folder, b"none", _MS_BIND | _MS_REC, None), f"mounting {FOLDER}")
         _check(_libc.mount(b"", folder, b"none", _MS_SHARED | _MS_REC, None), f"sharing {FOLDER}")
 
 
 def create(name: str, sysctls: Mapping[str, str]) -> None:
-    """A new namespace with its loopback up and these sysctls (`net.ipv4.ip_forward`); those the kernel does not have
-    are passed over. Does nothing when it exists."""
+    """A new namespace with its loopback up and these sysctls (`net.ipv4.ip_forward`); those that the kernel
+    lacks are skipped. Does nothing when it exists."""
     if exists(name):
         return
     _share_folder()

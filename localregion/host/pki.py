@@ -130,7 +130,7 @@ class Authority:
                 .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
                 .sign(key, hashes.SHA256())
             )
-            # The key first: a certificate without its key would be taken for whole after a crash.
+            # The key first: after a crash a certificate without its key would look complete.
             write_private(key_path, key_pem(key))
             certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
             certificate_path.chmod(0o644)

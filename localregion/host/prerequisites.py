@@ -43,7 +43,7 @@ _SYSTEM_PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/
 _GIB = 1024**3
 _MEMORY = 5 * _GIB
 
-# What a first run puts where, as `du` told after one on Debian 12, and half as much again.
+# What a first run puts where, as measured with `du` on Debian 12, and half as much again.
 _STATE_ROOM = 2 * _GIB
 _CACHE_ROOM = 2 * _GIB
 _GO_BUILD_ROOM = 4 * _GIB
@@ -174,7 +174,7 @@ def _addresses(addresses: Iterable[tuple[str, int]]) -> list[Problem]:
 
 
 def listener(address: str, port: int) -> str:
-    """Name and id of the process that listens there, when it can be told."""
+    """Name and id of the process that listens there, if known."""
     with contextlib.suppress(OSError):
         done = subprocess.run(["ss", "-H", "-l", "-n", "-t", "-p", f"sport = :{port}"], capture_output=True, text=True)
         for line in done.stdout.splitlines():
@@ -200,7 +200,7 @@ def room(state: Path, cache: Path, *, build: bool) -> dict[Path, int]:
 
 
 def _disks(wanted: Mapping[Path, int]) -> list[Problem]:
-    """File systems without the room for all that goes into them. What is in a folder already counts as room."""
+    """File systems without the room for all that goes into them. What is in a folder already is part of its room."""
     disks: dict[int, list[tuple[Path, Path, int]]] = {}
     for folder, size in wanted.items():
         there = folder
@@ -333,7 +333,7 @@ def _started_at_boot() -> set[Path]:
 def _policy() -> Iterator[None]:
     policy = Path("/usr/sbin/policy-rc.d")
     if policy.exists():
-        # Someone's own policy: it stands.
+        # Someone's own policy: left alone.
         yield
         return
     policy.write_text("#!/bin/sh\n# Made for the installation of packages for okestack's local region.\nexit 101\n")

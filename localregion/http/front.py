@@ -2,7 +2,7 @@
 """The region by HTTPS under its services' own names, on port 443 of its addresses, and what makes them resolve.
 
 A machine may have something else at that port, and only root can take it or write the hosts file: then the region does
-without, `problem` says why, and its plain address serves all who can be told it.
+without, `problem` says why, and its plain address serves every client that can be given one.
 """
 
 from __future__ import annotations

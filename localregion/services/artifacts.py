@@ -23,24 +23,14 @@ import httpx
 
 from localregion import settings as names
 from localregion.backends.registry import OperatorAccess, Registry, RegistryError
+from localregion.core.errors import ServiceError, conflict, incorrect_state, invalid, not_found
+from localregion.core.store import Document, Record
 from localregion.host.pki import Authority
-from localregion.services.base import (
-    SECOND,
-    Call,
-    Document,
-    Kind,
-    Record,
-    Reply,
-    Service,
-    ServiceError,
-    WorkRequest,
-    conflict,
-    incorrect_state,
-    invalid,
-    not_found,
-)
+from localregion.services.base import Service
 from localregion.services.logging import in_subtree
 from localregion.services.registration import operation, step
+from localregion.services.resources import SECOND, Call, Kind, Reply
+from localregion.services.work_requests import WorkRequest
 
 USERNAME = f"{names.NAMESPACE}/{names.OPERATOR_NAME}"
 """Who logs in to the registry with the operator's auth token, as in the cloud: `<namespace>/<user>`."""
@@ -49,14 +39,11 @@ SEEDS = (
     # repository, public, compartment: images that the site needs and that no project may fetch from elsewhere
     ("mirror/external-secrets", True, names.TENANCY_ID),
     ("mirror/traefik", True, names.TENANCY_ID),
+    ("mirror/metrics-server", True, names.TENANCY_ID),
     ("okestack/crud", False, names.COMPARTMENT_ID),
 )
 _NAME = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*\Z")
 _CONFIGURATION = "artifacts.container_configuration"
-_MANIFESTS = (
-    "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json,"
-    " application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json"
-)
 
 
 class Artifacts(Service):
@@ -147,11 +134,7 @@ class Artifacts(Service):
 
     async def _manifest(self, path: str, digest: str) -> tuple[dict[str, Any], int]:
         assert self.registry is not None
-        grant = {"type": "repository", "name": path, "actions": ["pull"]}
-        headers = {"Authorization": f"Bearer {self.registry.token('region', [grant])}", "Accept": _MANIFESTS}
-        async with httpx.AsyncClient(
-            base_url=f"http://{self.registry.host}", headers=headers, trust_env=False
-        ) as client:
+        async with self.registry.client(path) as client:
             answer = await client.get(f"/v2/{path}/manifests/{digest}")
             answer.raise_for_status()
             return json.loads(answer.content), len(answer.content)

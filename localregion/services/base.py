@@ -1,8 +1,8 @@
 """What every service of the local region is written on.
 
 A service is a class listed in `services/__init__.py`: its kinds of resources declared as data (`Kind`), and a method
-for each operation that is more than reading. A method has the SDK's name of the operation, takes a `Call` and gives a
-`Reply`. What the framework does by itself, for all alike: signature, body and parameters against the SDK's models,
+for each operation that is more than reading. A method has the SDK's name of the operation, gets a `Call` and returns a
+`Reply`. The framework does the same for all of them: signature, body and parameters against the SDK's models,
 authorization, `if-match`, retry tokens, reading and listing (`get_<kind>`, `list_<kinds>`, `change_<kind>_compartment`
 need no method), paging, work requests' own operations, the call's log; an operation without a method answers 501.
 
@@ -22,183 +22,24 @@ A change of state to come is kept in the store: a region that is killed and star
 
 from __future__ import annotations
 
-import asyncio
-import base64
 import builtins
-import hashlib
-import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from localregion import ocids
-from localregion import settings as names
-from localregion.core.errors import (
-    ServiceError,
-    already_exists,
-    conflict,
-    incorrect_state,
-    invalid,
-    limit_exceeded,
-    missing,
-    not_found,
-    not_implemented,
-    related_not_found,
-)
+from localregion.core.errors import ServiceError, missing, not_found, not_implemented, related_not_found
 from localregion.core.schema import Model, Operation
-from localregion.core.store import Document, PendingTransition, Record
+from localregion.core.store import Document, Record
 from localregion.core.validate import PLAIN, Form
+from localregion.services import lists
+from localregion.services.lists import Filters
 from localregion.services.registration import operation, registered, step
+from localregion.services.resources import Call, Handler, Kind, Reply
+from localregion.services.transitions import Also, Transitions
+from localregion.services.work_requests import WorkRequest, WorkRequestForm, WorkRequests
 
 if TYPE_CHECKING:
-    from localregion.access.policies import Principal
     from localregion.services.context import Context
-
-__all__ = [
-    "Call", "Document", "Kind", "Record", "Reply", "Service", "ServiceError", "WorkRequest", "already_exists",
-    "conflict", "incorrect_state", "invalid", "limit_exceeded", "missing", "not_found", "not_implemented",
-    "related_not_found",
-]  # fmt: skip
-
-log = logging.getLogger(__name__)
-
-SECOND = 1 / 60
-"""A cloud second, in cloud minutes."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of resource, declared.
-
-    ``name`` is the word of the SDK's operations (`vcn`, `db_system`); ``model`` the SDK model that shows one;
-    ``resource`` its resource type in policies; ``entity`` the word in its OCIDs (the name without underscores if
-    empty); ``label`` the beginning of a default display name; ``dead_state`` the state of one that is deleted, readable
-    for ``remember`` cloud minutes more (None: gone at once); ``everywhere`` says that it belongs to no region
-    (identity); ``start`` is how the unique part of its OCIDs begins; ``name_field`` is where the wire document has its
-    name; ``operations`` which of get, list and change_compartment the framework answers by itself; ``plural`` the word
-    in list operations.
-    """
-
-    name: str
-    model: str
-    resource: str
-    entity: str = ""
-    label: str = ""
-    plural: str = ""
-    dead_state: str = "DELETED"
-    remember: float | None = 60.0
-    everywhere: bool = False
-    start: str = ocids.PLAIN
-    name_field: str = "displayName"
-    state_field: str = "lifecycleState"
-    operations: tuple[str, ...] = ("get", "list", "change_compartment")
-
-    def ocid(self, *inner: str) -> str:
-        """A new identifier; `inner` are the parts that a few types have before the unique one."""
-        region = "" if self.everywhere else names.REGION
-        return ocids.new(self.entity or self.name.replace("_", ""), *inner, start=self.start, region=region)
-
-    @property
-    def plural_name(self) -> str:
-        """`vcns`, `policies`."""
-        if self.plural:
-            return self.plural
-        return self.name[:-1] + "ies" if self.name[-1] == "y" and self.name[-2] not in "aeiou" else self.name + "s"
-
-
-@dataclass
-class Call:
-    """One call of an operation, checked and authenticated.
-
-    ``path`` and ``query`` hold the parameters by the SDK's Python names, ``body`` the wire document (nulls dropped),
-    ``content`` the raw bytes. ``target`` is the record that the path names, when it names one that exists.
-    """
-
-    operation: Operation
-    principal: Principal
-    path: dict[str, str] = field(default_factory=dict)
-    query: dict[str, Any] = field(default_factory=dict)
-    body: Document = field(default_factory=dict)
-    content: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    request_id: str = ""
-    region: str = names.REGION
-    target: Record | None = None
-
-
-@dataclass
-class Reply:
-    """An answer: status, wire document (or list, str, bytes), extra headers. ``record`` is what it shows or is about;
-    its etag is told unless ``etag`` is False."""
-
-    status: int = 200
-    doc: Any = None
-    headers: dict[str, str] = field(default_factory=dict)
-    record: Record | None = None
-    etag: bool = True
-
-
-@dataclass
-class WorkRequest:
-    """A work request under way: progress, log lines and errors that clients see."""
-
-    service: Service
-    record: Record
-
-    def progress(self, percent: float, message: str | None = None) -> None:
-        """How far it is (0 to 100); the message becomes a log line when it is new."""
-        self._change({"percentComplete": float(percent)})
-        if message:
-            self.log(message)
-
-    def log(self, message: str) -> None:
-        """Add a log line (unless it is the last one again)."""
-        record = self._fresh()
-        lines = record.private.setdefault("logs", [])
-        if not lines or lines[-1]["message"] != message:
-            lines.append({"message": message, "timestamp": self.service.region.clock.timestamp()})
-            self.service.region.store.save(record, etag=False)
-
-    def error(self, code: str, message: str) -> None:
-        """Add an error."""
-        record = self._fresh()
-        record.private.setdefault("errors", []).append(
-            {"code": code, "message": message, "timestamp": self.service.region.clock.timestamp()}
-        )
-        self.service.region.store.save(record, etag=False)
-
-    def finish(self, *, ok: bool = True) -> None:
-        """SUCCEEDED or FAILED; resources in progress get the action they were announced with."""
-        record = self._fresh()
-        actions = record.private.get("actions", {})
-        resources = [
-            resource | {"actionType": actions.get(resource["identifier"], resource["actionType"]) if ok else "FAILED"}
-            if resource["actionType"] == "IN_PROGRESS"
-            else resource
-            for resource in record.doc.get("resources", [])
-        ]
-        now = self.service.region.clock.timestamp()
-        status = "SUCCEEDED" if ok else "FAILED"
-        changes = {"status": status, "timeFinished": now, "timeUpdated": now, "resources": resources}
-        self._change(changes | ({"percentComplete": 100.0} if ok else {}))
-
-    def _fresh(self) -> Record:
-        return self.service.region.store.find(self.record.id) or self.record
-
-    def _change(self, changes: Document) -> None:
-        record = self._fresh()
-        record.doc |= changes
-        self.record = self.service.region.store.save(record, etag=False)
-
-
-Also = Callable[[Record, "WorkRequest | None"], Awaitable[Mapping[str, Any] | None]]
-"""What happens with a change of state: gets the record and its work request, may give changes of the document."""
-
-Handler = Callable[[Call], Awaitable[Reply]]
-
-_PAGING = frozenset({"limit", "page", "sort_by", "sort_order"})
-_SCOPE = frozenset({"compartment_id"})
 
 
 class Service:
@@ -211,21 +52,26 @@ class Service:
     access: ClassVar[Mapping[str, tuple[str, str] | None]] = {}
     """Operation to (verb, resource type) of the policy statement it needs, where it differs from what its name says
     (list: inspect, get: read, else manage). None: the method asks `authorize` itself."""
-    work_request_entity: ClassVar[str] = "workrequest"
+    work_request_form: ClassVar[WorkRequestForm] = WorkRequestForm()
     form: ClassVar[Form] = PLAIN
     """How it writes its documents: whether what has no value is null or not there, the form of its times."""
     etag_without_document: ClassVar[bool] = True
-    """Whether an answer without a document tells an etag."""
+    """Whether an answer without a document has an etag."""
+    etag_form: ClassVar[str] = "032x"
+    """Its etags: how many digits, and whether hexadecimal (x) or decimal (d)."""
 
     def __init__(self, region: Context) -> None:
         self.region = region
         self.store = region.store
+        self.store.etag_forms[self.name] = self.etag_form
         self.clock = region.clock
         self.log = logging.getLogger(f"localregion.{self.name}")
-        self._kinds = {kind.name: kind for kind in (*self.kinds, _work_request_kind(self.work_request_entity))}
-        self.handlers: dict[str, Handler] = self._generic_operations() | registered(self, operation)
-        self._steps: dict[str, Also] = registered(self, step)
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self.requests = WorkRequests(region, self.name, self.package, self.work_request_form, self.unseen)
+        self.transitions = Transitions(region, self.name, self.package, self.requests, self.update, self._details)
+        self._kinds = {kind.name: kind for kind in (*self.kinds, self.requests.kind)}
+        self.handlers: dict[str, Handler] = self._generic_operations()
+        for part in (self.requests, self):
+            self._register(part)
 
     # for the framework
 
@@ -233,10 +79,14 @@ class Service:
         """What answers an operation; None when nothing does."""
         return self.handlers.get(operation)
 
-    def add(self, part: Part) -> None:
-        """Take up the operations and steps of a part."""
+    def add(self, part: _Part) -> _Part:
+        """Register the operations and steps of a part; returns it."""
+        self._register(part)
+        return part
+
+    def _register(self, part: object) -> None:
         self.handlers |= registered(part, operation)
-        self._steps |= registered(part, step)
+        self.transitions.steps |= registered(part, step)
 
     def _generic_operations(self) -> dict[str, Handler]:
         found: dict[str, Handler] = {}
@@ -305,8 +155,7 @@ class Service:
 
     async def resume(self) -> None:
         """At the region's start: take up every change of state to come. Extend it to start parts again; idempotent."""
-        for pending in list(self.store.transitions(self.name)):
-            self._run(pending)
+        self.transitions.resume()
 
     async def stop(self) -> None:
         """At the region's stop: end parts, keep state."""
@@ -451,71 +300,8 @@ class Service:
         """
         if via:
             record = self.update(record, {}, state=via)
-        method = getattr(also, "__name__", None) if also else None
-        if method and self._steps.get(method) != also:
-            raise TypeError(f"{method} must be a step of {type(self).__name__}: it is found by name after a restart")
-        pending = PendingTransition(
-            record=record.id, service=self.name, target=to, due=self.clock.due(after), also=method,
-            request=request.record.id if request else None, failed=failed,
-        )  # fmt: skip
-        self.store.put_transition(pending)
-        self._run(pending)
+        self.transitions.start(record, after, to, also=also, request=request, failed=failed)
         return record
-
-    def _run(self, pending: PendingTransition) -> None:
-        earlier = self._running.get(pending.record)
-        if earlier and earlier is not _current_task():
-            earlier.cancel()
-        task = self.region.tasks.spawn(self._transit(pending), f"{self.name} {pending.record} to {pending.target}")
-        self._running[pending.record] = task
-        task.add_done_callback(lambda done: self._ended(pending.record, done))
-
-    def _ended(self, record_id: str, task: asyncio.Task[None]) -> None:
-        if self._running.get(record_id) is task:
-            del self._running[record_id]
-
-    async def _transit(self, pending: PendingTransition) -> None:
-        me = asyncio.current_task()
-        await self.clock.sleep_until(pending.due)
-        request = self._request(pending.request)
-        record = self.store.find(pending.record)
-        if record is None:
-            self.store.remove_transition(pending.record)
-            return
-        if request and request.record.state == "ACCEPTED":
-            now = self.clock.timestamp()
-            request._change({"status": "IN_PROGRESS", "timeStarted": now})
-        changes: Mapping[str, Any] | None = None
-        state, error = pending.target, None
-        try:
-            if pending.also:
-                await self._stumble(pending.also)
-                changes = await self._steps[pending.also](record, request)
-        except asyncio.CancelledError:
-            raise
-        except ServiceError as failure:
-            error = failure
-        except Exception:
-            self.log.exception("%s to %s", pending.record, pending.target)
-            error = ServiceError(500, "InternalError", "Internal error; the region's log tells more.")
-        if self._running.get(pending.record) is not me:
-            return  # another change of state took its place meanwhile
-        if error:
-            state, changes = pending.failed, self._details(record, error)
-        if record := self.store.find(pending.record):
-            self.update(record, changes or {}, state=state)
-        if request:
-            if error:
-                request.error(error.code, error.message)
-            request.finish(ok=error is None)
-        self.store.remove_transition(pending.record)
-
-    async def _stumble(self, also: str) -> None:
-        """Suffer the fault of a step, if there is one. Raises ServiceError."""
-        if fault := self.region.faults.hit(f"{self.package}.{also.strip('_')}", step=True):
-            await asyncio.sleep(fault.delay)
-            if fault.status:
-                raise ServiceError(fault.status, fault.code, fault.message)
 
     def _details(self, record: Record, error: ServiceError) -> Document:
         shown = "lifecycleDetails" in self._model(self.kind_of(record)).fields
@@ -523,9 +309,7 @@ class Service:
 
     async def settled(self, record_id: str) -> Record | None:
         """Wait until no change of state of the record is to come, and give it as it is then (for tests and parts)."""
-        while task := self._running.get(record_id):
-            await asyncio.wait([task])
-        return self.store.find(record_id)
+        return await self.transitions.settled(record_id)
 
     # answers
 
@@ -550,7 +334,7 @@ class Service:
         self,
         kind: str,
         call: Call,
-        filters: Mapping[str, Callable[[Record, Any], bool]] | None = None,
+        filters: Filters | None = None,
         *,
         where: Callable[[Record], bool] | None = None,
         dead: bool = True,
@@ -570,53 +354,19 @@ class Service:
         records = self.store.select(
             self.name, kind, compartment=None if "compartment_id" in own else compartment, dead=None if dead else False
         )
-        tests = self._filters(declared, call, own)
+        tests = lists.filters(declared, self._model(declared), call, own)
         records = [
             record for record in records
             if self.region.visible(record) and all(test(record) for test in tests) and (where is None or where(record))
         ]  # fmt: skip
-        return self.page(call, [record.doc for record in self._sorted(declared, call, records)])
+        return self.page(call, [record.doc for record in lists.in_order(call, records)])
+
+    def page(self, call: Call, items: Iterable[Any], extra: Mapping[str, Any] | None = None) -> Reply:
+        """One page of a list of documents, as `lists.page`."""
+        return lists.page(call, items, extra)
 
     def check_list(self, kind: str, call: Call) -> None:
         """What a service demands of a list's query beyond the SDK's models. Raises 400 or 404."""
-
-    def _filters(
-        self, kind: Kind, call: Call, own: Mapping[str, Callable[[Record, Any], bool]]
-    ) -> builtins.list[Callable[[Record], bool]]:
-        by_python = {"name": kind.name_field} | {f.name: wire for wire, f in self._model(kind).fields.items()}
-        tests: list[Callable[[Record], bool]] = []
-        for name, value in call.query.items():
-            if name in own:
-                tests.append(lambda record, test=own[name], value=value: test(record, value))  # type: ignore[misc]
-            elif name in _PAGING or name in _SCOPE:
-                continue
-            elif (wire := by_python.get(name)) is not None:
-                wanted = {_plain(item) for item in (value if isinstance(value, list) else [value])}
-                tests.append(lambda record, wire=wire, wanted=wanted: _plain(record.doc.get(wire)) in wanted)  # type: ignore[misc]
-            else:
-                raise not_implemented(f"the parameter {name} of {call.operation.full_name}")
-        return tests
-
-    def _sorted(self, kind: Kind, call: Call, records: Sequence[Record]) -> builtins.list[Record]:
-        by_name = call.query.get("sort_by", "").replace("_", "").upper() in ("DISPLAYNAME", "NAME")
-        descending = call.query.get("sort_order", "ASC" if by_name else "DESC") == "DESC"
-        key: Callable[[Record], Any] = (lambda record: record.name.lower()) if by_name else (lambda record: record.seq)
-        return sorted(records, key=key, reverse=descending)
-
-    def page(self, call: Call, items: Iterable[Any], extra: Mapping[str, Any] | None = None) -> Reply:
-        """One page of a list of documents, in the operation's form: a plain list, or a collection with `items`."""
-        everything = list(items)
-        limit = call.query.get("limit", 100)
-        if not 1 <= limit <= 1000:
-            raise invalid("limit must be between 1 and 1000")
-        start = _page_start(call)
-        headers = {}
-        if start + limit < len(everything):
-            headers["opc-next-page"] = _page_token(call, start + limit)
-        shown = everything[start : start + limit]
-        if (call.operation.response or "").startswith("list["):
-            return Reply(200, shown, headers)
-        return Reply(200, {"items": shown, **(extra or {})}, headers)
 
     # authorization
 
@@ -647,93 +397,7 @@ class Service:
         Resources: (action it ends with: CREATED, UPDATED, DELETED or RELATED, or still IN_PROGRESS; entity type;
         record or its id).
         """
-        affected, actions = [], {}
-        for action, entity_type, resource in resources:
-            identifier = resource.id if isinstance(resource, Record) else resource
-            if isinstance(resource, Record):
-                compartment = compartment or resource.compartment
-            affected.append({
-                "actionType": "RELATED" if action == "RELATED" else "IN_PROGRESS",
-                "entityType": entity_type,
-                "identifier": identifier,
-                "entityUri": self.entity_uri(identifier),
-            })  # fmt: skip
-            actions[identifier] = action
-        now = self.clock.timestamp()
-        document = {
-            "operationType": operation_type, "status": "ACCEPTED", "compartmentId": compartment, "resources": affected,
-            "percentComplete": 0.0, "timeAccepted": now, "timeUpdated": now,
-        }  # fmt: skip
-        kind = self._kinds[_WORK_REQUEST]
-        identifier = self.work_request_ocid()
-        record = self.store.insert(
-            Record(
-                id=identifier, service=self.name, kind=kind.name, compartment=compartment,
-                doc={"id": identifier} | document,
-                private={"actions": actions, "logs": [], "errors": []},
-            )
-        )  # fmt: skip
-        return WorkRequest(self, record)
-
-    def work_request_ocid(self) -> str:
-        """The identifier of a work request to come."""
-        return self._kinds[_WORK_REQUEST].ocid()
-
-    def entity_uri(self, record_id: str) -> str:
-        """Where a resource of a work request can be read."""
-        record = self.store.find(record_id)
-        operation = self.region.schema.operations.get((self.package, f"get_{record.kind}")) if record else None
-        if operation is None:
-            return ""
-        return operation.path.split("{")[0] + record_id
-
-    def _request(self, record_id: str | None) -> WorkRequest | None:
-        record = self.store.find(record_id) if record_id else None
-        return WorkRequest(self, record) if record else None
-
-    def work_request_doc(self, record: Record) -> Document:
-        """The wire form of a work request; a service whose form differs overrides this."""
-        return record.doc
-
-    def get_any_work_request(self, record_id: str) -> Record:
-        """A work request of this service. Raises 404."""
-        return self.get(_WORK_REQUEST, record_id)
-
-    @operation
-    async def get_work_request(self, call: Call) -> Reply:
-        """A work request by its id."""
-        record = self.get_any_work_request(call.path["work_request_id"])
-        return self.show(record, doc=self.work_request_doc(record))
-
-    @operation
-    async def list_work_requests(self, call: Call) -> Reply:
-        """The work requests of a compartment, also those of one resource."""
-        query = call.query
-        wanted_ids = {query[name] for name in _WORK_REQUEST_SUBJECTS if name in query}
-        wanted_ids |= {call.path["load_balancer_id"]} if "load_balancer_id" in call.path else set()
-        found = []
-        for record in reversed(self.store.select(self.name, _WORK_REQUEST, compartment=query.get("compartment_id"))):
-            resources = record.doc["resources"]
-            if (
-                wanted_ids <= {resource["identifier"] for resource in resources}
-                and ("resource_type" not in query or query["resource_type"] in {r["entityType"] for r in resources})
-                and query.get("work_request_id", record.id) == record.id
-                and ("status" not in query or record.doc["status"] in _values(query["status"]))
-            ):
-                found.append(self.work_request_doc(record))
-        return self.page(call, found)
-
-    @operation
-    async def list_work_request_errors(self, call: Call) -> Reply:
-        """The errors of a work request, the newest first."""
-        record = self.get_any_work_request(call.path["work_request_id"])
-        return self.page(call, reversed(record.private["errors"]))
-
-    @operation
-    async def list_work_request_logs(self, call: Call) -> Reply:
-        """The log of a work request, the newest first."""
-        record = self.get_any_work_request(call.path["work_request_id"])
-        return self.page(call, reversed(record.private["logs"]))
+        return self.requests.new(call, operation_type, resources, compartment=compartment)
 
     # small things
 
@@ -745,59 +409,20 @@ class Service:
 
 
 class Part:
-    """A piece of a service: operations and steps of its own, on the service's records."""
+    """A piece of a service: operations and steps of its own, on the service's records. See `Service.add`."""
 
     def __init__(self, service: Service) -> None:
+        self.service = service
         self.region = service.region
         self.store = service.store
         self.clock = service.clock
         self.log = service.log
 
-
-_WORK_REQUEST = "work_request"
-_WORK_REQUEST_SUBJECTS = ("resource_id", "resource_identifier", "cluster_id", "load_balancer_id")
-
-
-def _work_request_kind(entity: str) -> Kind:
-    return Kind(_WORK_REQUEST, model="WorkRequest", resource="work-requests", entity=entity, operations=())
+    def fresh(self, record_id: str) -> Record:
+        """A record of any service as it is now. Raises 404."""
+        if (record := self.store.find(record_id)) is None:
+            raise not_found()
+        return record
 
 
-def _current_task() -> asyncio.Task[Any] | None:
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
-
-
-def _values(value: Any) -> builtins.list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _plain(value: Any) -> Any:
-    """A value comparable with a query parameter: booleans and numbers as they are written there."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if value is None else str(value)
-
-
-def _page_key(call: Call) -> str:
-    scope = {name: value for name, value in call.query.items() if name not in ("page", "limit")}
-    text = json.dumps([call.operation.full_name, call.path, scope], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _page_token(call: Call, start: int) -> str:
-    return base64.urlsafe_b64encode(f"{start}:{_page_key(call)}".encode()).decode().rstrip("=")
-
-
-def _page_start(call: Call) -> int:
-    token = call.query.get("page")
-    if not token:
-        return 0
-    try:
-        start, key = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode().split(":")
-        if key == _page_key(call):
-            return int(start)
-    except ValueError:
-        pass
-    raise invalid("The page token is not of this list.")
+_Part = TypeVar("_Part", bound=Part)

@@ -17,6 +17,8 @@ from localregion.core.faults import Faults
 from localregion.core.schema import Schema
 from localregion.core.store import Record, Store
 from localregion.core.tasks import Tasks
+from localregion.host.mysql_programs import MysqlPrograms
+from localregion.services.sealing import Sealer
 from localregion.settings import Settings
 
 
@@ -27,22 +29,28 @@ class Context:
         self.settings = settings
         self.fabric = fabric
         self.schema = schema
+        self.programs: Any = None
+        """The programs that no package ships (localregion.host.programs.Programs); None in a pure region."""
         self.podman: Any = None
-        """The region's containers (localregion.host.podman.PodmanService); None in a pure region."""
+        """The region's containers (localregion.host.podman_service.PodmanService); None in a pure region."""
         self.images: Any = None
         """The images that the region makes (localregion.backends.images.Images); None where it makes none."""
+        self.mysql = MysqlPrograms(settings.cache)
+        """MySQL's programs, fetched when they are first asked for."""
         self.clock = Clock(settings.minute)
         self.store = Store(settings.state / "region.sqlite")
+        self.sealer = Sealer(settings.state / "root.key")
+        """Encrypts what is kept of secrets, keys and passwords."""
         self.tasks = Tasks()
         self.faults = Faults()
         self.iam = Iam(self.ancestry)
         self.tokens = Tokens(settings.state / "token-key.pem")
         self.federation = Federation(settings.state / "instance", self.tokens)
         self.services: dict[str, Any] = {}
-        """The region's services by name: what one of them knows another may ask."""
-        self.authenticator = Authenticator(lambda *of: self.services["identity"].find_key(*of), self.tokens)
+        """The region's services by name, for what one asks of another (see `lookup`)."""
+        self.authenticator = Authenticator(lambda *of: self.services["identity"].users.find_key(*of), self.tokens)
         self.announce: Callable[[str, Sequence[str]], None] = lambda owner, hosts: None
-        """Makes this machine resolve the host names of a kind of resource (vaults), in place of those told before."""
+        """Makes this machine resolve the host names of a kind of resource (vaults), instead of the earlier ones."""
 
     def compartment_exists(self, compartment: str) -> bool:
         """Whether a compartment (or the tenancy) is there."""
@@ -78,5 +86,5 @@ class Context:
     def default_tags(self, principal: Principal) -> dict[str, Any]:
         """The defined tags that a resource gets which this principal makes."""
         user = self.store.find(principal.id)
-        tags: dict[str, Any] = self.services["identity"].default_tags(user.name if user else principal.id)
+        tags: dict[str, Any] = self.services["identity"].tags.defaults(user.name if user else principal.id)
         return tags

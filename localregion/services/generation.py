@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Contents that the Vault service makes by itself (`secretGenerationContext`).
+"""Contents that the Vault service generates (`secretGenerationContext`).
 
 Keywords and default structures are those of the SDK's models. Lengths and alphabets of the two passphrase templates
 are published nowhere; here: SECRETS_DEFAULT_PASSWORD 25 by default (12 to 32 allowed) with one of each class at

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from localregion import settings as names
-from localregion.services.base import Call, Document, Reply, Service, not_found
+from localregion.core.errors import not_found
+from localregion.core.store import Document
+from localregion.services.base import Service
 from localregion.services.registration import operation
+from localregion.services.resources import Call, Reply
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit. ``counts``: (service, kind) of the records that use it up; None where the region does not count."""
+    """A limit. ``counts``: (service, kind) of the records that use it up; None where usage is unknown."""
 
     service: str
     name: str

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Logging service: log groups and logs, flow logs of subnets among them. State only: the region writes no log
-content.
+"""The Logging service: log groups and logs. Flow logs are written (`flow_logs`); logs of other services and custom ones
+stay empty.
 
 Every write is a work request, and its answer names no resource. As in the cloud a log belongs to a group, in whose path
 alone it is found, and a subnet, VCN or VNIC has one flow log.
@@ -9,33 +9,24 @@ alone it is found, and a subnet, VCN or VNIC has one flow log.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localregion import ocids
-from localregion.services.base import (
-    SECOND,
-    Call,
-    Document,
-    Kind,
-    Record,
-    Reply,
-    Service,
-    WorkRequest,
-    conflict,
-    incorrect_state,
-    invalid,
-    missing,
-    not_found,
-    related_not_found,
-)
+from localregion.core.errors import conflict, incorrect_state, invalid, missing, not_found, related_not_found
+from localregion.core.store import Document, Record
+from localregion.services.base import Service
+from localregion.services.flow_logs import CAPTURE_FILTER, SERVICE, FlowLogs
+from localregion.services.log_content import LogContent
 from localregion.services.registration import operation, step
+from localregion.services.resources import SECOND, Call, Kind, Reply
+from localregion.services.work_requests import WorkRequest, WorkRequestForm
+
+if TYPE_CHECKING:
+    from localregion.services.context import Context
 
 _TIME = 5 * SECOND
-_FLOW_LOGS = "flowlogs"
 _CATEGORIES = {"vcn": "vcn", "subnet": "subnet", "vnic": "vnic", "all": "subnet"}
 """Categories of flow logs and the kind of resource each is for (`all`: the older word, for subnets)."""
-_CAPTURE_FILTER = "capture_filter"
-"""The parameter of a flow log that names which traffic it shows."""
 
 
 class Logging(Service):
@@ -54,7 +45,7 @@ class Logging(Service):
         ),
         Kind("log", model="Log", resource="log-groups", remember=None, operations=(), start=ocids.TENANCY),
     )
-    work_request_entity = "logworkrequest"
+    work_request_form = WorkRequestForm("logworkrequest")
     access = {
         "list_services": ("inspect", "log-groups"),
         "get_work_request": ("read", "log-groups"),
@@ -62,6 +53,16 @@ class Logging(Service):
         "list_work_request_errors": ("inspect", "log-groups"),
         "list_work_request_logs": ("inspect", "log-groups"),
     }
+
+    def __init__(self, region: Context) -> None:
+        super().__init__(region)
+        self.content = LogContent(region.settings.state / "logs")
+        self._flow_logs = FlowLogs(region, self.content)
+
+    async def resume(self) -> None:
+        """Write the flow logs that are on."""
+        await super().resume()
+        self._flow_logs.start()
 
     # log groups
 
@@ -111,6 +112,8 @@ class Logging(Service):
     async def change_log_group_compartment(self, call: Call) -> Reply:
         """Move a log group and its logs."""
         group = self._group(call, "ACTIVE")
+        if "compartmentId" not in call.body:  # The model lets it be left out.
+            raise self.lacking("compartmentId")
         self._unique_group(call.body["compartmentId"], group.doc["displayName"], group.id)
         self.move(group, call)
         for log in self.living("log", parent=group.id):
@@ -178,7 +181,7 @@ class Logging(Service):
     def _check_source(self, source: Document) -> None:
         """Refuse a source that the region has not, or that has its log already."""
         service, category, resource = source["service"], source["category"], source["resource"]
-        if service == _FLOW_LOGS:
+        if service == SERVICE:
             if category not in _CATEGORIES:
                 raise invalid(f"configuration.source.category of {service} must be one of {', '.join(_CATEGORIES)}")
             found = self.store.find(resource)
@@ -196,17 +199,17 @@ class Logging(Service):
         self._check_parameters(service, source.get("parameters") or {})
         for log in self.living("log"):
             old = (log.doc.get("configuration") or {}).get("source") or {}
-            same = service == _FLOW_LOGS or old.get("category") == category
+            same = service == SERVICE or old.get("category") == category
             if same and (old.get("service"), old.get("resource")) == (service, resource):
                 raise conflict(f"Log {log.id} already logs category {old['category']} of {resource}")
 
     def _check_parameters(self, service: str, parameters: Document) -> None:
-        """Refuse parameters that a service does not know, and a capture filter that is none for flow logs."""
-        unknown = sorted(set(parameters) - ({_CAPTURE_FILTER} if service == _FLOW_LOGS else set()))
+        """Refuse parameters that a service does not know, and a capture filter that is not for flow logs."""
+        unknown = sorted(set(parameters) - ({CAPTURE_FILTER} if service == SERVICE else set()))
         if unknown:
             raise invalid(f"configuration.source.parameters of {service}: {unknown[0]} is not known")
-        if _CAPTURE_FILTER in parameters:
-            found = self.store.find(parameters[_CAPTURE_FILTER])
+        if CAPTURE_FILTER in parameters:
+            found = self.store.find(parameters[CAPTURE_FILTER])
             if found is None or found.dead or found.kind != "capture_filter":
                 raise related_not_found()
             if found.doc.get("filterType") != "FLOWLOG":
@@ -266,6 +269,7 @@ class Logging(Service):
         """Delete a log."""
         log = self._log(call, "ACTIVE", "INACTIVE", "FAILED")
         request = self.work_request(call, "DELETE_LOG", [("DELETED", "log", log)])
+        self.content.forget(log.id)
         self.transition(log, _TIME, "DELETED", via="DELETING", request=request)
         return self.accepted(request, 202)
 
@@ -320,9 +324,9 @@ def _registry(tenancy: str) -> list[Document]:
 
     return [
         entry(
-            _FLOW_LOGS,
+            SERVICE,
             {"vcn": ["vcn"], "subnet": ["all", "subnet"], "vnic": ["vnic"]},
-            [{"name": _CAPTURE_FILTER, "type": "string", "required": False, "rank": 1}],
+            [{"name": CAPTURE_FILTER, "type": "string", "required": False, "rank": 1}],
         ),
         entry("loadbalancer", {"loadbalancer": ["access", "error"]}),
         entry(

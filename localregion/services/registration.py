@@ -10,7 +10,7 @@ _MARK = "registered_as"
 
 
 def operation(method: _Method) -> _Method:
-    """The method answers the SDK's operation of its name: it takes a `Call` and gives a `Reply`."""
+    """The method answers the SDK's operation of its name: it gets a `Call` and returns a `Reply`."""
     setattr(method, _MARK, "operation")
     return method
 

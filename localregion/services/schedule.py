@@ -10,7 +10,12 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 
-from localregion.services.base import Record, Service, invalid
+from localregion.core.errors import invalid
+from localregion.core.store import Document, Record
+from localregion.services.base import Service
+from localregion.services.registration import step
+from localregion.services.transitions import Also
+from localregion.services.work_requests import WorkRequest
 
 __all__ = ["DeletesLater", "parse_time"]
 
@@ -54,6 +59,20 @@ class DeletesLater(Service):
         """Set `timeOfDeletion` (None: take it away again)."""
         due = parse_time(when, "timeOfDeletion").timestamp() if when else None
         return self.update(record, {"timeOfDeletion": when}, private={"delete_at": due})
+
+    def keep(self, record: Record, after: float, state: str, *, also: Also | None = None) -> Record:
+        """Cancel a deletion: after so many cloud minutes the record is in `state` again. `also` replaces what is done
+        then, and has to call `unschedule`."""
+        return self.transition(record, after, state, via="CANCELLING_DELETION", also=also or self._kept)
+
+    @step
+    async def _kept(self, record: Record, request: WorkRequest | None) -> Document:
+        return self.unschedule(record)
+
+    def unschedule(self, record: Record) -> Document:
+        """Forget the date of a record's deletion; the change of its document."""
+        self.update(record, {}, private={"delete_at": None})
+        return {"timeOfDeletion": None}
 
     def deletion_time(self, given: str | None, least: int, most: int = 30) -> str:
         """When to delete, as a timestamp: what the request says, or `most` days from now.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Encryption at rest of what the region must not keep in clear: key material, secrets, database passwords, TLS keys.
 
-One AES-256-GCM root key a region, in a file of its own (0600) beside the database: a copy of the database alone tells
+One AES-256-GCM root key a region, in a file of its own (0600) beside the database: a copy of the database alone reveals
 nothing. The context (record's id and purpose) is authenticated, so a sealed value moved to another record does not
 open.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-__all__ = ["SealError", "Sealer", "sealer"]
+__all__ = ["SealError", "Sealer"]
 
 _NONCE = 12
 
@@ -50,7 +50,7 @@ class Sealer:
             raise SealError(f"the sealed value of {context} does not open with this region's root key") from None
 
     def digest(self, data: bytes, context: str) -> str:
-        """A keyed hash: tells equal contents without keeping them (and without the key file tells nothing)."""
+        """A keyed hash: shows whether contents are equal without storing them; useless without the key file."""
         return hmac.new(self._key, context.encode() + b"\0" + data, hashlib.sha256).hexdigest()
 
 
@@ -66,21 +66,10 @@ def _load_or_make(path: Path) -> bytes:
         file.write(os.urandom(32))
         file.flush()
         os.fsync(file.fileno())
-    # Whoever comes second (two services of one daemon) takes the key that is already there.
+    # Two regions may start at once: the second one uses the first one's key.
     try:
         os.link(new, path)
     except FileExistsError:
         pass
     new.unlink()
     return path.read_bytes()
-
-
-_sealers: dict[Path, Sealer] = {}
-
-
-def sealer(state: Path) -> Sealer:
-    """The sealer of the region whose state folder this is (one a process and folder)."""
-    path = state.resolve() / "root.key"
-    if path not in _sealers or not path.exists():
-        _sealers[path] = Sealer(path)
-    return _sealers[path]

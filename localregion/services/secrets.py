@@ -10,8 +10,11 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, cast
 
-from localregion.services.base import Call, Document, Record, Reply, Service, invalid, not_found
+from localregion.core.errors import invalid, not_found
+from localregion.core.store import Document, Record
+from localregion.services.base import Service
 from localregion.services.registration import operation
+from localregion.services.resources import Call, Reply
 from localregion.services.vault import FORM, sort_versions
 
 if TYPE_CHECKING:

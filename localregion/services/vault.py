@@ -11,26 +11,13 @@ They are never part of a document, a log line or an error.
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import binascii
 import datetime as dt
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from localregion import ocids
-from localregion.core.validate import Form
-from localregion.services import generation
-from localregion.services.base import (
-    SECOND,
-    Call,
-    Document,
-    Kind,
-    Record,
-    Reply,
-    Service,
+from localregion.core.errors import (
     ServiceError,
-    WorkRequest,
     incorrect_state,
     invalid,
     limit_exceeded,
@@ -38,26 +25,26 @@ from localregion.services.base import (
     not_found,
     not_implemented,
 )
-from localregion.services.registration import operation, step
+from localregion.core.store import Document, Record
+from localregion.core.validate import Form
+from localregion.services import lookup
+from localregion.services.base import Service
+from localregion.services.checks import in_state
+from localregion.services.registration import operation
+from localregion.services.resources import SECOND, Call, Kind, Reply
 from localregion.services.schedule import DeletesLater, parse_time
-from localregion.services.sealing import Sealer, sealer
+from localregion.services.secret_content import content as content_of
 
 if TYPE_CHECKING:
-    from localregion.services.kms import Kms
+    pass
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}\Z")
 _DAYS = re.compile(r"P(\d{1,4})D\Z")
-_MOST_CONTENT = 25 * 1024
 _MOST_VERSIONS = 30
 _ONE_OF = ("secretContent", "currentVersionNumber", "secretRules")
 
 
-FORM = Form(
-    nulls=True,
-    empty={
-        "freeformTags": {}, "definedTags": {}, "systemTags": {}, "metadata": {}, "secretRules": [], "stages": [],
-    },
-)  # fmt: skip
+FORM = Form(nulls=True, empty={"metadata": {}, "secretRules": [], "stages": []})
 """How the service writes: nothing is recorded of it, so a guess by what Key Management does."""
 
 
@@ -85,25 +72,17 @@ class Vault(DeletesLater):
         "rotate_secret": ("use", "secrets"),
     }
 
-    @property
-    def _kms(self) -> Kms:
-        return cast("Kms", self.region.services["kms"])
-
-    @property
-    def _sealer(self) -> Sealer:
-        return sealer(self.region.settings.state)
-
     # secrets
 
     @operation
     async def create_secret(self, call: Call) -> Reply:
         """Create a secret with given or generated content; a few seconds."""
         body = call.body
-        vault = self._kms.get("vault", body["vaultId"])
+        vault = lookup.kms(self.region).get("vault", body["vaultId"])
         if vault.state != "ACTIVE":
             raise incorrect_state(f"Vault {vault.id} is in state {vault.state}, not ACTIVE")
-        key = self._kms.get("key", body["keyId"])
-        self.authorize(call, "use", "keys", key.compartment, self._kms.target_variables(key))
+        key = lookup.kms(self.region).get("key", body["keyId"])
+        self.authorize(call, "use", "keys", key.compartment, lookup.kms(self.region).target_variables(key))
         if key.parent != vault.id:
             raise invalid(f"keyId: key {key.id} is not in vault {vault.id}")
         if key.doc["keyShape"]["algorithm"] != "AES":
@@ -120,7 +99,7 @@ class Vault(DeletesLater):
         rules, rotation = _rules(self, body.get("secretRules") or []), _rotation(body.get("rotationConfig"))
         automatic = bool(body.get("enableAutoGeneration"))
         context = body.get("secretGenerationContext")
-        content = await self._content(body, automatic, context)
+        content = await content_of(body, automatic, context)
         given = body.get("secretContent") or {}
         if given.get("stage") == "PENDING":
             raise invalid("secretContent.stage of a new secret must be CURRENT")
@@ -149,36 +128,6 @@ class Vault(DeletesLater):
         self.transition(secret, 5 * SECOND, "ACTIVE")
         return self.show(secret)
 
-    async def _content(self, body: Document, automatic: bool, context: Document | None) -> bytes:
-        """The content that a request gives, or that is to be generated."""
-        given = body.get("secretContent")
-        if automatic:
-            if given:
-                raise invalid("secretContent cannot be given when enableAutoGeneration is true")
-            if not context:
-                raise missing("secretGenerationContext")
-            try:
-                generation.check(context)
-            except generation.GenerationError as error:
-                raise invalid(f"secretGenerationContext: {error}") from None
-            return await asyncio.to_thread(generation.generate, context)
-        if context:
-            raise invalid("secretGenerationContext requires enableAutoGeneration")
-        if not given:
-            raise missing("secretContent")
-        text = given.get("content")
-        if not text:
-            raise missing("secretContent.content")
-        try:
-            content = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            raise invalid("secretContent.content is not base64") from None
-        if not content:
-            raise invalid("secretContent.content is empty")
-        if len(content) > _MOST_CONTENT:
-            raise invalid(f"secretContent.content must not be longer than {_MOST_CONTENT} bytes")
-        return content
-
     def _add_version(
         self, secret: Record, content: bytes, name: str | None, stages: list[str], automatic: bool
     ) -> Record:
@@ -205,8 +154,8 @@ class Vault(DeletesLater):
             version,
             {},
             private={
-                "content": self._kms.seal_with(secret.doc["keyId"], content, version.id),
-                "digest": self._sealer.digest(content, secret.id),
+                "content": lookup.kms(self.region).cryptography.seal_with(secret.doc["keyId"], content, version.id),
+                "digest": self.region.sealer.digest(content, secret.id),
             },
         )
         self.update(secret, self._expiry(secret, version), private={"last_version": number})
@@ -236,7 +185,7 @@ class Vault(DeletesLater):
     @operation
     async def update_secret(self, call: Call) -> Reply:
         """Change a secret: description, tags, rules, the current version, or its content (a new version)."""
-        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
+        secret = in_state(self.get("secret", call.path["secret_id"]), "ACTIVE")
         body = call.body
         given = [name for name in _ONE_OF if name in body]
         if len(given) > 1:
@@ -253,7 +202,7 @@ class Vault(DeletesLater):
             changes["secretRules"] = _rules(self, body["secretRules"])
         content = await self._new_content(secret, body, changes)
         # Generation took its time: another update may have come first. From here on nothing comes in between.
-        secret = self._in(self.get("secret", secret.id), "ACTIVE")
+        secret = in_state(self.get("secret", secret.id), "ACTIVE")
         if content is not None:
             details = body.get("secretContent") or {}
             self._check_version_limit(secret)
@@ -291,14 +240,14 @@ class Vault(DeletesLater):
             if "currentVersionNumber" in body or "secretRules" in body:
                 raise invalid("New content, currentVersionNumber and secretRules cannot be updated at the same time")
             context = context or secret.doc.get("secretGenerationContext")
-            content = await self._content({}, True, context)
+            content = await content_of({}, True, context)
             changes |= {"isAutoGenerationEnabled": True, "secretGenerationContext": context}
             return content
         if context:
             raise invalid("secretGenerationContext requires enableAutoGeneration")
         if "enableAutoGeneration" in body:
             changes |= {"isAutoGenerationEnabled": False, "secretGenerationContext": None}
-        return await self._content(body, False, None) if "secretContent" in body else None
+        return await content_of(body, False, None) if "secretContent" in body else None
 
     def _check_version_limit(self, secret: Record) -> None:
         active = [version for version in self.versions(secret) if not version.doc.get("timeOfDeletion")]
@@ -314,7 +263,7 @@ class Vault(DeletesLater):
         versions = self.store.select(self.name, "secret_version", parent=secret.id, dead=None)
         if not rule.get("isEnforcedOnDeletedSecretVersions"):
             versions = [version for version in versions if not version.dead and not version.doc.get("timeOfDeletion")]
-        digest = self._sealer.digest(content, secret.id)
+        digest = self.region.sealer.digest(content, secret.id)
         if any(version.private["digest"] == digest for version in versions):
             raise invalid("The secret's reuse rule forbids content that another version has or had")
 
@@ -346,7 +295,7 @@ class Vault(DeletesLater):
     @operation
     async def change_secret_compartment(self, call: Call) -> Reply:
         """Move a secret and its versions."""
-        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
+        secret = in_state(self.get("secret", call.path["secret_id"]), "ACTIVE")
         reply = self.move(secret, call)
         for version in self.versions(secret):
             version.compartment = call.body["compartmentId"]
@@ -356,7 +305,7 @@ class Vault(DeletesLater):
     @operation
     async def rotate_secret(self, call: Call) -> Reply:
         """Rotation drives a target system, of which the region has neither (Autonomous Database, Functions)."""
-        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
+        secret = in_state(self.get("secret", call.path["secret_id"]), "ACTIVE")
         if not secret.doc.get("rotationConfig"):
             raise invalid("The secret has no rotationConfig with a target system to rotate")
         raise not_implemented("the rotation of a secret in an Autonomous Database or by a Function")
@@ -364,13 +313,13 @@ class Vault(DeletesLater):
     @operation
     async def cancel_secret_rotation(self, call: Call) -> Reply:
         """There is never a rotation under way (see `rotate_secret`)."""
-        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
+        secret = in_state(self.get("secret", call.path["secret_id"]), "ACTIVE")
         raise incorrect_state(f"No rotation of secret {secret.id} is in progress")
 
     @operation
     async def schedule_secret_deletion(self, call: Call) -> Reply:
-        """Let a secret be deleted in 1 to 30 days. Its name stays taken, its content is not readable."""
-        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE", "FAILED")
+        """Schedule a secret for deletion in 1 to 30 days. Its name stays taken, its content is not readable."""
+        secret = in_state(self.get("secret", call.path["secret_id"]), "ACTIVE", "FAILED")
         when = self.deletion_time(call.body.get("timeOfDeletion"), 1)
         secret = self.schedule(secret, when)
         self.transition(secret, 2 * SECOND, "PENDING_DELETION", via="SCHEDULING_DELETION")
@@ -393,15 +342,10 @@ class Vault(DeletesLater):
 
     @operation
     async def cancel_secret_deletion(self, call: Call) -> Reply:
-        """Keep a secret."""
-        secret = self._in(self.get("secret", call.path["secret_id"]), "PENDING_DELETION")
-        self.transition(secret, 2 * SECOND, "ACTIVE", via="CANCELLING_DELETION", also=self._kept)
+        """Cancel a deletion."""
+        secret = in_state(self.get("secret", call.path["secret_id"]), "PENDING_DELETION")
+        self.keep(secret, 2 * SECOND, "ACTIVE")
         return self.accepted(record=secret)
-
-    @step
-    async def _kept(self, secret: Record, request: WorkRequest | None) -> Document:
-        self.update(secret, {}, private={"delete_at": None})
-        return {"timeOfDeletion": None}
 
     # versions
 
@@ -439,8 +383,8 @@ class Vault(DeletesLater):
 
     @operation
     async def schedule_secret_version_deletion(self, call: Call) -> Reply:
-        """Let a DEPRECATED version be deleted in 1 to 30 days."""
-        secret = self._in(self.get("secret", call.path["secret_id"]), "ACTIVE")
+        """Schedule a DEPRECATED version for deletion in 1 to 30 days."""
+        secret = in_state(self.get("secret", call.path["secret_id"]), "ACTIVE")
         version = self._version_of(call)
         if version.doc["stages"] != ["DEPRECATED"]:
             raise incorrect_state("Only secret versions marked DEPRECATED can be scheduled for deletion")
@@ -454,7 +398,7 @@ class Vault(DeletesLater):
 
     @operation
     async def cancel_secret_version_deletion(self, call: Call) -> Reply:
-        """Keep a version."""
+        """Cancel the deletion of a version."""
         version = self._version_of(call)
         if not version.doc.get("timeOfDeletion"):
             raise incorrect_state("The secret version is not scheduled for deletion")
@@ -469,12 +413,9 @@ class Vault(DeletesLater):
         expiry = version.doc.get("timeOfCurrentVersionExpiry")
         if blocked and expiry and parse_time(expiry, "expiry") <= self.clock.now():
             raise incorrect_state("The secret version has expired and its rule blocks retrieval")
-        return self._kms.open_with(secret.doc["keyId"], version.private["content"], version.id)
-
-    def _in(self, record: Record, *states: str) -> Record:
-        if record.state not in states:
-            raise incorrect_state(f"Secret {record.id} is in state {record.state}, not {' or '.join(states)}")
-        return record
+        return lookup.kms(self.region).cryptography.open_with(
+            secret.doc["keyId"], version.private["content"], version.id
+        )
 
     def target_variables(self, record: Record) -> dict[str, str]:
         """Variables of policies, of a secret or of the secret that a version belongs to."""

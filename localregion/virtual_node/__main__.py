@@ -13,8 +13,8 @@ import signal
 import sys
 from pathlib import Path
 
+from localregion.host import namespaces
 from localregion.host.podman import Podman
-from localregion.virtual_node import netns
 from localregion.virtual_node.config import Config
 from localregion.virtual_node.containers import Runtime, RuntimeFailure
 from localregion.virtual_node.kubelet import Kubelet
@@ -24,7 +24,7 @@ from localregion.virtual_node.runtime import NullRuntime, PodmanRuntime
 log = logging.getLogger("localregion.virtual_node")
 
 
-def build(config: Config) -> Kubelet:
+def build(config: Config, member: str = "") -> Kubelet:
     """A kubelet with the runtime and the network that the configuration asks for. Raises ValueError, OSError."""
     runtime: Runtime
     network: Network
@@ -35,12 +35,12 @@ def build(config: Config) -> Kubelet:
         runtime, network = NullRuntime(), AddressesOnly(config.pod_subnet_cidr)
     else:
         raise ValueError(f"unknown runtime {config.runtime}")
-    return Kubelet(config, runtime, network)
+    return Kubelet(config, runtime, network, member)
 
 
-async def serve(path: Path, config: Config) -> None:
+async def serve(path: Path, config: Config, member: str = "") -> None:
     """Play the nodes until SIGTERM."""
-    kubelet = build(config)
+    kubelet = build(config, member)
     work = asyncio.create_task(kubelet.run())
     loop = asyncio.get_running_loop()
 
@@ -63,6 +63,7 @@ def main() -> int:
     """The command line; 0 after SIGTERM, 1 when it cannot go on."""
     parser = argparse.ArgumentParser(prog="python -m localregion.virtual_node", description=__doc__)
     parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--member", default="", help="this process's name, where the pool has another one beside it")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -71,8 +72,9 @@ def main() -> int:
     try:
         config = Config.load(arguments.config)
         if config.region_netns:
-            netns.enter(config.region_netns)
-        asyncio.run(serve(arguments.config, config))
+            # API server, probes and kubelet's ports are ordinary sockets then; unix sockets know no network namespace.
+            namespaces.enter(config.region_netns)
+        asyncio.run(serve(arguments.config, config, arguments.member))
     except (OSError, ValueError, TypeError, RuntimeFailure) as error:
         log.error("%s: %s", type(error).__name__, error)
         return 1

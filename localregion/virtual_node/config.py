@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the region tells the process that plays the virtual nodes of one pool.
+"""The configuration of the process that plays the virtual nodes of one pool.
 
 containerengine (the writer) makes one file for each pool, `<cluster folder>/pools/<pool id>/config.json`, starts
 `python -m localregion.virtual_node --config FILE` in the host's network namespace, and sends SIGHUP after each change
@@ -40,7 +40,7 @@ class VirtualNode:
     """Name of the Node object: its address, as OKE names nodes."""
     display_name: str
     address: str
-    """In the node subnet; held by the region's namespace, where kubelet's port and NodePorts answer."""
+    """In the node subnet; held by the region's namespace, where kubelet's port answers."""
     availability_domain: str
     fault_domain: str
     subnet_id: str
@@ -56,10 +56,8 @@ class Config:
     # Who
     cluster_id: str
     pool_id: str
-    pool_name: str
     compartment_id: str
     region: str
-    region_key: str
     kubernetes_version: str
     """With its leading v: v1.36.1; kubeletVersion of the nodes."""
 
@@ -87,8 +85,6 @@ class Config:
     """The pool's own folder (logs, volumes of pods); survives restarts."""
     containers_dir: str
     """Folder of podman's configuration and storage (host/podman.py)."""
-    settings_file: str = ""
-    """JSON of localregion.settings, for parts that need them (podman)."""
 
     # Pods
     pod_subnet_id: str = ""
@@ -102,6 +98,12 @@ class Config:
     """podman, or none: pods without containers for density tests."""
     termination_grace_seconds: float = 30.0
     """Between SIGTERM and SIGKILL. A pod's own terminationGracePeriodSeconds is ignored on virtual nodes."""
+
+    @property
+    def source(self) -> str | None:
+        """The source address of calls to the API server: that of a node which stays, if there is one."""
+        staying = sorted(self.nodes, key=lambda node: node.state != "ACTIVE")
+        return staying[0].address if staying and self.region_netns else None
 
     @classmethod
     def load(cls, path: Path) -> Config:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from localregion.virtual_node import admission, env, volumes
+from localregion.host.containers import ContainerSpec, Mount
+from localregion.virtual_node import admission, env
 from localregion.virtual_node.config import VirtualNode
-from localregion.virtual_node.containers import ContainerSpec, Image
+from localregion.virtual_node.containers import LABEL_ATTEMPT, LABEL_CONTAINER, LABEL_POD, LocalImage
 from localregion.virtual_node.host import PodHost
 from localregion.virtual_node.network import Attachment
 from localregion.virtual_node.quantity import quantity
@@ -24,22 +25,20 @@ async def container_spec(
     folders: PodFolders,
     container: Json,
     attempt: int,
-    image: Image,
+    image: LocalImage,
 ) -> ContainerSpec:
     """The container of a pod that has its VNIC and its volumes. Raises ConfigError."""
     pod_spec, meta = pod["spec"], pod["metadata"]
     name = container["name"]
-    base = {
+    base: dict[str, Any] = {
         "name": f"{meta['name'][:63]}_{meta['namespace']}_{name}_{meta['uid']}_{attempt}",
-        "pod_uid": meta["uid"],
-        "container": name,
-        "attempt": attempt,
-        "image_id": image.id,
+        "labels": {LABEL_POD: meta["uid"], LABEL_CONTAINER: name, LABEL_ATTEMPT: str(attempt)},
+        "image": image.id,
         "hostname": env.hostname(pod),
         "netns": attachment.netns,
     }
     if not host.runtime.with_files:
-        return ContainerSpec(**base, command=None, args=None, environment={}, working_dir="", mounts=(), log_path="")
+        return ContainerSpec(**base)
     objects = await host.read(pod, env.references(container))
     services = await host.service_variables(meta["namespace"], pod_spec.get("enableServiceLinks", True) is not False)
     values = env.environment(
@@ -57,37 +56,37 @@ async def container_spec(
     }
     capabilities = security.get("capabilities") or {}
     limits = (container.get("resources") or {}).get("limits") or {}
-    log_path = folders.log(name, attempt)
+    log_file = folders.log(name, attempt)
     folders.log(name, attempt - 2).unlink(missing_ok=True)
     return ContainerSpec(
         **base,
         command=command,
         args=args,
-        environment=values,
-        working_dir=container.get("workingDir", ""),
+        env=values,
+        working_dir=container.get("workingDir") or None,
         mounts=_mounts(folders, pod, container),
-        log_path=str(log_path),
-        user=_user(security, image),
+        log_file=log_file,
+        user=_user(security, image) or None,
         read_only=bool(security.get("readOnlyRootFilesystem")),
-        no_new_privileges=security.get("allowPrivilegeEscalation") is False,
-        add_capabilities=admission.capabilities(capabilities.get("add") or ()),
-        drop_capabilities=tuple(capabilities.get("drop") or ()),
-        cpu_limit=quantity(limits.get("cpu", 0)),
-        memory_limit=int(quantity(limits.get("memory", 0))),
+        privilege_escalation=security.get("allowPrivilegeEscalation") is not False,
+        cap_add=admission.capabilities(capabilities.get("add") or ()),
+        cap_drop=tuple(capabilities.get("drop") or ()),
+        cpus=quantity(limits.get("cpu", 0)) or None,
+        memory=int(quantity(limits.get("memory", 0))) or None,
     )
 
 
-def _mounts(folders: PodFolders, pod: Json, container: Json) -> list[volumes.Mount]:
+def _mounts(folders: PodFolders, pod: Json, container: Json) -> list[Mount]:
     """The container's volumes, and the files of /etc that a pod has of its own."""
     mounts = folders.mounts(pod, container)
     mounted = {mount.destination for mount in mounts}
     for file in ("hosts", "resolv.conf", "hostname"):
         if f"/etc/{file}" not in mounted:
-            mounts.append(volumes.Mount(str(folders.root / "etc" / file), f"/etc/{file}", file != "hosts"))
+            mounts.append(Mount(folders.root / "etc" / file, f"/etc/{file}", file != "hosts"))
     return mounts
 
 
-def _user(security: Json, image: Image) -> str:
+def _user(security: Json, image: LocalImage) -> str:
     """The `user` of a container. Raises ConfigError where runAsNonRoot forbids it (kubelet's words)."""
     user = security.get("runAsUser")
     if security.get("runAsNonRoot"):

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Containers as a node sees them: what it asks for, what it is told, and the protocol of what runs them."""
+"""Containers as a node sees them: whose they are, and the protocol of what runs them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from localregion.virtual_node.volumes import Mount
+from localregion.host.containers import ContainerSpec, ContainerState, Credentials
 
 
 class ImageError(Exception):
-    """An image cannot be had; `reason` is the container's waiting reason."""
+    """An image is not available; `reason` is the container's waiting reason."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -20,24 +20,13 @@ class ImageError(Exception):
         self.message = message
 
 
-@dataclass(frozen=True)
-class Credential:
-    """A user and a password for a registry. Never shown."""
-
-    username: str
-    password: str
-
-    def __repr__(self) -> str:
-        return f"Credential({self.username!r})"
-
-
 class RuntimeFailure(Exception):
     """A container could not be made, started or asked; the message is the runtime's."""
 
 
 @dataclass(frozen=True)
-class Image:
-    """An image that is here."""
+class LocalImage:
+    """An image in the storage, by the name that a pod has for it."""
 
     id: str
     reference: str
@@ -45,49 +34,25 @@ class Image:
     user: str = ""
 
 
-@dataclass(frozen=True)
-class ContainerSpec:
-    """One container to be run."""
-
-    name: str
-    pod_uid: str
-    container: str
-    attempt: int
-    image_id: str
-    hostname: str
-    netns: str
-    """Name of the pod's network namespace."""
-    command: list[str] | None
-    args: list[str] | None
-    environment: Mapping[str, str]
-    working_dir: str
-    mounts: Sequence[Mount]
-    log_path: str
-    user: str = ""
-    read_only: bool = False
-    no_new_privileges: bool = False
-    add_capabilities: tuple[str, ...] = ()
-    drop_capabilities: tuple[str, ...] = ()
-    cpu_limit: float = 0.0
-    """CPUs; 0 for no limit."""
-    memory_limit: int = 0
-    """Bytes; 0 for no limit."""
+LABEL_POD = "okestack.pod-uid"
+LABEL_CONTAINER = "okestack.container"
+LABEL_ATTEMPT = "okestack.attempt"
+"""By which a node finds the containers of its pods again."""
 
 
-@dataclass(frozen=True)
-class ContainerState:
-    """What the runtime says of a container of this pool."""
+def pod_uid(state: ContainerState) -> str:
+    """The pod that a container belongs to; empty if its labels do not say."""
+    return state.labels.get(LABEL_POD, "")
 
-    id: str
-    pod_uid: str
-    container: str
-    attempt: int
-    running: bool
-    started_at: float = 0.0
-    finished_at: float = 0.0
-    exit_code: int = 0
-    oom_killed: bool = False
-    never_started: bool = False
+
+def container_name(state: ContainerState) -> str:
+    """The name of a container in its pod."""
+    return state.labels.get(LABEL_CONTAINER, "")
+
+
+def attempt(state: ContainerState) -> int:
+    """How often the container was restarted before."""
+    return int(state.labels.get(LABEL_ATTEMPT, 0))
 
 
 @dataclass(frozen=True)
@@ -108,8 +73,8 @@ class Runtime(Protocol):
 
     async def start(self) -> None: ...
     async def close(self) -> None: ...
-    async def image(self, name: str) -> Image | None: ...
-    async def pull(self, name: str, credential: Credential | None) -> Image: ...
+    async def image(self, name: str) -> LocalImage | None: ...
+    async def pull(self, name: str, credentials: Credentials | None) -> LocalImage: ...
     async def create(self, spec: ContainerSpec) -> str: ...
     async def run(self, container_id: str) -> None: ...
     async def stop(self, container_id: str, grace: float) -> None: ...

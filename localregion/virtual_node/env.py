@@ -67,7 +67,7 @@ def service_variables(
 ) -> dict[str, str]:
     """Variables for Services (`links`: of the pod's namespace), and those that lead to the API endpoint.
 
-    On virtual nodes the API endpoint's own address stands where other nodes give the cluster IP of `kubernetes`.
+    On virtual nodes the API endpoint's own address is used where other nodes give the cluster IP of `kubernetes`.
     """
     result: dict[str, str] = {}
     if links:
@@ -160,7 +160,7 @@ def field_value(pod: Json, path: str, pod_ip: str, host_ip: str, node_name: str)
 
 
 def command(container: Json, values: Mapping[str, str]) -> tuple[list[str] | None, list[str] | None]:
-    """(command, args) with variables filled in; None where the image's own stands."""
+    """(command, args) with variables filled in; None where the image's own is used."""
     parts = []
     for name in ("command", "args"):
         given = container.get(name)

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from localregion.virtual_node.api import MERGE, Api, ApiError
+from localregion.host.kubernetes_client import MERGE, KubeClient, KubeError
 from localregion.virtual_node.pods import timestamp
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _QUEUE = 5000
 class Events:
     """Records events without making anyone wait; drops them when thousands are waiting."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: KubeClient) -> None:
         self._api = api
         self._queue: asyncio.Queue[tuple[tuple[str, ...], Json]] = asyncio.Queue(_QUEUE)
         self._known: OrderedDict[tuple[str, ...], tuple[str, int]] = OrderedDict()
@@ -71,7 +71,7 @@ class Events:
             key, event = await self._queue.get()
             try:
                 await self._send(key, event)
-            except (ApiError, httpx.HTTPError, OSError) as error:
+            except (KubeError, httpx.HTTPError, OSError) as error:
                 log.info("event %s not recorded: %s", event["reason"], error)
 
     async def _send(self, key: tuple[str, ...], event: Json) -> None:
@@ -83,7 +83,7 @@ class Events:
                 await self._api.call("PATCH", f"{path}/{name}", body, content_type=MERGE)
                 self._known[key] = (name, count + 1)
                 return
-            except ApiError as error:
+            except KubeError as error:
                 if error.status != 404:
                     raise
         made = await self._api.call("POST", path, event)

@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a pod's worker and a node's port ask of who plays the node: protocols, which the kubelet fulfils."""
+"""What a pod's worker and a node's port need of the kubelet, as protocols."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from localregion.host.kubernetes_client import KubeClient
 from localregion.virtual_node import env
-from localregion.virtual_node.api import Api
-from localregion.virtual_node.config import Config, VirtualNode
+from localregion.virtual_node.config import Config
 from localregion.virtual_node.containers import Runtime
 from localregion.virtual_node.events import Events
 from localregion.virtual_node.images import Images
 from localregion.virtual_node.network import Attachment, Network
-from localregion.virtual_node.pods import PodRun
 from localregion.virtual_node.volumes import PodFolders
 
 Json = dict[str, Any]
@@ -25,7 +24,7 @@ class PodHost(Protocol):
     config: Config
     runtime: Runtime
     network: Network
-    api: Api
+    api: KubeClient
     events: Events
     images: Images
     version: str
@@ -46,29 +45,15 @@ class PodHost(Protocol):
         """A pod has gone, and all that was made for it."""
 
 
-class RunningPod(Protocol):
-    """A pod as the port shows it."""
-
-    node: VirtualNode
-    pod: Json
-    run: PodRun
-
-
 class NodeHost(Protocol):
     """What a node's port needs to answer."""
 
     config: Config
     runtime: Runtime
-    api: Api
+    api: KubeClient
 
     def folders(self, uid: str) -> PodFolders:
         """The folders of a pod."""
 
     def pods(self, node_name: str) -> list[Json]:
         """The pods of a node."""
-
-    def running(self) -> Iterable[RunningPod]:
-        """The pods that have a worker, of all nodes."""
-
-    def waiting(self, uid: str, container: str) -> str:
-        """Why a container of a pod waits; empty if it does not."""

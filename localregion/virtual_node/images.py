@@ -17,7 +17,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from localregion.virtual_node.containers import Credential, Image, ImageError, Runtime
+from localregion.host.containers import Credentials
+from localregion.virtual_node.containers import ImageError, LocalImage, Runtime
 
 Json = dict[str, Any]
 _NAME = re.compile(
@@ -41,9 +42,9 @@ def full_name(image: str) -> str:
     return name
 
 
-def credentials(image: str, secrets: Iterable[Json]) -> list[Credential]:
+def credentials(image: str, secrets: Iterable[Json]) -> list[Credentials]:
     """The credentials of pull secrets that fit an image (a full name), the most specific first."""
-    found: list[tuple[int, Credential]] = []
+    found: list[tuple[int, Credentials]] = []
     for secret in secrets:
         for registry, entry in _auths(secret).items():
             pattern = re.sub(r"^https?://", "", registry).rstrip("/")
@@ -55,7 +56,7 @@ def credentials(image: str, secrets: Iterable[Json]) -> list[Credential]:
                 if credential:
                     found.append((len(pattern), credential))
     found.sort(key=lambda pair: -pair[0])
-    unique: list[Credential] = []
+    unique: list[Credentials] = []
     for _, credential in found:
         if credential not in unique:
             unique.append(credential)
@@ -74,14 +75,14 @@ def _auths(secret: Json) -> dict[str, Json]:
     return {}
 
 
-def _credential(entry: Json) -> Credential | None:
+def _credential(entry: Json) -> Credentials | None:
     if entry.get("username"):
-        return Credential(entry["username"], entry.get("password", ""))
+        return Credentials(entry["username"], entry.get("password", ""))
     try:
         user, _, password = base64.b64decode(entry.get("auth", "")).decode().partition(":")
     except (ValueError, binascii.Error):
         return None
-    return Credential(user, password) if user else None
+    return Credentials(user, password) if user else None
 
 
 def _fits(pattern: str, image: str) -> bool:
@@ -102,13 +103,13 @@ class Images:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._pulls: dict[tuple[str, tuple[Credential, ...]], asyncio.Task[Image]] = {}
+        self._pulls: dict[tuple[str, tuple[Credentials, ...]], asyncio.Task[LocalImage]] = {}
 
-    async def local(self, image: str) -> Image | None:
+    async def local(self, image: str) -> LocalImage | None:
         """The image if it is here."""
         return await self._runtime.image(full_name(image))
 
-    async def pull(self, image: str, secrets: Sequence[Json]) -> Image:
+    async def pull(self, image: str, secrets: Sequence[Json]) -> LocalImage:
         """The image, from its registry. Raises ImageError (ErrImagePull, InvalidImageName)."""
         name = full_name(image)
         keys = tuple(credentials(name, secrets))
@@ -119,7 +120,7 @@ class Images:
             task.add_done_callback(lambda _: self._pulls.pop((name, keys), None))
         return await asyncio.shield(task)
 
-    async def _pull(self, name: str, keys: tuple[Credential, ...]) -> Image:
+    async def _pull(self, name: str, keys: tuple[Credentials, ...]) -> LocalImage:
         problem = ""
         for credential in keys or (None,):
             try:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The virtual nodes of one pool: registers them, watches their pods, and gives each pod a worker."""
+"""The virtual nodes of one pool: registers them, watches their pods, and gives each pod a worker.
+
+A pool has two such processes (members.py). Both know the pods and answer at the nodes' ports; one leads and does the
+rest, and the other takes up what is there when it is gone, as the first does after a restart."""
 
 from __future__ import annotations
 
@@ -17,12 +20,15 @@ from typing import Any
 
 import httpx
 
-from localregion.virtual_node import env, node
-from localregion.virtual_node.api import MERGE, STRATEGIC, Api, ApiError, Informer
+from localregion.host.containers import ContainerState
+from localregion.host.informer import Informer
+from localregion.host.kubernetes_client import MERGE, STRATEGIC, KubeClient, KubeError
+from localregion.virtual_node import drain, env, node
 from localregion.virtual_node.config import Config, VirtualNode
-from localregion.virtual_node.containers import ContainerState, Runtime, RuntimeFailure
+from localregion.virtual_node.containers import Runtime, RuntimeFailure, pod_uid
 from localregion.virtual_node.events import Events
 from localregion.virtual_node.images import Images
+from localregion.virtual_node.members import Member
 from localregion.virtual_node.network import Attachment, Network, NetworkError
 from localregion.virtual_node.server import Server
 from localregion.virtual_node.volumes import PodFolders
@@ -34,7 +40,7 @@ Json = dict[str, Any]
 
 _LEASE_EVERY = 10.0
 _STATUS_EVERY = 60.0
-# Events of podman tell of exits at once; this finds what they missed.
+# Exits are seen at once; this finds those that were missed.
 _LOOK_EVERY = 20.0
 _EVICT_AGAIN = 2.0
 
@@ -51,14 +57,26 @@ class NodeState:
 
 
 class Kubelet:
-    """Plays all nodes of a pool. `reload` takes a new configuration; `run` goes on until it is cancelled."""
+    """Plays all nodes of a pool. `reload` applies a new configuration; `run` goes on until it is cancelled. `member`:
+    the name of this process, where the pool has another one."""
 
-    def __init__(self, config: Config, runtime: Runtime, network: Network) -> None:
+    def __init__(self, config: Config, runtime: Runtime, network: Network, member: str = "") -> None:
         self.config = config
         self.runtime = runtime
         self.network = network
         self.version = config.kubernetes_version.removeprefix("v").rpartition(".")[0]
-        self.api = Api(config.apiserver, config.ca_file, config.client_certificate, config.client_key)
+        self.api, self._beats = (
+            KubeClient(
+                config.apiserver,
+                Path(config.ca_file),
+                Path(config.client_certificate),
+                Path(config.client_key),
+                manager="oke-virtual-node",
+                source=config.source,
+            )
+            # Leases must not queue behind the pods of full nodes: these would be taken for lost.
+            for _ in range(2)
+        )
         self.events = Events(self.api)
         self.images = Images(runtime)
         self.nodes: dict[str, NodeState] = {}
@@ -70,7 +88,9 @@ class Kubelet:
         self._state = Path(config.state_dir)
         key = hashlib.sha256(config.pool_id.encode()).hexdigest()[:12]
         self._memory = runtime.memory / key
+        self._member = Member(runtime.memory / f"{key}.members", member) if member else None
         self._started = False
+        self._leads = False
 
     # --- what workers use
 
@@ -114,16 +134,6 @@ class Kubelet:
         state = self.nodes.get(node_name)
         return list(state.informer.objects.values()) if state and state.informer else []
 
-    def running(self) -> list[Worker]:
-        """The pods that have a worker, of all nodes."""
-        return list(self.workers.values())
-
-    def waiting(self, uid: str, container: str) -> str:
-        """Why a container of a pod waits; empty if it does not."""
-        worker = self.workers.get(uid)
-        one = worker.run.containers.get(container) if worker else None
-        return one.reason if one and one.state == "waiting" else ""
-
     # --- running
 
     async def run(self) -> None:
@@ -131,20 +141,34 @@ class Kubelet:
         await self.runtime.start()
         if self.runtime.with_files:
             self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for state in await self.runtime.list():
-                self._found[state.pod_uid].append(state)
-        self._spawn(self.events.run())
         self._spawn(self._services.run())
-        self._spawn(self._follow_exits())
-        self._spawn(self._look_around())
         await self._server.start()
         self._started = True
-        self._arrange()
-        self._spawn(self._orphans())
         try:
+            if self._member is not None:
+                self._spawn(self._member.watch())
+                self._arrange()
+                await self._member.lead()
+            await self._lead()
             await asyncio.Event().wait()
         finally:
             await self._close()
+
+    async def _lead(self) -> None:
+        """Begin the work, with what is there of it. Raises RuntimeFailure."""
+        if self.runtime.with_files:
+            for found in await self.runtime.list():
+                self._found[pod_uid(found)].append(found)
+        self._leads = True
+        self._spawn(self.events.run())
+        self._spawn(self._follow_exits())
+        self._spawn(self._look_around())
+        for state in self.nodes.values():
+            self._play(state)
+            for pod in list(state.informer.objects.values()) if state.informer else ():
+                self._pod_changed(state, "ADDED", pod)
+        self._arrange()
+        self._spawn(self._orphans())
 
     async def _close(self) -> None:
         tasks: list[asyncio.Task[Any]] = list(self._tasks)
@@ -161,6 +185,7 @@ class Kubelet:
         await self.runtime.close()
         await self.network.close()
         await self.api.close()
+        await self._beats.close()
 
     def reload(self, config: Config) -> None:
         """Take a new configuration: nodes, labels, taints, NSGs and subnets of later pods."""
@@ -168,6 +193,8 @@ class Kubelet:
         if hasattr(self.network, "config"):
             self.network.config = config
         if self._started:
+            self._spawn(self.api.come_from(config.source))
+            self._spawn(self._beats.come_from(config.source))
             self._server.reload()
             self._arrange()
 
@@ -259,16 +286,32 @@ class Kubelet:
                 state.informer = informer
                 state.tasks = [
                     asyncio.create_task(informer.run(), name=f"pods of {name}"),
-                    asyncio.create_task(self._beat(state), name=f"node {name}"),
                     asyncio.create_task(self._server.serve(name, one.address), name=f"port of {name}"),
                 ]
+                if self._leads:
+                    self._play(state)
             state.config = one
             state.changed.set()
-            if one.state == "DELETING" and not state.removing:
+            if one.state == "DELETING" and self._leads and not state.removing:
                 self._remove(state)
         for name, state in list(self.nodes.items()):
-            if name not in wanted and not state.removing:
+            if name in wanted or state.removing:
+                continue
+            if self._leads:
                 self._remove(state)
+            else:
+                self._leave(state)
+
+    def _play(self, state: NodeState) -> None:
+        """Register the node, and say from now on that it is there."""
+        state.tasks.append(asyncio.create_task(self._beat(state), name=f"node {state.config.name}"))
+
+    def _leave(self, state: NodeState) -> None:
+        """Answer for a node no more."""
+        for task in state.tasks:
+            task.cancel()
+        self._server.close_port(state.config.name)
+        self.nodes.pop(state.config.name, None)
 
     def _remove(self, state: NodeState) -> None:
         state.removing = True
@@ -277,22 +320,22 @@ class Kubelet:
 
     async def _beat(self, state: NodeState) -> None:
         """Register the node, then renew its lease and its status."""
-        told = 0.0
+        sent_at = 0.0
         applied: list[Json] | None = None
         delay = 0.5
         while not state.removing:
             now = time.time()
             try:
-                if state.changed.is_set() or now - told >= _STATUS_EVERY:
+                if state.changed.is_set() or now - sent_at >= _STATUS_EVERY:
                     state.changed.clear()
                     applied = await self._register(state, now, applied)
-                    told = now
-                await self.api.apply(
+                    sent_at = now
+                await self._beats.apply(
                     f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{state.config.name}",
                     node.lease(state.config, now),
                 )
                 delay = 0.5
-            except (ApiError, httpx.HTTPError, OSError) as error:
+            except (KubeError, httpx.HTTPError, OSError) as error:
                 log.warning("node %s: %s: %s", state.config.name, type(error).__name__, error)
                 state.changed.set()
                 await asyncio.sleep(delay)
@@ -309,24 +352,24 @@ class Kubelet:
         path = f"/api/v1/nodes/{one.name}"
         wanted = [{"key": t.key, "effect": t.effect, "value": t.value} for t in config.taints]
         manifest = node.manifest(config, one)
-        found = await self.api.get(path)
+        found = await self._beats.get(path)
         if found is None:
             # With its taints from the first moment, so that nothing is scheduled in between; all else comes by the
             # apply, whose fields are ours to take away again.
             bare = {"metadata": {"name": one.name}, "spec": {"taints": node.taints((), (), config.taints)}}
-            await self.api.call("POST", "/api/v1/nodes", bare, query={"fieldManager": "oke-virtual-node-taints"})
-        found = await self.api.apply(path, manifest)
+            await self._beats.call("POST", "/api/v1/nodes", bare, query={"fieldManager": "oke-virtual-node-taints"})
+        found = await self._beats.apply(path, manifest)
         if applied is None:
             applied = self._applied_taints(one.name)
         current = found["spec"].get("taints") or []
         taints = node.taints(current, applied, config.taints)
         if taints != current:
             body = {"metadata": {"resourceVersion": found["metadata"]["resourceVersion"]}, "spec": {"taints": taints}}
-            await self.api.call("PATCH", path, body, content_type=MERGE)
+            await self._beats.call("PATCH", path, body, content_type=MERGE)
         if applied != wanted:
             self._applied_taints(one.name, wanted)
         body = {"status": node.status(config, one, now, found.get("status"))}
-        await self.api.call("PATCH", f"{path}/status", body, content_type=STRATEGIC)
+        await self._beats.call("PATCH", f"{path}/status", body, content_type=STRATEGIC)
         return wanted
 
     def _applied_taints(self, name: str, new: list[Json] | None = None) -> list[Json]:
@@ -350,15 +393,15 @@ class Kubelet:
         assert state.informer is not None
         while True:
             try:
-                await self._cordon(path)
+                await drain.cordon(self.api, path)
                 await state.informer.synced.wait()
                 left = [pod for pod in state.informer.objects.values() if not _deleting(pod)]
                 late = time.monotonic() - began >= state.config.eviction_grace_seconds
                 for pod in left:
-                    await self._evict(pod, force=late)
+                    await drain.evict(self.api, pod, force=late)
                 if not state.informer.objects:
                     break
-            except (ApiError, httpx.HTTPError, OSError) as error:
+            except (KubeError, httpx.HTTPError, OSError) as error:
                 log.info("drain of %s: %s", one.name, error)
             await asyncio.sleep(_EVICT_AGAIN)
         for task in state.tasks:
@@ -369,42 +412,18 @@ class Kubelet:
                 await self.api.delete(path)
                 await self.api.delete(f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{one.name}")
                 break
-            except (ApiError, httpx.HTTPError, OSError) as error:
+            except (KubeError, httpx.HTTPError, OSError) as error:
                 log.warning("node %s: %s", one.name, error)
                 await asyncio.sleep(1.0)
         self.nodes.pop(one.name, None)
         (self._state / "taints" / f"{one.name}.json").unlink(missing_ok=True)
         log.info("node %s is gone", one.name)
 
-    async def _cordon(self, path: str) -> None:
-        try:
-            await self.api.call("PATCH", path, {"spec": {"unschedulable": True}}, content_type=MERGE)
-        except ApiError as error:
-            if error.status != 404:
-                raise
-
-    async def _evict(self, pod: Json, *, force: bool) -> None:
-        meta = pod["metadata"]
-        path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
-        if force:
-            await self.api.delete(path, {"preconditions": {"uid": meta["uid"]}})
-            return
-        body = {
-            "apiVersion": "policy/v1",
-            "kind": "Eviction",
-            "metadata": {"name": meta["name"], "namespace": meta["namespace"]},
-            "deleteOptions": {"preconditions": {"uid": meta["uid"]}},
-        }
-        try:
-            await self.api.call("POST", f"{path}/eviction", body)
-        except ApiError as error:
-            # 429: a PodDisruptionBudget says not now.
-            if error.status not in (404, 409, 429):
-                raise
-
     # --- pods
 
     def _pod_changed(self, state: NodeState, kind: str, pod: Json) -> None:
+        if not self._leads:
+            return
         uid = pod["metadata"]["uid"]
         worker = self.workers.get(uid)
         if kind == "DELETED":

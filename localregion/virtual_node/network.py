@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
 
+from localregion.host.http_client import http_client
 from localregion.virtual_node.config import Config, VirtualNode
 
 Json = dict[str, Any]
@@ -53,8 +55,7 @@ class RegionNetwork:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        transport = httpx.AsyncHTTPTransport(uds=config.internal_socket)
-        self._http = httpx.AsyncClient(transport=transport, base_url="http://region", timeout=60.0, trust_env=False)
+        self._http = http_client("http://region", timeout=60.0, socket=Path(config.internal_socket))
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Node objects of virtual nodes: what they say of themselves. Pure.
+"""Node objects of virtual nodes: what they report. Pure.
 
 Source of labels and annotation: Oracle's pages on virtual nodes and the OCI cloud controller manager. The sizes beyond
 the 1,000 pods are not documented: a pod is a container instance of its own, so a node holds what its pods ask for.

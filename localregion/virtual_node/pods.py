@@ -57,7 +57,7 @@ class ContainerRun:
     retry_at: float = 0.0
     """Not started before this moment."""
     created_before: bool = False
-    """A container was made once: the next one counts as a restart."""
+    """A container was made once: the next one is a restart."""
 
 
 @dataclass
@@ -83,7 +83,7 @@ class PodRun:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a pod's worker does next: containers to start, in order; when to look again (None: only when told)."""
+    """What a pod's worker does next: containers to start, in order; when to look again (None: only after a change)."""
 
     start: tuple[str, ...] = ()
     wake_at: float | None = None
@@ -335,7 +335,7 @@ def _terminated_json(end: Terminated) -> Json:
     result: Json = {"exitCode": end.exit_code, "reason": end.reason}
     if end.message:
         result["message"] = end.message
-    # Kubernetes has no "never": the epoch stands for it.
+    # Kubernetes has no "never": the epoch is used for it.
     result["startedAt"] = timestamp(end.started_at)
     result["finishedAt"] = timestamp(end.finished_at)
     if end.container_id:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -12,6 +13,8 @@ from localregion.virtual_node import probes
 from localregion.virtual_node.containers import RuntimeFailure
 from localregion.virtual_node.host import PodHost
 from localregion.virtual_node.pods import ContainerRun, PodRun
+
+log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
@@ -81,7 +84,11 @@ class Prober:
         while one.container_id == container_id and one.state == "running":
             began = time.monotonic()
             if kind == "startupProbe" or one.started:
-                result = await self._ask(one, container, probe, timeout)
+                try:
+                    result = await self._ask(one, container, probe, timeout)
+                except Exception as error:  # must not end the asking: the container would stay as it was seen last
+                    log.exception("%s of %s", kind, one.name)
+                    result = probes.Result(False, f"{type(error).__name__}: {error}")
                 if one.container_id != container_id or one.state != "running":
                     return
                 if not result.ok:

@@ -23,7 +23,7 @@ _FACTORS = {
 
 
 def quantity(text: str | int | float) -> float:
-    """The number a quantity stands for. Raises ValueError."""
+    """The number that a quantity means. Raises ValueError."""
     word = str(text)
     for suffix in sorted(_FACTORS, key=len, reverse=True):
         if word.endswith(suffix):

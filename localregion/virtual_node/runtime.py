@@ -2,45 +2,33 @@
 """What runs containers: podman, and a runtime that only says it runs them (density tests).
 
 podman is asked through its API on a unix socket (host/podman.py): create 20 ms, start 120 ms (runc and conmon), list
-15 ms. The kernel tells of an exit (pidfd), so nothing polls. Containers belong to conmon and outlive this process.
+15 ms. The kernel reports an exit (pidfd), so nothing polls. Containers belong to conmon and outlive this process.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import itertools
 import logging
 import os
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from localregion.host.podman import ContainerSpec as PodmanSpec
-from localregion.host.podman import ContainerState as PodmanState
-from localregion.host.podman import Credentials, Podman, PodmanError
-from localregion.host.podman import Mount as PodmanMount
+from localregion.host.containers import ContainerSpec, ContainerState, Credentials
+from localregion.host.podman import Podman, PodmanError
 from localregion.host.process import lives
-from localregion.virtual_node.containers import (
-    ContainerSpec,
-    ContainerState,
-    Credential,
-    Image,
-    ImageError,
-    RuntimeFailure,
-    Usage,
-)
+from localregion.virtual_node.containers import ImageError, LocalImage, RuntimeFailure, Usage, pod_uid
 
 log = logging.getLogger(__name__)
 
 LABEL_POOL = "okestack.virtual-node-pool"
-LABEL_POD = "okestack.pod-uid"
-LABEL_CONTAINER = "okestack.container"
-LABEL_ATTEMPT = "okestack.attempt"
 # The exit code of a container of which nobody knows how it ended.
 _LOST = 255
-_NOT_STARTED = ("created", "configured", "initialized")
 
 
 class PodmanRuntime:
@@ -71,10 +59,13 @@ class PodmanRuntime:
 
     def _mount_memory(self) -> None:
         self.memory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.memory.is_mount():
-            return
-        command = ["mount", "-t", "tmpfs", "-o", "mode=0700,nosuid,nodev", "okestack-memory", str(self.memory)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # One at a time: a second mount would hide what another process has put into the first.
+        with self.memory.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self.memory.is_mount():
+                return
+            command = ["mount", "-t", "tmpfs", "-o", "mode=0700,nosuid,nodev", "okestack-memory", str(self.memory)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeFailure(f"no memory for volumes: {done.stderr.strip()}")
 
@@ -84,7 +75,7 @@ class PodmanRuntime:
             self._unfollow(number)
         await self._podman.close()
 
-    async def image(self, name: str) -> Image | None:
+    async def image(self, name: str) -> LocalImage | None:
         with _as_failures():
             found = await self._podman.image(name)
         if found is None:
@@ -93,14 +84,13 @@ class PodmanRuntime:
         if ":" in repository.rpartition("/")[2]:
             repository = repository.rpartition(":")[0]
         reference = f"{repository}@{found.digest}" if found.digest else f"sha256:{found.id}"
-        return Image(found.id, reference, found.user)
+        return LocalImage(found.id, reference, found.user)
 
-    async def pull(self, name: str, credential: Credential | None) -> Image:
+    async def pull(self, name: str, credentials: Credentials | None) -> LocalImage:
         # Names of this host are podman's own images: no registry has them (tests).
         if not name.startswith("localhost/"):
-            keys = Credentials(credential.username, credential.password) if credential else None
             try:
-                await self._podman.pull(name, credentials=keys, always=True, timeout=900.0)
+                await self._podman.pull(name, credentials=credentials, always=True, timeout=900.0)
             except PodmanError as error:
                 raise ImageError("ErrImagePull", str(error)) from error
         found = await self.image(name)
@@ -109,34 +99,7 @@ class PodmanRuntime:
         return found
 
     async def create(self, spec: ContainerSpec) -> str:
-        wanted = PodmanSpec(
-            name=spec.name,
-            image=spec.image_id,
-            netns=spec.netns,
-            command=spec.command,
-            args=spec.args,
-            env=spec.environment,
-            working_dir=spec.working_dir or None,
-            hostname=spec.hostname,
-            user=spec.user or None,
-            mounts=[
-                PodmanMount(destination=mount.destination, source=Path(mount.source), read_only=mount.read_only)
-                for mount in spec.mounts
-            ],
-            read_only=spec.read_only,
-            privilege_escalation=not spec.no_new_privileges,
-            cap_add=spec.add_capabilities,
-            cap_drop=spec.drop_capabilities,
-            cpus=spec.cpu_limit or None,
-            memory=spec.memory_limit or None,
-            labels={
-                LABEL_POOL: self._pool,
-                LABEL_POD: spec.pod_uid,
-                LABEL_CONTAINER: spec.container,
-                LABEL_ATTEMPT: str(spec.attempt),
-            },
-            log_file=Path(spec.log_path),
-        )
+        wanted = replace(spec, labels={**spec.labels, LABEL_POOL: self._pool})
         async with self._starts:
             with _as_failures():
                 try:
@@ -152,7 +115,7 @@ class PodmanRuntime:
                 await self._podman.start(container_id)
         state = await self.inspect(container_id)
         if state is not None and not state.running:
-            self._ends.put_nowait((state.id, state.pod_uid))
+            self._ends.put_nowait((state.id, pod_uid(state)))
 
     async def stop(self, container_id: str, grace: float) -> None:
         with _as_failures():
@@ -171,47 +134,16 @@ class PodmanRuntime:
             found = await self._podman.inspect(container_id)
         if found is None:
             return None
-        labels = found.labels
         if found.id in self._lost:
-            # podman goes on to call it running: nobody told it of the end.
-            return ContainerState(
-                found.id,
-                labels.get(LABEL_POD, ""),
-                labels.get(LABEL_CONTAINER, ""),
-                int(labels.get(LABEL_ATTEMPT, 0)),
-                False,
-                found.started_at.timestamp() if found.started_at else 0.0,
-                self._lost[found.id],
-                _LOST,
-            )
+            # podman still calls it running: it did not notice the end.
+            return replace(found, running=False, finished_at=self._lost[found.id], exit_code=_LOST)
         self._follow(found)
-        return ContainerState(
-            found.id,
-            labels.get(LABEL_POD, ""),
-            labels.get(LABEL_CONTAINER, ""),
-            int(labels.get(LABEL_ATTEMPT, 0)),
-            found.running or found.status == "stopping",
-            found.started_at.timestamp() if found.started_at else 0.0,
-            found.finished_at.timestamp() if found.finished_at else 0.0,
-            found.exit_code,
-            found.oom_killed,
-            found.status in _NOT_STARTED,
-        )
+        return found
 
     async def list(self) -> list[ContainerState]:
         with _as_failures():
             found = await self._podman.list({LABEL_POOL: self._pool})
-        return [
-            ContainerState(
-                number,
-                labels.get(LABEL_POD, ""),
-                labels.get(LABEL_CONTAINER, ""),
-                int(labels.get(LABEL_ATTEMPT, 0)),
-                state in ("running", "paused", "stopping") and number not in self._lost,
-                never_started=state in _NOT_STARTED,
-            )
-            for number, _, state, labels in found
-        ]
+        return [replace(one, running=one.running and one.id not in self._lost) for one in found]
 
     async def execute(self, container_id: str, command: Sequence[str], timeout: float) -> tuple[int | None, str]:
         # Not through podman: its exec costs three times as much and leaves a monitor behind for five minutes.
@@ -286,12 +218,12 @@ class PodmanRuntime:
             log.warning("container %s has lost its monitor and is given up", found.name)
             self._lost[found.id] = time.time()
 
-    def _follow(self, found: PodmanState) -> None:
-        """Be told when a container's process or its monitor ends. The kernel does it: podman's own event needs its
+    def _follow(self, found: ContainerState) -> None:
+        """Watch for the end of a container's process or its monitor. The kernel does it: podman's own event needs its
         clean-up to run."""
         if found.id in self._followed or not found.running or not found.pid:
             return
-        uid = found.labels.get(LABEL_POD, "")
+        uid = pod_uid(found)
         handles: list[int] = []
         try:
             for number in (found.pid, found.conmon):
@@ -340,31 +272,29 @@ class NullRuntime:
     async def close(self) -> None:
         pass
 
-    async def image(self, name: str) -> Image | None:
-        return Image("none", name)
+    async def image(self, name: str) -> LocalImage | None:
+        return LocalImage("none", name)
 
-    async def pull(self, name: str, credential: Credential | None) -> Image:
-        del credential
-        return Image("none", name)
+    async def pull(self, name: str, credentials: Credentials | None) -> LocalImage:
+        del credentials
+        return LocalImage("none", name)
 
     async def create(self, spec: ContainerSpec) -> str:
         number = f"{next(self._numbers):064x}"
         self._table[number] = ContainerState(
-            number, spec.pod_uid, spec.container, spec.attempt, False, never_started=True
+            id=number, name=spec.name, status="created", running=False, labels=spec.labels
         )
         return number
 
     async def run(self, container_id: str) -> None:
         old = self._table[container_id]
-        self._table[container_id] = ContainerState(old.id, old.pod_uid, old.container, old.attempt, True, time.time())
+        self._table[container_id] = replace(old, status="running", running=True, started_at=time.time())
 
     async def stop(self, container_id: str, grace: float) -> None:
         del grace
         old = self._table.get(container_id)
         if old and old.running:
-            self._table[container_id] = ContainerState(
-                old.id, old.pod_uid, old.container, old.attempt, False, old.started_at, time.time(), 0
-            )
+            self._table[container_id] = replace(old, status="exited", running=False, finished_at=time.time())
 
     async def remove(self, container_id: str) -> None:
         self._table.pop(container_id, None)

@@ -15,18 +15,17 @@ import logging
 import ssl
 import time
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from localregion.host.kubernetes_client import KubeError
 from localregion.virtual_node import logs
-from localregion.virtual_node.api import ApiError
 from localregion.virtual_node.containers import RuntimeFailure, Usage
 from localregion.virtual_node.node import KUBELET_PORT
-from localregion.virtual_node.pods import timestamp
+from localregion.virtual_node.pods import seconds, timestamp
 
 if TYPE_CHECKING:
     from localregion.virtual_node.host import NodeHost
@@ -88,7 +87,7 @@ class Server:
         self._context: ssl.SSLContext | None = None
         self._ports: dict[str, asyncio.Server] = {}
         self._access: dict[tuple[User, str, str], tuple[float, bool]] = {}
-        self._usage: tuple[float, dict[str, Usage]] = (0.0, {})
+        self._usage: dict[str, tuple[float, set[str], dict[str, Usage]]] = {}
         self._usage_lock = asyncio.Lock()
 
     async def start(self) -> None:
@@ -116,6 +115,8 @@ class Server:
                     KUBELET_PORT,
                     ssl=self._context,
                     limit=_HEAD_LIMIT,
+                    # Beside the pool's other process.
+                    reuse_port=True,
                 )
                 return
             except OSError as error:
@@ -143,7 +144,7 @@ class Server:
                 headers = {n.strip().lower(): v.strip() for n, _, v in (f.partition(":") for f in fields if f)}
                 try:
                     answer = await self._answer(node_name, method, target, headers, writer)
-                except (ApiError, httpx.HTTPError, RuntimeFailure, OSError) as error:
+                except (KubeError, httpx.HTTPError, RuntimeFailure, OSError) as error:
                     answer = Answer.text(500, f"{type(error).__name__}: {error}")
                 text = (
                     f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, '')}\r\n"
@@ -257,50 +258,43 @@ class Server:
             options = logs.Options.of(query)
         except ValueError as error:
             return Answer.text(400, str(error))
-        folder = self._host.folders(pod["metadata"]["uid"]).root / "logs" / container
-        attempts = sorted(int(path.stem) for path in folder.glob("*.log")) if folder.exists() else []
+        files = self._host.folders(pod["metadata"]["uid"]).logs(container)
         if options.previous:
-            attempts = attempts[:-1]
-        waiting = self._host.waiting(pod["metadata"]["uid"], container)
-        if not attempts and waiting and not options.previous:
+            files = files[:-1]
+        waiting = _waiting(pod, container)
+        if not files and waiting and not options.previous:
             return Answer.text(400, f'container "{container}" in pod "{pod_name}" is waiting to start: {waiting}')
-        if not attempts:
+        if not files:
             what = "previous terminated container" if options.previous else "container"
             return Answer.text(400, f'{what} "{container}" in pod "{pod_name}" not found')
-        path: Path = folder / f"{attempts[-1]}.log"
-        body = await asyncio.to_thread(logs.read, path, options, time.time())
+        body = await asyncio.to_thread(logs.read, files[-1], options, time.time())
         return Answer(200, body)
 
     def _pods(self, node_name: str) -> Answer:
         items = self._host.pods(node_name)
         return _json({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items})
 
-    async def _measure(self) -> dict[str, Usage]:
+    async def _measure(self, node_name: str) -> dict[str, Usage]:
+        """What the containers of a node use, by id."""
         async with self._usage_lock:
-            at, usage = self._usage
-            if time.monotonic() - at > _USAGE_SECONDS:
-                ids = [
-                    one.container_id
-                    for worker in self._host.running()
-                    for one in worker.run.containers.values()
-                    if one.state == "running"
-                ]
-                usage = await self._host.runtime.usage(ids)
-                self._usage = (time.monotonic(), usage)
+            ids = {one.id for pod in self._host.pods(node_name) for one in _running(pod)}
+            at, known, usage = self._usage.get(node_name, (-_USAGE_SECONDS, set(), {}))
+            # At once where a container is new.
+            if time.monotonic() - at >= _USAGE_SECONDS or not ids <= known:
+                usage = await self._host.runtime.usage(sorted(ids))
+                self._usage[node_name] = (time.monotonic(), ids, usage)
             return usage
 
     async def _resource_metrics(self, node_name: str) -> Answer:
-        usage = await self._measure()
+        usage = await self._measure(node_name)
         samples: dict[str, list[tuple[str, float]]] = {name: [] for name in _METRICS}
         node_cpu = node_memory = 0.0
-        for worker in self._host.running():
-            if worker.node.name != node_name:
-                continue
-            meta = worker.pod["metadata"]
+        for pod in self._host.pods(node_name):
+            meta = pod["metadata"]
             pod_labels = f'namespace="{meta["namespace"]}",pod="{meta["name"]}"'
             cpu = memory = 0.0
-            for one in worker.run.containers.values():
-                used = usage.get(one.container_id)
+            for one in _running(pod):
+                used = usage.get(one.id)
                 if used is None:
                     continue
                 own = f'container="{one.name}",{pod_labels}'
@@ -328,16 +322,14 @@ class Server:
         return Answer(200, ("\n".join(lines) + "\n").encode(), "text/plain; version=0.0.4; charset=utf-8")
 
     async def _summary(self, node_name: str) -> Answer:
-        usage = await self._measure()
+        usage = await self._measure(node_name)
         now = timestamp(time.time())
         pods: list[Json] = []
-        for worker in self._host.running():
-            if worker.node.name != node_name:
-                continue
-            meta = worker.pod["metadata"]
+        for pod in self._host.pods(node_name):
+            meta = pod["metadata"]
             containers: list[Json] = []
-            for one in worker.run.containers.values():
-                used = usage.get(one.container_id)
+            for one in _running(pod):
+                used = usage.get(one.id)
                 if used:
                     containers.append(
                         {
@@ -350,7 +342,7 @@ class Server:
             pods.append(
                 {
                     "podRef": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]},
-                    "startTime": timestamp(worker.run.start_time),
+                    "startTime": (pod.get("status") or {}).get("startTime"),
                     "containers": containers,
                     "cpu": {
                         "time": now,
@@ -376,6 +368,30 @@ _METRICS = {
     "pod_cpu_usage_seconds_total": "counter",
     "pod_memory_working_set_bytes": "gauge",
 }
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A container that runs, by its pod's status: every process of the pool sees that."""
+
+    name: str
+    id: str
+    started_at: float
+
+
+def _running(pod: Json) -> Iterator[_Running]:
+    for one in (pod.get("status") or {}).get("containerStatuses") or ():
+        begun = ((one.get("state") or {}).get("running") or {}).get("startedAt")
+        if begun:
+            yield _Running(one["name"], one.get("containerID", "").rpartition("//")[2], seconds(begun))
+
+
+def _waiting(pod: Json, container: str) -> str:
+    """Why a container waits; empty if it does not."""
+    for one in (pod.get("status") or {}).get("containerStatuses") or ():
+        if one["name"] == container:
+            return str(((one.get("state") or {}).get("waiting") or {}).get("reason") or "")
+    return ""
 
 
 def _json(document: Json) -> Answer:

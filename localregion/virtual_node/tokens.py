@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
+from localregion.host.kubernetes_client import KubeError
 from localregion.virtual_node import pods, volumes
-from localregion.virtual_node.api import ApiError
 from localregion.virtual_node.host import PodHost
 from localregion.virtual_node.volumes import PodFolders, TokenNeed, VolumeError
 
@@ -50,7 +50,7 @@ class PodTokens:
         path = f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token"
         try:
             answer = await self._host.api.call("POST", path, body)
-        except ApiError as error:
+        except KubeError as error:
             raise VolumeError(f"failed to fetch token: {error.message}") from error
         status = answer["status"]
         # kubelet renews at four fifths of a token's life, and after a day at the latest.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from localregion.host.containers import Mount
 from localregion.virtual_node.env import ConfigError, Objects, Reference
 
 Json = dict[str, Any]
@@ -32,15 +33,6 @@ class TokenNeed:
     path: str
     audience: str
     expiration_seconds: int
-
-
-@dataclass(frozen=True)
-class Mount:
-    """A folder or file of the host seen in a container."""
-
-    source: str
-    destination: str
-    read_only: bool
 
 
 def references(spec: Json) -> set[Reference]:
@@ -169,10 +161,17 @@ class PodFolders:
         return path
 
     def log(self, container: str, attempt: int) -> Path:
-        """The log file of one run of a container."""
-        folder = self.root / "logs" / container
+        """The log file of one run of a container, in a folder that is made; podman writes it, `logs` reads it."""
+        folder = self._logs_of(container)
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{attempt}.log"
+
+    def logs(self, container: str) -> list[Path]:
+        """The log files of a container's runs, as far as they are kept, the newest last."""
+        return sorted(self._logs_of(container).glob("*.log"), key=lambda path: int(path.stem))
+
+    def _logs_of(self, container: str) -> Path:
+        return self.root / "logs" / container
 
     def mounts(self, pod: Json, container: Json) -> list[Mount]:
         """The volumes as one container mounts them. Raises ConfigError."""
@@ -185,7 +184,7 @@ class PodFolders:
             if mount.get("subPath"):
                 # Refused before; a path below what a container has written is never followed here.
                 raise ConfigError(f"unsupported VolumeMount option: subPath: {mount['subPath']}")
-            result.append(Mount(str(folder), mount["mountPath"], bool(mount.get("readOnly")) or not empty))
+            result.append(Mount(folder, mount["mountPath"], bool(mount.get("readOnly")) or not empty))
         return result
 
 

@@ -23,10 +23,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 from ansible.utils.display import Display
-from ansible_collections.okestack.oci.plugins.module_utils import registry
-from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, preload_place
+from ansible_collections.okestack.oci.plugins.module_utils import recording, registry
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection
 from ansible_collections.okestack.oci.plugins.module_utils.errors import BadOptions
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task, validated
+from ansible_collections.okestack.oci.plugins.module_utils.snapshot import SNAPSHOT
+from ansible_collections.okestack.oci.plugins.plugin_utils import coming
 
 PR_SET_PDEATHSIG = 1
 
@@ -35,8 +37,8 @@ if isinstance(sys.stdout, io.TextIOWrapper):
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.reconfigure(line_buffering=True)
 
-registry.preload()
-preload_place({})  # the environment of ansible-playbook itself
+registry.prepare()
+SNAPSHOT.open()
 
 
 class ActionModule(ActionBase):
@@ -52,6 +54,9 @@ class ActionModule(ActionBase):
         found = module_loader.find_plugin_with_context(self._task.action, collection_list=self._task.collections)
         name = (found.resolved_fqcn or self._task.action).rpartition(".")[2]
         elsewhere = getattr(self._connection, "transport", "") != "local"
+        if self._task.async_val or elsewhere or self._task.until:
+            SNAPSHOT.end()  # what another process does is not seen; who asks until something changes wants to see it
+        coming.enter(self._task)
         if self._task.async_val or elsewhere:
             if not elsewhere:
                 task_vars = _by_this_python(task_vars or {})
@@ -69,8 +74,12 @@ class ActionModule(ActionBase):
             Display().warning(f"{name}: become is ignored; it runs in Ansible's own process")
         display = Display()
         stop = threading.Event()
+        seen = (task_vars or {}).get(recording.RECORD)
+        recorded = str(seen or (task_vars or {}).get(recording.PLANNED) or "")
         try:
             params, unsafe = validated(task, self._task.args)
+            if seen and self._task.check_mode and "allow_replace" in params:
+                params["allow_replace"] = True  # so that the plan goes on beyond a replacement
             context = Context(
                 check_mode=self._task.check_mode,
                 connection=Connection.from_options(params, self._environment()),
@@ -78,8 +87,10 @@ class ActionModule(ActionBase):
                 warn=display.warning,
                 stop=stop,
                 secrets=unsafe,
+                ahead=coming.reading(self._task, self._templar, task_vars or {}, (name, params)),
             )
-            return {**result, **run_task(task, params, context)}
+            done = run_task(task, params, context)
+            return {**result, **done, **(recording.record(task, done, recorded) if recorded else {})}
         except BadOptions as error:
             raise AnsibleActionFail(str(error)) from None
         finally:
@@ -98,7 +109,7 @@ class ActionModule(ActionBase):
 def _by_this_python(task_vars: dict[str, Any]) -> dict[str, Any]:
     """A task's variables, so that a process on this machine is run by the Python that runs Ansible and has the SDK.
 
-    The one that Ansible would discover need not have it. One that is named in so many words counts.
+    The one that Ansible would discover need not have it. One that is named explicitly is used.
     """
     named = str(C.config.get_config_value("INTERPRETER_PYTHON", variables=task_vars) or "auto")
     return {**task_vars, "ansible_python_interpreter": sys.executable} if named.startswith("auto") else task_vars

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Says in one line a role what the modules of okestack.oci made, changed, replaced and removed. With C(-v), and in check
     mode, where it is the plan, each resource and object is named in a line of its own.
+  - A role that made or changed anything gets its line when the run leaves it, too, so that a run that is killed (AWX cancels
+    jobs so) has already said what it did. A run that is interrupted (Ctrl-C) ends with the screen as well.
   - Ends with what failed, where, why, and what to do. Where nothing failed its last line is the value of the custom
     statistic C(okestack_url), where a play has set one.
 author:
@@ -20,6 +22,8 @@ requirements:
   - Enable it with C(callbacks_enabled = okestack.oci.summary).
 """
 
+import atexit
+import os
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -31,6 +35,7 @@ WORDS = {
     "replaced": ("replaced", "to replace", "red"),
     "removed": ("removed", "to remove", "red"),
 }
+NEXT_TIME = "Run the same command again: what is there already is kept, and the run goes on from it."
 NEXT = "Once that is mended, run the same command again: what is there already is kept, and the run goes on from it."
 
 
@@ -57,6 +62,19 @@ class CallbackModule(CallbackBase):
         """What was done -> the name of each thing it was done to -> the role that did it."""
         self.failures: list[Failure] = []
         self.check = False
+        self._role = ""
+        self._told: dict[str, str] = {}
+        """The line that was printed about a role while the run went on."""
+        self._pid = os.getpid()
+        atexit.register(self._broken_off)
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        """The next task: of the next role, maybe."""
+        self._enter(_role_of(task))
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        """The next handler."""
+        self._enter(_role_of(task))
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """A task that went well; loops come item by item."""
@@ -67,7 +85,7 @@ class CallbackModule(CallbackBase):
         self._note(result)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        """A task that failed; of a loop, the items have told already what was done."""
+        """A task that failed; in a loop, the items have already said what was done."""
         self._note(result)
         if not ignore_errors:
             self._note_failure(result)
@@ -78,6 +96,7 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """The end of the run."""
+        atexit.unregister(self._broken_off)
         for line, color in self._changed_lines():
             self._display.display(line, color=color)
         hosts = getattr(stats, "failures", {}) or {}, getattr(stats, "dark", {}) or {}
@@ -90,14 +109,33 @@ class CallbackModule(CallbackBase):
         elif url and not self.check and not any(hosts):
             self._display.display(str(url))
 
+    def _enter(self, role: str) -> None:
+        """Tell what the role did that is left. In check mode, and with -v, the last screen alone tells: it is the plan."""
+        left, self._role = self._role, role
+        if left in ("", role) or self.check or self._display.verbosity:
+            return
+        of_it = {verb: {n: by for n, by in names.items() if by == left} for verb, names in self.changes.items()}
+        for line in lines_by_role(of_it):
+            if self._told.get(left) != line:
+                self._display.display(line)
+            self._told[left] = line
+
+    def _broken_off(self) -> None:
+        """The end of a run that has no end: Ctrl-C, or a fault of Ansible's."""
+        if os.getpid() != self._pid or not any(self.changes.values()):
+            return
+        self._display.display("")
+        for line, color in self._changed_lines():
+            self._display.display(line, color=color)
+        self._display.display(f"The run was broken off. {NEXT_TIME}")
+
     def _note(self, result: Any) -> None:
         data, task = _data(result), _task(result)
         self.check = self.check or bool(getattr(task, "check_mode", False))
         if not data.get("changed") or "results" in data:
             return
-        role = getattr(task, "_role", None)
         for name, verb in changes_of(data):
-            self.changes[verb].setdefault(name, role.get_name().rpartition(".")[2] if role else "the playbook")
+            self.changes[verb].setdefault(name, _role_of(task))
 
     def _note_failure(self, result: Any) -> None:
         task, data = _task(result), _data(result)
@@ -124,6 +162,11 @@ def _task(result: Any) -> Any:
     return getattr(result, "task", None) or getattr(result, "_task", None)
 
 
+def _role_of(task: Any) -> str:
+    role = getattr(task, "_role", None)
+    return str(role.get_name().rpartition(".")[2]) if role else "the playbook"
+
+
 def changes_of(data: dict[str, Any]) -> list[tuple[str, str]]:
     """(name, verb) of each change in a result's ``changes``, as the collection's modules return them."""
     return [(str(row["name"]), str(row["change"])) for row in data.get("changes") or [] if row.get("change") in WORDS]
@@ -142,9 +185,9 @@ def lines_by_role(changes: dict[str, dict[str, str]]) -> list[str]:
         for verb, names in changes.items():
             kinds = Counter(name.split(" ")[0] for name, by in names.items() if by == role)
             if kinds:
-                told = [f"{count} {kind}" if count > 1 else kind for kind, count in kinds.most_common(3)]
+                summary = [f"{count} {kind}" if count > 1 else kind for kind, count in kinds.most_common(3)]
                 more = ", ..." if len(kinds) > 3 else ""
-                parts.append(f"{WORDS[verb][0]} {kinds.total()} ({', '.join(told)}{more})")
+                parts.append(f"{WORDS[verb][0]} {kinds.total()} ({', '.join(summary)}{more})")
         lines.append(f"{role:<{width}}  {', '.join(parts)}")
     return lines
 

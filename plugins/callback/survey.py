@@ -7,13 +7,13 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: survey
 type: aggregate
-short_description: Empty answers of a survey are none
+short_description: Ignore empty answers of a survey
 version_added: 0.1.0
 description:
   - A survey of AWX sends an answer that was left empty as an empty text, and a dictionary or a list as the text that was
     typed. Both become extra variables, which outrank everything a role could say.
-  - Before a play begins, extra variables (C(-e)) that are options of the collection's roles and empty are dropped, so that
-    what the inventory or the role says counts, and JSON text becomes what it describes.
+  - Before a play begins, extra variables (C(-e)) that are options of the collection's roles and empty are dropped, so
+    that the value of the inventory or role applies, and JSON text is parsed.
   - The values of an inventory stay as they are. So do connection variables (C(okestack_profile), ...) that are empty, which
     leave the choice to the environment.
 author:

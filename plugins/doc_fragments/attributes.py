@@ -10,10 +10,11 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 attributes:
   check_mode:
-    description: Can run in check mode and tell what would change, without a write.
+    description: Can run in check mode and report what would change, without a write.
     support: full
     details:
-      - It plans from nothing as well. What only the service can give shows as C((known after apply)).
+      - It also plans resources that do not exist yet. Values that only the service can give are shown as C((known
+        after apply)).
   diff_mode:
     description: Returns what changes, as before and after, in diff mode.
     support: full
@@ -29,11 +30,11 @@ attributes:
     membership:
       - okestack.oci.all
 notes:
-  - Where the connection is V(local) the module runs in Ansible's own process, which spares an interpreter's start and
+  - Where the connection is V(local) the module runs in Ansible's own process, which saves starting an interpreter and
     lets it print a line at each change of state and every 30 seconds. With C(async) or another connection it runs as
     a process of its own.
-  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all); those of a single
-    module win over them.
+  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all); those of a
+    single module take precedence.
 """
 
     # Modules that only read.
@@ -61,9 +62,9 @@ attributes:
     membership:
       - okestack.oci.all
 notes:
-  - Where the connection is V(local) the module runs in Ansible's own process, which spares an interpreter's start and
+  - Where the connection is V(local) the module runs in Ansible's own process, which saves starting an interpreter and
     lets it print a line at each change of state and every 30 seconds. With C(async) or another connection it runs as
     a process of its own.
-  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all); those of a single
-    module win over them.
+  - Options can be set once for all modules with C(module_defaults) and the group C(okestack.oci.all); those of a
+    single module take precedence.
 """

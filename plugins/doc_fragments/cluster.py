@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options by which a module reaches the API of a cluster (``kube.reach.CLUSTER_OPTIONS``)."""
+"""Options by which a module reaches the API of a cluster (``kube.connect.CLUSTER_OPTIONS``)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ class ModuleDocFragment:
 options:
   cluster_id:
     description:
-      - OCID of the cluster. Its address and certificate authority are asked of the service; requests carry tokens that are
-        signed here, anew each minute.
+      - OCID of the cluster. The service is asked for its address and certificate authority; requests carry tokens
+        that are signed by the module, a new one each minute.
       - One of O(cluster_id), O(access) and O(kubeconfig) is required.
     type: str
   access:
     description:
-      - How the cluster is reached, as M(okestack.oci.kubeconfig) returns it. Tasks that are given it ask the service nothing.
-      - Without address or authority these are asked of the service, as with O(cluster_id).
+      - How the cluster is reached, as M(okestack.oci.kubeconfig) returns it. Tasks that get it do not ask the
+        service.
+      - If address or authority are missing, the service is asked for them, as with O(cluster_id).
     type: dict
     suboptions:
       cluster_id:
@@ -38,7 +39,7 @@ options:
         type: str
   endpoint_kind:
     description:
-      - Which of the cluster's endpoints is spoken to.
+      - Which of the cluster's endpoints to use.
       - Used with O(cluster_id).
     type: str
     choices: [PUBLIC_ENDPOINT, PRIVATE_ENDPOINT, VCN_HOSTNAME]

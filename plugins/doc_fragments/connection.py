@@ -25,48 +25,48 @@ options:
         pod needs C(automountServiceAccountToken), its way to port 12250 of the cluster's endpoint, and the region in
         O(region) or E(OCI_RESOURCE_PRINCIPAL_REGION). E(OCI_KUBERNETES_SERVICE_ACCOUNT_TOKEN_PATH) and
         E(OCI_KUBERNETES_SERVICE_ACCOUNT_CERT_PATH) name other files than the pod's own.
-      - If not given, the environment variable E(OCI_CLI_AUTH) counts, then V(api_key).
+      - Falls back to E(OCI_CLI_AUTH), then to V(api_key).
       - The last three need no configuration file. A session token is renewed in time and never written to disk. With
-        E(OCI_CLI_AUTH) set for ansible-playbook itself to V(instance_principal) or V(oke_workload_identity), a run signs in
-        once; with this option each task signs in by itself, which takes some 50 milliseconds.
+        E(OCI_CLI_AUTH) set for ansible-playbook itself to V(instance_principal) or V(oke_workload_identity), a run
+        signs in once; with this option each task signs in on its own, which takes about 50 milliseconds.
     type: str
     choices: [api_key, security_token, instance_principal, resource_principal, oke_workload_identity]
   config_file:
     description:
       - Oracle's configuration file, with profiles that name C(tenancy), C(user), C(fingerprint), C(key_file) and
         C(region). Read for V(api_key) and V(security_token) only.
-      - If not given, the environment variables E(OCI_CONFIG_FILE) and E(OCI_CLI_CONFIG_FILE) count, then
-        C(~/.oci/config).
+      - Falls back to E(OCI_CONFIG_FILE), then to E(OCI_CLI_CONFIG_FILE), then to C(~/.oci/config).
     type: path
   profile:
     description:
       - The profile within O(config_file).
-      - If not given, the environment variables E(OCI_CONFIG_PROFILE) and E(OCI_CLI_PROFILE) count, then C(DEFAULT).
+      - Falls back to E(OCI_CONFIG_PROFILE), then to E(OCI_CLI_PROFILE), then to C(DEFAULT).
     type: str
   region:
     description:
       - The region's identifier, for example V(eu-frankfurt-1).
-      - If not given, the environment variables E(OCI_REGION) and E(OCI_CLI_REGION) count, then the region of the
-        profile, of the instance, or E(OCI_RESOURCE_PRINCIPAL_REGION).
+      - Falls back to E(OCI_REGION), then to E(OCI_CLI_REGION), then to the region of the profile, of the instance, or
+        E(OCI_RESOURCE_PRINCIPAL_REGION).
     type: str
   endpoints:
     description:
       - Base URLs of services that are not where the SDK expects them.
-      - "Keys, the first that matches counts: C(<region>/<package>), C(<region>), C(<package>), V(default). A package
-        is the SDK's, for example V(core) or V(container_engine); V(auth) is where instances get their tokens."
-      - If not given, the environment variable E(OCI_ENDPOINT) counts as V(default).
+      - "Keys, of which the first that matches is used: C(<region>/<package>), C(<region>), C(<package>), V(default).
+        A package is the SDK's, for example V(core) or V(container_engine); V(auth) is where instances get their
+        tokens."
+      - Falls back to E(OCI_ENDPOINT), as V(default).
     type: dict
   ca_file:
     description:
       - A file of CA certificates, in PEM, which the service's certificate is checked against instead of the built-in
         ones.
-      - If not given, the environment variables E(OCI_CA_FILE) and E(REQUESTS_CA_BUNDLE) count.
+      - Falls back to E(OCI_CA_FILE), then to E(REQUESTS_CA_BUNDLE).
     type: path
   proxy_url:
     description:
-      - URL of an HTTP proxy for requests to the API. The environment variables E(HTTP_PROXY) and E(HTTPS_PROXY) do
-        not count. Metadata services and clusters are always asked directly.
-      - If not given, the environment variable E(OCI_PROXY_URL) counts.
+      - URL of an HTTP proxy for requests to the API. The environment variables E(HTTP_PROXY) and E(HTTPS_PROXY) are
+        ignored. Metadata services and clusters are always asked directly.
+      - Falls back to E(OCI_PROXY_URL).
     type: str
   retry_timeout:
     description:

@@ -10,31 +10,32 @@ class ModuleDocFragment:
 options:
   compartment_id:
     description:
-      - OCID of the compartment that is looked in. Not those below it.
+      - OCID of the compartment to search. Compartments below it are not searched.
       - One of O(compartment_id) and O(id) is required.
     type: str
   id:
     description:
-      - OCID of the one to look up. Where there is none with it the result is empty.
+      - OCID of the resource to look up. If it does not exist, the result is empty.
     type: str
   freeform_tags:
     description:
-      - Tags without a namespace, as key and text. Only what carries all of them is listed.
+      - Tags without a namespace, as key and text. Only resources that have all of them are listed.
     type: dict
   lifecycle_states:
     description:
-      - States of the life cycle. Only what is in one of them is listed.
-      - If not given, all are listed but those that are gone, which the service goes on to show for a while.
+      - States of the life cycle. Only resources in one of them are listed.
+      - If not given, all are listed except those that are gone, which the service shows for a while.
     type: list
     elements: str
 """
 
-    # Where the list of a type shows less than each resource by itself.
+    # For types whose list leaves out fields.
     DETAILS = r"""
 options:
   details:
     description:
-      - Whether each is read by itself, side by side, for all its fields. With V(false) the result is what the list shows.
+      - Whether each resource is read for all its fields, in parallel. With V(false) the result is what the list
+        shows.
     type: bool
     default: true
 """

@@ -13,15 +13,15 @@ class ModuleDocFragment:
 options:
   state:
     description:
-      - V(present) makes the resource, or changes what differs from the options given. An option that is not given is
-        not managed. An empty list or an empty text that is given is.
+      - V(present) creates the resource, or changes what differs from the options given. An option that is not given
+        is not managed; an empty list or string that is given is.
       - V(absent) removes it.
     type: str
     choices: [present, absent]
     default: present
   allow_replace:
     description:
-      - Whether a resource may be deleted and made anew for a change that the service cannot make in place, or because
+      - Whether a resource may be deleted and recreated for a change that the service cannot make in place, or because
         it is in a failed state.
       - With V(false) such a task fails and names the option.
     type: bool
@@ -33,12 +33,13 @@ options:
     default: true
   wait_timeout:
     description:
-      - How long to wait, in seconds. The resource goes on by itself when the time is up; another run waits further.
+      - How long to wait, in seconds. The operation continues in the service when the time is up; another run resumes
+        the wait.
       - The default is that of the type, 1200 where the module's description names no other.
     type: int
   wait_interval:
     description:
-      - The longest pause between two looks at the resource, in seconds. The first comes after 0.2 seconds, each
+      - The longest pause between two reads of the resource, in seconds. The first read comes after 0.2 seconds, each
         further pause is twice as long.
     type: float
     default: 10.0
@@ -48,8 +49,8 @@ options:
 options:
   id:
     description:
-      - OCID of the resource. It says by itself which resource is meant, and is needed to rename one, to move it to
-        another compartment, or where several have the same name.
+      - OCID of the resource. It identifies the resource, and is required to rename one, to move it to another
+        compartment, or where several have the same name.
       - Without it the resource is found by its compartment, its parent and its name among those that are not
         terminated.
     type: str

@@ -85,9 +85,9 @@ def _list_rules(prefix: str = "") -> Options:
     ):
         at = f"{prefix}{option}"
         made[option] = _rows(
-            f"The rules for packets that {way}, in any order. The list given is the list that stands; an empty list removes "
+            f"The rules for packets that {way}, in any order. The list given replaces the current one; an empty list removes "
             "all.",
-            "Changed in place, all together. None if not given when it is made.",
+            "Changed in place, all together. None by default.",
             suboptions={
                 **_security_rule(at),
                 peer: _option(
@@ -144,7 +144,7 @@ def _group_rules(prefix: str = "") -> Options:
         )
     return {
         "security_rules": _rows(
-            "The rules, in any order. The list given is the list that stands; an empty list removes all. Rules are not looked "
+            "The rules, in any order. The list given replaces the current one; an empty list removes all. Rules are not looked "
             "at if it is not given.",
             "Changed in place, at most 25 in a request.",
             suboptions=rule,
@@ -172,8 +172,8 @@ def _capture_rules(prefix: str = "") -> Options:
     return {
         "vtap_capture_filter_rules": _rows(
             f"What is mirrored, for O({prefix}filter_type=VTAP) only; at most 10 rules, of which the first that matches a "
-            "packet counts.",
-            "Changed in place, all together. The list given is the list that stands, in its order; an empty list removes all.",
+            "packet applies.",
+            "Changed in place, all together. The list given replaces the current one, in its order; an empty list removes all.",
             suboptions={
                 "traffic_direction": _option(
                     "Whether the rule is for packets that come to the source, V(INGRESS), or leave it, V(EGRESS).",
@@ -185,14 +185,14 @@ def _capture_rules(prefix: str = "") -> Options:
         ),
         "flow_log_capture_filter_rules": _rows(
             f"What is logged, for O({prefix}filter_type=FLOWLOG) only; at most 10 rules, in any order.",
-            "Changed in place, all together. The list given is the list that stands; an empty list removes all.",
+            "Changed in place, all together. The list given replaces the current one; an empty list removes all.",
             suboptions={
                 "priority": _option(
-                    "Its place among the rules, from 0 to 9, each another one. The lowest that matches a packet counts.",
+                    "Its place among the rules, from 0 to 9, unique. The lowest that matches a packet applies.",
                     type="int",
                     required=True,
                 ),
-                "is_enabled": _option("Whether the rule counts. V(true) if not given.", type="bool"),
+                "is_enabled": _option("Whether the rule is applied. Defaults to V(true).", type="bool"),
                 "sampling_rate": _option(
                     "One of so many flows is logged, from 1 to 100000. V(1), all of them, if not given.", type="int"
                 ),
@@ -214,6 +214,7 @@ def _part(*description: str, options: Options) -> Options:
     return _rows(
         *description,
         suboptions={
+            "id": _option("Its OCID, where its name alone does not tell which it is. It has to be there."),
             "display_name": _option("Its name, by which it is found and by which other parts name it.", required=True),
             **options,
             "freeform_tags": _option("Tags of this part, beside those of O(freeform_tags).", type="dict"),
@@ -249,7 +250,9 @@ class ModuleDocFragment:
                 "the VCN.",
                 options={
                     "filter_type": _option(
-                        "What uses it. Another type takes a new filter.", choices=["VTAP", "FLOWLOG"], required=True
+                        "What uses it. Changing the type requires replacing the filter.",
+                        choices=["VTAP", "FLOWLOG"],
+                        required=True,
                     ),
                     **_capture_rules("capture_filters[]."),
                 },

@@ -22,7 +22,7 @@ options:
   purge_tags:
     description:
       - Whether tags that are on the resource but not given are removed.
-      - It counts for O(freeform_tags) and O(defined_tags) each only where that option is given.
+      - Applies to O(freeform_tags) and O(defined_tags) separately, and only if that option is given.
     type: bool
     default: false
 """

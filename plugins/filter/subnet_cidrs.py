@@ -24,7 +24,7 @@ def subnet_cidrs(blocks: Any) -> dict[str, str]:
         raise AnsibleFilterError(f"no subnets can be cut out of {blocks!r}: {error}") from None
     if block.prefixlen not in _BLOCKS_OF_OCI:
         raise AnsibleFilterError(
-            f"no subnets are cut out of {block}, which is no /16 to /20: say which there are to be"
+            f"no subnets are cut out of {block}, which is not a /16 to /20: list the subnets that you want"
         )
     smaller = block.prefixlen - 16
     found = {"api": f"{block.network_address}/28"}

@@ -27,7 +27,7 @@ options:
     choices: [okestack.oci.deployment]
   compartment_id:
     description:
-      - OCID of the compartment that is looked in. Not those below it.
+      - OCID of the compartment to search. Compartments below it are not searched.
       - May be a template.
     type: str
     required: true
@@ -80,9 +80,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.info import (
     matching,
     survey,
 )
-
-DEPLOYMENT = "okestack-deployment"
-COMPONENT = "okestack-component"
+from ansible_collections.okestack.oci.plugins.module_utils.model import COMPONENT, DEPLOYMENT
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable):
@@ -139,8 +137,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
             if part[key]:
                 self.inventory.add_host(name, self.inventory.add_group(self._sanitize_group_name(f"{key}_{part[key]}")))
         variables = {
-            "part": dict(part),
-            "ansible_connection": "local",
+            "part": _plain(dict(part)),
+            "ansible_connection": _plain("local"),
             "ansible_python_interpreter": trust_as_template("{{ ansible_playbook_python }}"),
         }
         for key, value in variables.items():
@@ -149,6 +147,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable):
         self._set_composite_vars(self.get_option("compose"), variables, name, strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, name, strict)
         self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, name, strict)
+
+
+def _plain(value: Any) -> Any:
+    """Texts without a template in them marked as harmless: others are exported as ``{"__ansible_unsafe": ...}``, which
+    AWX would take for the value."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, str) and not any(mark in value for mark in ("{{", "{%", "{#")):
+        return trust_as_template(value)
+    return value
 
 
 def _host_name(part: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether an answer is what its operation declares: a proxy's page with a 200 is none, least of all "none there".
+"""Whether an answer is what its operation declares: a proxy's page with a 200 is not one, least of all "none there".
 
 The SDK takes whatever comes: an empty body is an empty list to it, and a model made of `{}` has no id.
 """
@@ -27,7 +27,7 @@ def guard(client: Any) -> None:
 
     def refused(text: str) -> NotTheAnswer:
         response = last.response
-        return NotTheAnswer(text, response.status_code, response.headers.get("opc-request-id") or "")
+        return NotTheAnswer(text, status=response.status_code, request_id=response.headers.get("opc-request-id") or "")
 
     def parsed(content: bytes, declared: str, *args: Any, **kwargs: Any) -> Any:
         if not content and last.response.status_code == 202 and "opc-work-request-id" in last.response.headers:
@@ -38,7 +38,7 @@ def guard(client: Any) -> None:
         try:
             return parse(content, declared, *args, **kwargs)
         except Exception as error:
-            raise refused(f"not {told(declared)} ({type(error).__name__}: {str(error)[:100]})") from None
+            raise refused(f"not {type_text(declared)} ({type(error).__name__}: {str(error)[:100]})") from None
 
     def sent(request: Any, *args: Any, **kwargs: Any) -> Any:
         answer = send(request, *args, **kwargs)
@@ -54,17 +54,17 @@ _NONE = object()
 
 
 def fault_of(content: bytes, declared: str, models: Mapping[str, Any]) -> str | None:
-    """Why a body is not of a type that the SDK declares, told after "the answer is"; None: it is."""
+    """Why a body is not of a type that the SDK declares, worded to follow "the answer is"; None: it is."""
     value = _json(content)
     if declared == "str" and content.strip() and not content.lstrip().startswith(b"<"):
         return None  # some come as plain text
     if value is _NONE:
-        return f"not {told(declared)} but {_shown(content)}"
+        return f"not {type_text(declared)} but {_shown(content)}"
     problem = _fault(value, declared, models)
-    return f"not {told(declared)} but {problem}" if problem else None
+    return f"not {type_text(declared)} but {problem}" if problem else None
 
 
-def told(declared: str) -> str:
+def type_text(declared: str) -> str:
     """A type of the SDK as people say it: ``a list of Vcn``."""
     if declared.startswith("list["):
         return f"a list of {declared[5:-1]}"
@@ -87,7 +87,7 @@ def _shown(content: bytes) -> str:
         return "a web page" + (f" ({' '.join(title[1].split())})" if title else "")
     if text[0] in "[{":
         return "JSON that breaks off"
-    return "text that is no JSON"
+    return "text that is not JSON"
 
 
 def _fault(value: Any, declared: str, models: Mapping[str, Any]) -> str | None:

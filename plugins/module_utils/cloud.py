@@ -11,31 +11,34 @@ import email.utils
 import importlib
 import mmap
 import os
-import random
 import re
 import ssl
 import struct
+import sys
 import threading
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import astuple, dataclass
 from dataclasses import field as _field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.answers import guard
 from ansible_collections.okestack.oci.plugins.module_utils.errors import (
     Cancelled,
     CloudError,
     NotTheAnswer,
+    ResourceError,
     SignInError,
     Stale,
     Uncertain,
 )
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import passwords
+from ansible_collections.okestack.oci.plugins.module_utils.retries import Retry
 from ansible_collections.okestack.oci.plugins.module_utils.signers import (
     AUTH_TYPES,
     PROFILE_TYPES,
@@ -43,20 +46,24 @@ from ansible_collections.okestack.oci.plugins.module_utils.signers import (
     SignIn,
     endpoint,
     for_auth,
-    preload,
     relevant,
     sign_in,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.signers import warm_up as warm_up_signer
+from ansible_collections.okestack.oci.plugins.module_utils.snapshot import SNAPSHOT, key_of
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import Pauses
 
 try:
     import oci
     import oci.retry
 
-    OCI_IMPORT_ERROR: str | None = None
-except ImportError:  # ansible-test imports modules where the SDK is not installed
+    SDK_MISSING = ""
+    """What is wrong with the SDK, and what to do."""
+except ImportError as error:  # ansible-test imports modules where the SDK is not installed
     oci = None
-    OCI_IMPORT_ERROR = traceback.format_exc()
+    SDK_MISSING = f"the Python package oci is not installed for the interpreter that runs Ansible, {sys.executable}"
+    if error.name != "oci":
+        SDK_MISSING += f", or not whole ({error})"
+    SDK_MISSING += f": {sys.executable} -m pip install oci"
 
 T = TypeVar("T")
 
@@ -122,12 +129,11 @@ class Connection:
 
     @property
     def secrets(self) -> set[str]:
-        """What of it nobody may see: a proxy's password, and what a host handed over in variables."""
+        """What of it nobody may see: passwords of the proxy and of endpoints, what a host handed over in variables."""
         variables = dict(self.environment)
         hidden = ("OCI_RESOURCE_PRINCIPAL_RPST", "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM")  # those of leaf resources too
         found = {v for k, v in variables.items() if k.startswith(hidden) and not v.startswith("/") and "://" not in v}
-        password = urlsplit(self.proxy_url or "").password
-        return found | ({password, unquote(password)} if password else set())
+        return found.union(*(passwords(url) for url in (self.proxy_url, *self.endpoints.values())))
 
     @property
     def sign_in(self) -> SignIn:
@@ -143,55 +149,35 @@ class Connection:
 
 
 def _seconds(value: Any, default: float) -> float:
-    """An option in seconds, zero too, or what counts where it is not given."""
+    """An option in seconds, zero too, or its default where it is not given."""
     return default if value is None else float(value)
-
-
-def preload_place(environment: Mapping[str, str]) -> None:
-    """Signs in once for all tasks where the environment says that the place itself is the principal; see `preload`."""
-    preload(Connection.from_options({}, environment).sign_in)
-
-
-def warm_up(clients: Iterable[str]) -> None:
-    """Has OpenSSL and the SDK do in the parent what they do at a first request, for these clients (``package.Class``).
-
-    The SDK merges its tables of model classes for each client that is made, which touches every class of a service: in
-    a worker that copies 800 pages of the parent's memory, 3 ms of each task. They are merged once here.
-    """
-    if oci is None:
-        return
-    nobody = warm_up_signer()
-    plain = oci.base_client.merge_type_mappings
-    merged: dict[tuple[int, ...], tuple[dict[str, Any], tuple[dict[str, Any], ...]]] = {}
-
-    def shared(*tables: dict[str, Any]) -> dict[str, Any]:
-        key = tuple(id(table) for table in tables)
-        if key not in merged:
-            merged[key] = (plain(*tables), tables)  # the tables too, so that their ids stay theirs
-        return merged[key][0]
-
-    oci.base_client.merge_type_mappings = shared
-    for name in clients:
-        package, _dot, class_name = name.partition(".")
-        made = getattr(importlib.import_module(f"oci.{package}"), class_name)
-        made({"region": "eu-frankfurt-1"}, signer=nobody, service_endpoint="http://localhost")
 
 
 # Answers after which the same call may succeed later. 501 is not among them: it never will.
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504})
 _RETRIED_CODES = frozenset({"IncorrectState", "TooManyRequests", "ExternalServerIncorrectState"})
 
-SIGN_IN_SECONDS = 10.0
-"""How long signing in is tried again where nobody answers; nobody may be there at all."""
+SIGN_IN_SECONDS, SIGN_IN_PAUSE = 10.0, 0.5
+"""How long, and how often, signing in is tried again where nobody answers; nobody may be there at all."""
 NOBODY_SECONDS = 5.0
 """How long an endpoint that has never answered is tried again while it refuses connections or has no address."""
+
+
+@dataclass
+class _Failure:
+    """A call that failed: whether to send it again, the pause that the service wants, and for how long to go on."""
+
+    problem: CloudError
+    again: bool
+    wanted: float | None = None
+    within: float | None = None
 
 
 class Session:
     """One task's dealings with the API. Cheap to make; everything is loaded when first used.
 
-    ``report(line)`` is told what people should see while it lasts; ``stop`` ends waits early; ``warn(text)`` is
-    told what they should know though nothing failed.
+    ``report(line)`` gets what people should see while it lasts; ``stop`` ends waits early; ``warn(text)`` gets
+    what they should know though nothing failed. ``ahead(session)`` reads what coming tasks will ask for.
     """
 
     def __init__(
@@ -200,12 +186,10 @@ class Session:
         report: Callable[[str], None] = lambda line: None,
         stop: threading.Event | None = None,
         warn: Callable[[str], None] = lambda text: None,
+        ahead: Callable[[Session], None] | None = None,
     ) -> None:
         if oci is None:
-            raise CloudError(
-                "the Python package oci is not installed for the interpreter that runs Ansible: pip install oci\n"
-                + (OCI_IMPORT_ERROR or "")
-            )
+            raise CloudError(SDK_MISSING)
         self.connection = connection
         self.report = report
         self.stop = stop or threading.Event()
@@ -218,6 +202,11 @@ class Session:
         self._answered: set[str] = set()
         self._home_region: str | None = None
         self._memory: dict[Hashable, Any] = {}
+        self.together: set[str] = set()
+        """Types of which several are looked for: their lists are read whole."""
+        self._ahead = ahead
+        self._began = time.monotonic()
+        self._believed = False  # whether an answer was one that the run had before this task began
 
     # -- who and where --------------------------------------------------------------------------------------------
 
@@ -242,12 +231,12 @@ class Session:
         """Who signs; one for all clients, since a key or a token is what costs time."""
         with self._lock:
             if self._credential is None:
-                until = time.monotonic() + min(SIGN_IN_SECONDS, self.connection.retry_timeout)
+                pauses = Pauses(min(SIGN_IN_SECONDS, self.connection.retry_timeout), SIGN_IN_PAUSE, self.stop.wait)
                 while self._credential is None:
                     try:
                         self._credential = sign_in(self.connection.sign_in, lambda: self.config)
                     except SignInError as error:
-                        if not error.passing or time.monotonic() > until or self.stop.wait(0.5):
+                        if not error.passing or not pauses.next() or self.stop.is_set():
                             raise CloudError(str(error)) from None
                 if self._credential.warning:
                     self.warn(self._credential.warning)
@@ -324,7 +313,7 @@ class Session:
         if url:
             if not _is_endpoint(url):
                 raise CloudError(
-                    f"{name}: {url!r} is no URL like https://host (endpoints, OCI_ENDPOINT, or the endpoint of a vault)"
+                    f"{name}: {url!r} is not a URL like https://host (endpoints, OCI_ENDPOINT, or a vault's endpoint)"
                 )
             kwargs["service_endpoint"] = url
         try:
@@ -351,15 +340,15 @@ class Session:
         ``repeatable=False``: a write that takes no token; raises Uncertain instead of sending it again.
         ``patient=False``: a 409 is the caller's to wait out.
         """
-        until = time.monotonic() + self.connection.retry_timeout
-        pause = 0.5
-        renewed = False
-        where, reads = _endpoint_of(client), operation.startswith(("get_", "list_"))
+        retry = Retry(self.connection.retry_timeout, jitter=0.2)
+        renewed, where, reads = False, _endpoint_of(client), _reads(operation)
         while True:
             if self.stop.is_set():
                 raise Cancelled(f"{operation}: stopped before it was sent")
             self.calls[operation] += 1
             try:
+                if not reads:
+                    SNAPSHOT.end()
                 answer = _sent(client, operation, *args, **kwargs)
                 self._answered.add(where)
                 if not reads and "oci.identity" in type(client).__module__:
@@ -367,75 +356,84 @@ class Session:
                 return answer
             except NotTheAnswer as error:
                 # Whoever answered, it was not the service: the call may have taken effect or not.
-                problem, again, wanted = self._another_answer(client, operation, error), True, None
+                problem = self._another_answer(client, operation, error)
                 if not reads:
-                    problem = Uncertain(str(problem), request_id=error.request_id)
-                if not repeatable:
-                    raise problem from None
+                    problem = Uncertain.like(problem)
+                failure = _Failure(problem, again=repeatable)
             except oci.exceptions.ServiceError as error:
                 self._answered.add(where)
                 if error.status == 401 and not renewed:
                     renewed = True
                     if self._renew():
                         continue
-                problem = explain(error, operation, self._signed_in(error.status))
-                if error.code == "NoEtagMatch" or (error.status == 412 and "if_match" in kwargs):
-                    raise Stale(
-                        str(problem), status=error.status, code=error.code, request_id=problem.request_id
-                    ) from None
-                busy = error.status == 409 and error.code in _RETRIED_CODES
-                again = error.status in _RETRIED_STATUS or (patient and busy)
-                if error.status == 404 and not _has_code(error):  # not the service's: it always gives a code
-                    told = NotTheAnswer("a 404 without the service's error", 404, problem.request_id)
-                    problem, again = self._another_answer(client, operation, told), True
-                if _not_heard_yet(error, operation) and (fresh := _identity_is_fresh()) > 0:
-                    again, until = True, min(until, time.monotonic() + fresh)
-                if again and not repeatable and error.status in (500, 502, 504):
-                    raise Uncertain(
-                        str(problem), status=error.status, code=error.code, request_id=problem.request_id
-                    ) from None
-                wanted = _retry_after(error.headers)
+                failure = self._refused(client, operation, error, repeatable, patient, "if_match" in kwargs)
             except (oci.exceptions.RequestException, oci.exceptions.ConnectTimeout) as error:
-                # A refused connection was never taken, so even a write may be sent again.
-                problem = self._unanswered(operation, where, error)
-                again, wanted = not isinstance(_cause(error), ssl.SSLCertVerificationError), None
-                if (
-                    not repeatable
-                    and not isinstance(error, oci.exceptions.ConnectTimeout)
-                    and "refused" not in str(error)
-                ):
-                    raise Uncertain(str(problem)) from None
-                if where not in self._answered and ("refused" in str(error) or "resolve" in str(error)):
-                    until = min(until, time.monotonic() + NOBODY_SECONDS)  # a wrong address, most likely
+                failure = self._unanswered(operation, where, error, repeatable)
             except SignInError as error:  # a session token had to be renewed: nothing was sent
-                problem, again, wanted = CloudError(f"{operation}: {error}"), error.passing, None
-            if not again:
+                failure = _Failure(CloudError(f"{operation}: {error}", operation=operation), again=error.passing)
+            problem = failure.problem
+            if not failure.again:
                 raise problem
-            delay = wanted if wanted is not None else pause * random.uniform(0.8, 1.2)
-            if time.monotonic() + delay > until:
+            if failure.within is not None:
+                retry.within(failure.within)
+            delay = retry.pause(failure.wanted)
+            if delay is None:
                 if isinstance(problem, Uncertain):
                     problem.spent = True
                 raise problem
             if delay > 5:
                 self.report(f"{operation}: {problem.status or 'no answer'} {problem.code}; again in {delay:.0f}s")
             self.stop.wait(delay)
-            pause = min(pause * 2, 30.0)
 
-    def _unanswered(self, operation: str, where: str, error: Exception) -> CloudError:
+    def _refused(
+        self, client: Any, operation: str, error: Any, repeatable: bool, patient: bool, guarded: bool
+    ) -> _Failure:
+        """A service's error, judged. Raises Stale where the resource changed meanwhile."""
+        problem = explain(error, operation, self._signed_in(error.status))
+        if error.code == "NoEtagMatch" or (error.status == 412 and guarded):
+            raise Stale.like(problem) from None
+        busy = error.status == 409 and error.code in _RETRIED_CODES
+        failure = _Failure(problem, error.status in _RETRIED_STATUS or (patient and busy), _retry_after(error.headers))
+        if error.status == 404 and not _has_code(error):  # not the service's: it always gives a code
+            answer = NotTheAnswer("a 404 without the service's error", status=404, request_id=problem.request_id)
+            failure.problem, failure.again = self._another_answer(client, operation, answer), True
+        if _not_heard_yet(error, operation) and (fresh := _identity_is_fresh()) > 0:
+            failure.again, failure.within = True, fresh
+        if failure.again and not repeatable and error.status in (500, 502, 504):
+            raise Uncertain.like(problem) from None
+        return failure
+
+    def _unanswered(self, operation: str, where: str, error: Exception, repeatable: bool) -> _Failure:
+        """No answer, judged. Raises Uncertain where a write may have been taken that must not be sent twice."""
         proxy = urlsplit(self.connection.proxy_url or "")
         through = f" through the proxy {proxy.scheme}://{proxy.hostname}:{proxy.port or 80}" if proxy.hostname else ""
         cause = _cause(error)
+        untrusted = isinstance(cause, ssl.SSLCertVerificationError)
         hint = "Check the endpoint or region, the network path, a proxy (proxy_url)"
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        if untrusted:
             hint = "Set ca_file (or OCI_CA_FILE) to the certificates of the authority that signed the service's"
-        return CloudError(f"{operation}: no answer from {where}{through}: {str(cause) or type(cause).__name__}. {hint}")
+        problem = CloudError(
+            f"{operation}: no answer from {where}{through}: {str(cause) or type(cause).__name__}. {hint}",
+            operation=operation,
+            hint=hint,
+        )
+        # A refused connection was never taken, so even a write may be sent again.
+        refused = "refused" in str(error)
+        if not repeatable and not isinstance(error, oci.exceptions.ConnectTimeout) and not refused:
+            raise Uncertain.like(problem) from None
+        failure = _Failure(problem, again=not untrusted)
+        if where not in self._answered and (refused or "resolve" in str(error)):
+            failure.within = NOBODY_SECONDS  # a wrong address, most likely
+        return failure
 
     def _another_answer(self, client: Any, operation: str, error: NotTheAnswer) -> CloudError:
-        """Somebody else's answer, told as what it is. It has no status: nothing follows from it."""
+        """An answer that is not the service's, as an error. It has no status: nothing follows from it."""
         service = getattr(client.base_client, "service", "")
         return CloudError(
             f"{service} {operation}: {error.status}, but the answer is {error}: from a proxy, or no service of "
             f"Oracle's at {_endpoint_of(client)}? (request {error.request_id or 'without an id'})",
+            service=service,
+            operation=operation,
             request_id=error.request_id,
         )
 
@@ -468,6 +466,98 @@ class Session:
         """All items of a list operation as plain data."""
         return [to_document(row) for row in self.pages(client, operation, *args, **kwargs)]
 
+    # -- what the run has read ------------------------------------------------------------------------------------
+
+    def look(self) -> Session:
+        """This session for a first look: what the run has read moments ago is not asked for again."""
+        return cast("Session", _Look(self))
+
+    def look_ahead(self) -> None:
+        """Reads what coming tasks will ask for, once a task."""
+        ahead, self._ahead = self._ahead, None
+        if ahead and SNAPSHOT.is_open:
+            ahead(self)
+
+    def look_again(self) -> bool:
+        """Whether what was seen is to be read again, since there is something to do: it was read before this task."""
+        believed, self._believed = self._believed, False
+        if believed:
+            SNAPSHOT.end()
+        return believed
+
+    def lists_whole(self, kind: str, client: Any, operation: str, *args: Any, **kwargs: Any) -> bool:
+        """Whether a list of a kind is read whole, for all who look for one in it; else each asks by name."""
+        del kind, client, operation, args, kwargs
+        return False
+
+    def _asking(self, key: bytes) -> threading.Lock:
+        """Held by who asks, so that others wait for the answer."""
+        with self._lock:
+            lock: threading.Lock = self._memory.setdefault(("asking", key), threading.Lock())
+            return lock
+
+
+class _Look:
+    """A session whose reads are answered from the run's snapshot, where it holds them."""
+
+    pages, rows = Session.pages, Session.rows
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.session, name)
+
+    def look(self) -> _Look:
+        return self
+
+    def call(self, client: Any, operation: str, *args: Any, **kwargs: Any) -> Any:
+        if not SNAPSHOT.is_open or not _reads(operation) or operation in _SECRET:
+            return self.session.call(client, operation, *args, **kwargs)
+        key = self._key(client, operation, args, kwargs)
+        kept = SNAPSHOT.get(key)
+        if kept is None:
+            self.session.look_ahead()
+            with self.session._asking(key):
+                kept = SNAPSHOT.get(key)
+                if kept is None:
+                    began = time.monotonic()
+                    answer = self.session.call(client, operation, *args, **kwargs)
+                    if hasattr(answer.data, "iter_content"):  # text, still to be read from the connection
+                        answer.data = SimpleNamespace(text=answer.data.text)
+                    SNAPSHOT.keep(key, (answer.status, answer.headers, answer.data), began)
+                    return answer
+        if kept.began < self.session._began:
+            self.session._believed = True
+        status, headers, data = kept.value
+        return oci.response.Response(status, headers, data, None)
+
+    def lists_whole(self, kind: str, client: Any, operation: str, *args: Any, **kwargs: Any) -> bool:
+        if not SNAPSHOT.is_open:
+            return False
+        self.session.look_ahead()
+        if kind in self.session.together:
+            headers = self.call(client, operation, *args, **kwargs).headers
+        elif (kept := SNAPSHOT.get(self._key(client, operation, args, kwargs))) is not None:
+            headers = kept.value[1]
+        else:
+            return False
+        return not headers.get("opc-next-page")
+
+    def _key(self, client: Any, operation: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+        who = astuple(self.session.connection.sign_in)
+        return key_of(who, type(client).__name__, _endpoint_of(client), operation, args, sorted(kwargs.items()))
+
+
+_ASKED_BY_POST = frozenset({"create_kubeconfig"})
+_SECRET = frozenset({"get_secret_bundle", "get_secret_bundle_by_name"})
+"""Operations whose answers are not kept beyond the task."""
+
+
+def _reads(operation: str) -> bool:
+    """Whether an operation changes nothing."""
+    return operation.startswith(("get_", "list_")) or operation in _ASKED_BY_POST
+
 
 def _is_endpoint(url: str) -> bool:
     try:
@@ -483,7 +573,8 @@ def _sent(client: Any, operation: str, *args: Any, **kwargs: Any) -> Any:
     except ValueError as error:  # the SDK's own check of what addresses a resource: nothing was sent
         if "cannot be None, whitespace or empty" not in str(error):
             raise
-        raise CloudError(f"{operation}: {error}: an id or name is given that is empty") from None
+        text = f"{operation}: {error}: an id or name is given that is empty"
+        raise CloudError(text, operation=operation) from None
 
 
 def explain(error: Any, operation: str, signed_in: str = "") -> CloudError:
@@ -501,10 +592,13 @@ def explain(error: Any, operation: str, signed_in: str = "") -> CloudError:
     text = f"{where}: {error.status} {error.code}: {error.message} (request {error.request_id})"
     return CloudError(
         text + (f". {hint[0].upper()}{hint[1:]}" if hint else "") + (f". {signed_in}" if signed_in else ""),
+        service=service,
+        operation=operation,
         status=error.status,
         code=error.code or "",
-        request_id=error.request_id or "",
         message=str(error.message or ""),
+        request_id=error.request_id or "",
+        hint=hint,
     )
 
 
@@ -532,6 +626,13 @@ def _note_identity_write() -> None:
 def _identity_is_fresh() -> float:
     """The seconds for which a write to identity may still be unknown elsewhere; none where there was none."""
     return float(struct.unpack("d", _written[:])[0]) + FRESH_SECONDS - time.time()
+
+
+def made_while_fresh(moment: float) -> bool:
+    """Whether something made then (seconds since the epoch) was made before all had to know what this run wrote in
+    identity; a minute is left for clocks that differ."""
+    written = float(struct.unpack("d", _written[:])[0])
+    return written > 0 and written - 60 <= moment <= written + FRESH_SECONDS + 60
 
 
 def _not_heard_yet(error: Any, operation: str) -> bool:
@@ -586,21 +687,27 @@ def to_document(value: Any) -> Any:
 
 
 def to_model(package: str, model: str, data: Mapping[str, Any]) -> Any:
-    """A model of the SDK from plain data under snake_case names, nested and polymorphic ones included."""
+    """A model of the SDK from plain data under snake_case names, nested and polymorphic ones included.
+
+    Raises ResourceError, with the field's path, for a value that the SDK does not take.
+    """
     models = importlib.import_module(f"oci.{package}.models")
-    return _model(models, model, data)
+    return _model(models, model, data, "")
 
 
-def _model(models: Any, declared: str, value: Any) -> Any:
+def _model(models: Any, declared: str, value: Any, path: str) -> Any:
     if value is None:
         return None
     if declared.startswith("list["):
-        return [_model(models, declared[5:-1], v) for v in value]
+        return [_model(models, declared[5:-1], v, f"{path}[{index}]") for index, v in enumerate(value)]
     if declared.startswith("dict("):
+        for name, inner in value.items() if declared == "dict(str, str)" else ():
+            if isinstance(inner, (Mapping, list)):
+                raise ResourceError(f"{path}.{name}: {inner!r} is not text")
         return dict(value)
     made = getattr(models, declared.rpartition(".")[2], None)
     if made is None:
-        return _primitive(declared, value)
+        return _primitive(declared, value, path)
     if not isinstance(value, Mapping):
         return value
     if hasattr(made, "get_subtype"):
@@ -612,11 +719,19 @@ def _model(models: Any, declared: str, value: Any) -> Any:
         if name not in instance.swagger_types:
             raise CloudError(f"{made.__name__} has no field {name}; it has {', '.join(sorted(instance.swagger_types))}")
         if inner is not None:
-            setattr(instance, name, _model(models, instance.swagger_types[name], inner))
+            where = f"{path}.{name}" if path else name
+            ready = _model(models, instance.swagger_types[name], inner, where)
+            try:
+                setattr(instance, name, ready)
+            except ValueError as error:  # the SDK knows all values of some enums
+                raise ResourceError(f"{where}: {inner!r} is not a value of it: {error}") from None
     return instance
 
 
-def _primitive(declared: str, value: Any) -> Any:
+def _primitive(declared: str, value: Any, path: str) -> Any:
     if declared == "datetime" and isinstance(value, str):
-        return datetime.fromisoformat(value.replace("Z", "+00:00"))
+        try:
+            return datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            raise ResourceError(f"{path}: {value!r} is not a time like 2026-01-31T12:00:00Z") from None
     return value

@@ -5,14 +5,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 MESSAGE_LIMIT = 2000
 """Characters kept of a server's message: a refused Deployment repeats its whole template."""
 
 
 class TaskError(Exception):
-    """What stops a task. The text is for the person who reads it: what, where, why and what to do."""
+    """What stops a task. The text is for the person who reads it: what, where, why and what to do.
+
+    The rest is for code that decides by it, and empty where there is no such thing: the ``service`` and the
+    ``operation`` that failed, the HTTP ``status`` (0 where there was no answer), the service's ``code`` and
+    ``message``, its ``request_id``, and the ``hint`` that ends the text.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        service: str = "",
+        operation: str = "",
+        status: int = 0,
+        code: str = "",
+        message: str = "",
+        request_id: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(text)
+        self.service, self.operation, self.status, self.code = service, operation, status, code
+        self.message, self.request_id, self.hint = message, request_id, hint
 
 
 class BadOptions(TaskError):
@@ -21,6 +42,14 @@ class BadOptions(TaskError):
 
 class ResourceError(TaskError):
     """What is declared cannot be done; the text says what, where and what to do."""
+
+
+class Failed(ResourceError):
+    """A resource that was waited for ended in a failed state; ``document`` is it."""
+
+    def __init__(self, text: str, document: Mapping[str, Any]) -> None:
+        super().__init__(text)
+        self.document = document
 
 
 class Stopped(ResourceError):
@@ -40,18 +69,13 @@ class SignInError(TaskError):
 
 
 class CloudError(TaskError):
-    """A call that failed for good, told for the reader at 3 a.m.
+    """A call of Oracle's API that failed for good."""
 
-    ``status`` is the HTTP status (0 where there was no answer), ``code`` and ``message`` are the service's,
-    ``request_id`` Oracle's.
-    """
-
-    def __init__(self, text: str, *, status: int = 0, code: str = "", request_id: str = "", message: str = "") -> None:
-        super().__init__(text)
-        self.status = status
-        self.code = code
-        self.request_id = request_id
-        self.message = message
+    @classmethod
+    def like(cls, error: TaskError) -> Self:
+        """The same error as one of this class."""
+        names = ("service", "operation", "status", "code", "message", "request_id", "hint")
+        return cls(str(error), **{name: getattr(error, name) for name in names})
 
 
 class Uncertain(CloudError):
@@ -68,12 +92,8 @@ class Cancelled(CloudError):
     """The task was asked to stop."""
 
 
-class NotTheAnswer(Exception):
+class NotTheAnswer(TaskError):
     """A 2xx whose body is not of the declared type. ``status`` and ``request_id`` are those of the answer."""
-
-    def __init__(self, text: str, status: int = 0, request_id: str = "") -> None:
-        super().__init__(text)
-        self.status, self.request_id = status, request_id
 
 
 class KubeError(TaskError):
@@ -85,15 +105,18 @@ class ApiError(KubeError):
 
     def __init__(self, method: str, path: str, status: int, body: Mapping[str, Any] | None = None) -> None:
         body = body or {}
-        self.method = method
-        self.path = path
-        self.status = status
-        self.reason = str(body.get("reason") or "")
-        self.message = str(body.get("message") or "")
         self.details: Mapping[str, Any] = body.get("details") or {}
         self.causes: Sequence[Mapping[str, Any]] = self.details.get("causes") or ()
-        text = self.message if len(self.message) <= MESSAGE_LIMIT else self.message[:MESSAGE_LIMIT] + " ..."
-        super().__init__(f"{method} {path}: {status} {self.reason}: {text}".rstrip(": "))
+        operation, reason, message = f"{method} {path}", str(body.get("reason") or ""), str(body.get("message") or "")
+        text = message if len(message) <= MESSAGE_LIMIT else message[:MESSAGE_LIMIT] + " ..."
+        super().__init__(
+            f"{operation}: {status} {reason}: {text}".rstrip(": "),
+            service="kubernetes",
+            operation=operation,
+            status=status,
+            code=reason,
+            message=message,
+        )
 
     @property
     def not_found(self) -> bool:
@@ -125,4 +148,7 @@ class UnknownKind(KubeError):
     def __init__(self, api_version: str, kind: str) -> None:
         self.api_version = api_version
         self.kind = kind
-        super().__init__(f"the cluster has no kind {kind} in {api_version}: is its CustomResourceDefinition installed?")
+        super().__init__(
+            f"the cluster has no kind {kind} in {api_version}: is its CustomResourceDefinition installed?",
+            service="kubernetes",
+        )

@@ -15,8 +15,8 @@ from ansible_collections.okestack.oci.plugins.module_utils.run import Context, T
 OK, BROKEN, UNKNOWN = "ok", "broken", "unknown"
 SITE = "run site.yml, which repairs what differs from the inventory"
 DOMAIN_LABEL = "oci.oraclecloud.com/fault-domain"
-MOST_TOLD = 10
-"""Findings of one kind that are told one by one; the rest is counted."""
+MOST_SHOWN = 10
+"""Findings of one kind that are listed one by one; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -75,17 +75,17 @@ def _resource(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterato
             yield BROKEN, f"there is no {word} {name}", SITE
         for row in mine:
             state = row.get("lifecycle_state")
-            told = f"{word} {name} ({row.get('id')}) is {state}"
+            summary = f"{word} {name} ({row.get('id')}) is {state}"
             if row.get("lifecycle_details") and state not in ready:
-                told += f": {row['lifecycle_details']}"
+                summary += f": {row['lifecycle_details']}"
             if state in ready:
-                yield OK, told, ""
+                yield OK, summary, ""
             elif str(state).endswith("ING"):
-                yield BROKEN, told, "wait until the service is done with it, and verify again"
+                yield BROKEN, summary, "wait until the service is done with it, and verify again"
             elif state == "PENDING_DELETION":
-                yield BROKEN, told, "run site.yml, which cancels the deletion"
+                yield BROKEN, summary, "run site.yml, which cancels the deletion"
             else:
-                yield BROKEN, told, f"look at it in the console; {SITE}"
+                yield BROKEN, summary, f"look at it in the console; {SITE}"
         if len(mine) > 1:
             yield (
                 BROKEN,
@@ -110,25 +110,25 @@ def _answers(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator
 
 
 def _paths(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Row]:
-    """Rules and routes, as network_path told them."""
+    """Rules and routes, as network_path reported them."""
     flows = seen(result, "flows")
     wrong = [f for f in flows if f["as_expected"] is False]
     unsure = [f for f in flows if f["expect"] and f["as_expected"] is None]
-    for flow in wrong[:MOST_TOLD]:
-        told = f"{flow['source']} to {flow['destination']}, {flow['traffic']}"
+    for flow in wrong[:MOST_SHOWN]:
+        summary = f"{flow['source']} to {flow['destination']}, {flow['traffic']}"
         why = f" ({flow['purpose']})" if flow.get("purpose") else ""
         if flow["expect"] == "blocked":
             todo = "close it: who must not reach whom is decided by rules; " + SITE
             yield (
                 BROKEN,
-                f"{told}{why} should be closed, and is open for {', '.join(flow['open'])}: {flow['reason']}",
+                f"{summary}{why} should be closed, and is open for {', '.join(flow['open'])}: {flow['reason']}",
                 todo,
             )
         else:
-            yield BROKEN, f"{told}{why} is {flow['verdict']}: {flow['reason']}", SITE
-    if len(wrong) > MOST_TOLD:
-        yield BROKEN, f"and {len(wrong) - MOST_TOLD} more", SITE
-    for flow in unsure[:MOST_TOLD]:
+            yield BROKEN, f"{summary}{why} is {flow['verdict']}: {flow['reason']}", SITE
+    if len(wrong) > MOST_SHOWN:
+        yield BROKEN, f"and {len(wrong) - MOST_SHOWN} more", SITE
+    for flow in unsure[:MOST_SHOWN]:
         yield UNKNOWN, f"{flow['source']} to {flow['destination']}, {flow['traffic']}: {flow['reason']}", ""
     if flows and not wrong:
         yield OK, f"{len(flows) - len(unsure)} flows are open or closed as they should be", ""
@@ -144,8 +144,8 @@ def _nodes(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[R
         if state.get("status") == "True":
             ready.append(node)
         else:
-            told = state.get("message") or state.get("reason") or "it says nothing"
-            yield BROKEN, f"node {name} in {_domain(node)} is not Ready: {told}", todo
+            summary = state.get("message") or state.get("reason") or "it says nothing"
+            yield BROKEN, f"node {name} in {_domain(node)} is not Ready: {summary}", todo
     domains = {_domain(n) for n in ready}
     for missing in sorted(set(expected.get("fault_domains") or []) - domains):
         yield BROKEN, f"no node is Ready in {missing}", todo
@@ -215,8 +215,8 @@ def _conditions(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Itera
         if name not in found:
             yield BROKEN, f"there is no {word} {name}", SITE
         elif state.get("status") != "True":
-            told = state.get("message") or state.get("reason") or "nothing is said of it yet"
-            yield BROKEN, f"{word} {name} is not Ready: {told}", str(expected.get("todo") or SITE)
+            summary = state.get("message") or state.get("reason") or "nothing is said of it yet"
+            yield BROKEN, f"{word} {name} is not Ready: {summary}", str(expected.get("todo") or SITE)
         else:
             yield OK, f"{word} {name} is Ready ({state.get('reason') or state.get('message')})", ""
 
@@ -224,7 +224,7 @@ def _conditions(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Itera
 def _backends(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Row]:
     """That a load balancer's backends answer its health checks."""
     balancers = seen(result, "load_balancers")
-    todo = "see the ingress controller's pods, and the rules from the load balancer's group to the nodes"
+    todo = "see the ingress controller's pods, and the rules from the load balancer's group to the pods"
     if not balancers:
         yield BROKEN, "the Service has no load balancer", SITE
     for one in balancers:
@@ -240,8 +240,8 @@ def _backends(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterato
             elif each.get("status") == "UNKNOWN" and total and not bad:
                 yield UNKNOWN, f"{named}: the health of {name} is not known yet", ""
             else:
-                told = f": {', '.join(bad)}" if bad else ""
-                yield BROKEN, f"{named}: {name} is {each.get('status')} with {total} backends{told}", todo
+                summary = f": {', '.join(bad)}" if bad else ""
+                yield BROKEN, f"{named}: {name} is {each.get('status')} with {total} backends{summary}", todo
         if not health.get("backend_sets"):
             yield BROKEN, f"{named} has no backends", SITE
 
@@ -250,11 +250,15 @@ def _certificate(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iter
     """That the certificate that clients see holds for some days yet. ``days``."""
     one, least = seen(result, "certificate"), int(expected.get("days", 0))
     left = one["days_left"]
-    told = f"the certificate for {', '.join(one['names']) or 'no name'} ends {one['not_after']}, in {left} days"
+    summary = f"the certificate for {', '.join(one['names']) or 'no name'} ends {one['not_after']}, in {left} days"
     if left < least:
-        yield BROKEN, told, "give a new one (app_ingress_tls_certificate_file), or run site.yml, which renews its own"
+        yield (
+            BROKEN,
+            summary,
+            "give a new one (app_ingress_tls_certificate_file), or run site.yml, which renews its own",
+        )
     else:
-        yield OK, told, ""
+        yield OK, summary, ""
 
 
 def _url(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Row]:
@@ -268,8 +272,33 @@ def _url(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Row
     yield OK, f"{', '.join(s['step'] for s in steps)} through {result.get('url')}", ""
 
 
+def _command(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Row]:
+    """What a command in a pod said. ``todo``."""
+    ok, output = seen(result, "ok"), str(result.get("output") or "it printed nothing")
+    yield (OK, output, "") if ok else (BROKEN, output, str(expected.get("todo") or SITE))
+
+
+def _encryption(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Row]:
+    """That a cluster's Secrets are encrypted by a key that works. ``key_id``; ``keys``: the result that tells of it."""
+    wanted = expected.get("key_id")
+    if not wanted:
+        return
+    states = {key["id"]: key.get("lifecycle_state") for key in (expected.get("keys") or {}).get("vault_keys") or []}
+    for cluster in rows_of(result, "oke_clusters"):
+        key = cluster.get("kms_key_id")
+        summary = f"Secrets of {cluster.get('name')} in etcd are encrypted by {key or 'no key of yours'}"
+        if key != wanted:
+            todo = "only a new cluster takes another key; say oke_virtual_pool_kms_key_id where this one is right"
+            yield BROKEN, f"{summary}, not by {wanted}", todo
+        elif states.get(key, "ENABLED") != "ENABLED":
+            todo = "enable it, or cancel its deletion, before the API server has to read a Secret; " + SITE
+            yield BROKEN, f"{summary}, which is {states[key]}", todo
+        else:
+            yield OK, summary, ""
+
+
 def _said(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Row]:
-    """Findings as a module made them by itself."""
+    """Findings that a module made on its own."""
     del expected
     for row in seen(result, "findings"):
         yield row["status"], row["what"], row.get("todo") or ""
@@ -279,8 +308,10 @@ CHECKS: Mapping[str, Check] = {
     "answers": _answers,
     "backends": _backends,
     "certificate": _certificate,
+    "command": _command,
     "conditions": _conditions,
     "deployments": _deployments,
+    "encryption": _encryption,
     "findings": _said,
     "nodes": _nodes,
     "paths": _paths,
@@ -317,7 +348,7 @@ def table(findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
-def told(findings: Sequence[Finding], context: Context) -> Document:
+def report_findings(findings: Sequence[Finding], context: Context) -> Document:
     """Prints the table; the findings as a task's result."""
     lines = table(findings)
     for line in lines:
@@ -352,8 +383,48 @@ class SiteFindings:
         try:
             findings = judged(params["hops"])
         except (KeyError, TypeError, AttributeError) as error:
-            raise ResourceError(f"hops: what was observed is no result of the task that it is of: {error!r}") from None
-        return told(findings, context)
+            raise ResourceError(
+                f"hops: what was observed is not a result of the task that it is of: {error!r}"
+            ) from None
+        return report_findings(findings, context)
 
 
-TASKS: tuple[Task, ...] = (SiteFindings(),)
+def result_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each thing that was seen to: what it was, what it is, and what else is to say of it."""
+    width = max((len(str(row["what"])) for row in rows), default=0)
+    lines = []
+    for row in rows:
+        before, after = (str(row[key]) if row.get(key) not in (None, "") else "" for key in ("before", "after"))
+        if before and after and before != after:
+            summary = f"{before} -> {after}"
+        else:
+            summary = (f"{before} (as it was)" if before == after else after or before) if before or after else ""
+        note = str(row.get("note") or "")
+        lines.append(f"{row['what']!s:{width}}  {summary}{': ' if summary and note else ''}{note}".rstrip())
+    return lines
+
+
+class SiteResult:
+    """Prints what a playbook did as a table, and returns it."""
+
+    name = "site_result"
+    constraints: Mapping[str, Any] = {}
+
+    def argument_spec(self) -> dict[str, dict[str, Any]]:
+        row: dict[str, dict[str, Any]] = {
+            "what": {"type": "str", "required": True},
+            "before": {"type": "str"},
+            "after": {"type": "str"},
+            "note": {"type": "str"},
+        }
+        return {"rows": {"type": "list", "elements": "dict", "required": True, "options": row}}
+
+    def execute(self, params: Document, context: Context) -> Document:
+        lines = result_table(params["rows"])
+        for line in lines:
+            context.report(line)
+        rows = [{k: row.get(k) or None for k in ("what", "before", "after", "note")} for row in params["rows"]]
+        return {"changed": False, "rows": rows, "table": lines}
+
+
+TASKS: tuple[Task, ...] = (SiteFindings(), SiteResult())

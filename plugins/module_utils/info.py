@@ -8,7 +8,6 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Wish, public
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session, to_document
 from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError, ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
@@ -18,16 +17,18 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     plural,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
+from ansible_collections.okestack.oci.plugins.module_utils.reader import Reader, public
 from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task
 from ansible_collections.okestack.oci.plugins.module_utils.types import all_types
 from ansible_collections.okestack.oci.plugins.module_utils.types.load_balancer import LOAD_BALANCER
+from ansible_collections.okestack.oci.plugins.module_utils.wish import Wish
 
 # --- looking up --------------------------------------------------------------------------------------------------
 
 
-class Reader:
-    """Reads resources of one type. ``known`` holds what is given of them: compartment, parent, place, endpoint."""
+class Listing:
+    """Lists resources of one type. ``known`` holds what is given of them: compartment, parent, place, endpoint."""
 
     def __init__(self, session: Session, type_: ResourceType, known: Mapping[str, Any]) -> None:
         self.session, self.type = session, type_
@@ -35,12 +36,12 @@ class Reader:
         # What a type adds to a resource it does only for fields that are asked for; what is secret is not.
         asked = {f.name: None for f in type_.all_fields if not f.secret}
         extra = {n: self.known.get(n) for n in type_.extra_options}
-        self._engine = Engine(session, type_, Wish(fields={**asked, **self.known}, extra=extra))
+        self._reader = Reader(session, type_, Wish(fields={**asked, **self.known}, extra=extra))
 
     def get(self, document: Mapping[str, Any]) -> Document | None:
         """One, whole, by the address that a document and what is known give; None where it is gone or hidden."""
         values = {**self.known, **document}
-        return self._engine.get(tuple(str(values[n]) for n in self.type.address))
+        return self._reader.get(tuple(str(values[n]) for n in self.type.address))
 
     def rows(self, name: str | None = None) -> list[Document]:
         """As the service lists them, of one name where it filters by name."""
@@ -51,10 +52,11 @@ class Reader:
             **self.type.list_constants,
             **{n: self.known[n] for n in narrowed_by(self.type) if n in self.known},
         }
-        if name and self.type.name_filter:
-            arguments[self.type.name_filter] = name
         at = {n: self.known[n] for n in placed_in(self.type)}
-        rows = self.session.pages(self._engine.client, self.type.list_operation, *at.values(), **arguments)
+        asked = (self._reader.client, self.type.list_operation, *at.values())
+        if name and self.type.name_filter and not self.session.lists_whole(self.type.name, *asked, **arguments):
+            arguments[self.type.name_filter] = name
+        rows = self.session.pages(*asked, **arguments)
         shown_as = {f.name: f.read for f in self.type.all_fields if f.read and f.name == self.type.name_field}
         found: list[Document] = [{**at, **to_document(row)} for row in rows]
         return [{**d, **{n: d.get(r) for n, r in shown_as.items()}} for d in found]
@@ -63,7 +65,7 @@ class Reader:
         """The documents of a list with all that get and the type add, side by side; without what went meanwhile."""
         if not self.type.list_complete:
             return [d for d in side_by_side(self.get, documents) if d]
-        return side_by_side(self._engine.completed, documents) if self.type.complete else list(documents)
+        return side_by_side(self._reader.completed, documents) if self.type.complete else list(documents)
 
 
 def placed_in(type_: ResourceType) -> tuple[str, ...]:
@@ -143,21 +145,25 @@ class InfoTask:
 
     def execute(self, params: Document, context: Context) -> Document:
         hidden = {f.name for f in self.type.all_fields if f.secret}
-        found = [public(d) or {} for d in self._find(params, context.session)]
+        found = [public(d) or {} for d in self._find(params, context.session.look())]
         return {"changed": False, self.result: [{k: v for k, v in d.items() if k not in hidden} for d in found]}
+
+    def look(self, params: Document, session: Session) -> None:
+        """Reads what is there, so that the task itself need not."""
+        self._find(params, session.look())
 
     def _find(self, params: Document, session: Session) -> list[Document]:
         type_, name = self.type, params.get(self.type.name_field)
         if holds_unknown(params):
             return []  # what it belongs to is itself only planned
         known = (*placed_in(type_), *narrowed_by(type_), type_.endpoint_option)
-        reader = Reader(session, type_, {n: params.get(n) for n in known if n})
+        listing = Listing(session, type_, {n: params.get(n) for n in known if n})
         wanted: Document = {"tags": params.get("freeform_tags"), "states": params.get("lifecycle_states")}
         if params.get("id"):
-            found = reader.get({"id": params["id"]})
+            found = listing.get({"id": params["id"]})
             return matching(type_, [found] if found else [], name=name, **wanted)
-        rows = matching(type_, reader.rows(name), name=name, **wanted)
-        return rows if params.get("details") is False else reader.whole(rows)
+        rows = matching(type_, listing.rows(name), name=name, **wanted)
+        return rows if params.get("details") is False else listing.whole(rows)
 
 
 # --- resource_info -----------------------------------------------------------------------------------------------
@@ -173,12 +179,13 @@ def survey(
     names: Iterable[str],
     compartment_id: str,
     refused: Callable[[str, CloudError], None] | None = None,
+    look_into: Callable[[Document], bool] = lambda holder: True,
 ) -> list[tuple[ResourceType, Document]]:
     """The resources of some types in a compartment, as their lists show them; lists are read side by side.
 
-    What is listed by what it lives in (logs, keys) is looked for in those that are in the compartment. ``refused`` is
-    told of types that cannot be listed here; without it, or where none can, the error is raised: it is the compartment
-    that is wrong then.
+    What is listed by what it lives in (logs, keys) is looked for in those that are in the compartment, as far as
+    ``look_into`` says: each is a call. ``refused`` gets the types that cannot be listed here; without it, or where
+    none can, the error is raised: it is the compartment that is wrong then.
     """
     types = known_types()
     wanted = list(dict.fromkeys(names))
@@ -194,7 +201,7 @@ def survey(
     def look(job: tuple[str, Document]) -> list[Document]:
         name, known = job
         try:
-            return Reader(session, types[name], {"compartment_id": compartment_id, **known}).rows()
+            return Listing(session, types[name], {"compartment_id": compartment_id, **known}).rows()
         except CloudError as error:
             if refused is None or error.status not in (401, 403, 404, 501):
                 raise
@@ -211,7 +218,9 @@ def survey(
             elif holder[1] in read:
                 option, owner, field = holder
                 jobs += [
-                    (name, {option: d[field]}) for d in found[owner] if types[owner].states.settled(d) and d.get(field)
+                    (name, {option: d[field]})
+                    for d in found[owner]
+                    if types[owner].states.settled(d) and d.get(field) and look_into(d)
                 ]
             else:
                 continue
@@ -282,7 +291,7 @@ def check_types(names: Iterable[str]) -> None:
 
 
 def line(type_: ResourceType, document: Mapping[str, Any]) -> Document:
-    """What is told of a resource among those of other types."""
+    """What is returned of a resource among those of other types."""
     return {
         "type": type_.name,
         "id": document.get("id"),
@@ -308,6 +317,9 @@ class LoadBalancerInfo(InfoTask):
 
     def __init__(self) -> None:
         super().__init__(LOAD_BALANCER)
+
+    def look(self, params: Document, session: Session) -> None:
+        """Nothing: they change with what a cluster's own controllers do."""
 
     def argument_spec(self) -> dict[str, dict[str, Any]]:
         return {
@@ -352,7 +364,7 @@ class NetworkServicesInfo:
         return {}
 
     def execute(self, params: Document, context: Context) -> Document:
-        """``services``: all of them; ``all_services``: the one that stands for all, "All <region> Services"."""
+        """``services``: all of them; ``all_services``: the one that includes all, "All <region> Services"."""
         del params
         session = context.session
         rows = session.rows(session.client("core.VirtualNetworkClient"), "list_services")

@@ -20,6 +20,9 @@ from typing import Any
 Document = dict[str, Any]
 """A resource as the SDK's ``to_dict`` shows it: snake_case names, plain values."""
 
+DEPLOYMENT, COMPONENT = "okestack-deployment", "okestack-component"
+"""The free-form tags by which the site's roles say whose a resource is."""
+
 Address = tuple[str, ...]
 """The values that name one resource to the service's operations, mostly its id alone."""
 
@@ -61,7 +64,7 @@ class Change(Enum):
     MOVE = "move"  # by the service's change-compartment operation
     REPLACE = "replace"  # only with a new resource
     ONCE = "once"  # sent when the resource is made; the service does not show it, so it is not compared
-    WITH = "with"  # how other changes are carried out: goes along with an update, and of itself is no difference
+    WITH = "with"  # how other changes are carried out: sent along with an update; alone it is not a difference
 
 
 class _Unset:
@@ -96,16 +99,16 @@ Refusal = Callable[[Any, Any], "str | None"]
 """(value before, value wanted) -> why the service never takes that change; None: it does."""
 
 Among = Callable[[Any, Document], Any]
-"""(session, what is declared over what is there) -> the values the region has, texts; None: they cannot be told yet."""
+"""(session, what is declared over what is there) -> the values the region has, texts; None: they are not known yet."""
 
 
 Constant = Callable[[Any, str], str]
-"""(session, name) -> what a name means that is no resource of ours. Raises ResourceError where the region has none."""
+"""(session, name) -> the meaning of a name that is not a resource of ours. Raises ResourceError if there is none."""
 
 
 @dataclass(frozen=True)
 class Shorthands:
-    """Shorter ways to declare rows of a list: ``options``, as in an argument spec, that are no fields themselves."""
+    """Shorter ways to declare rows of a list: ``options``, as in an argument spec, that are not fields themselves."""
 
     options: Mapping[str, Mapping[str, Any]]
     spread: Callable[[Document], list[Document]]  # a row -> the service's own rows
@@ -131,7 +134,7 @@ class Field:
     secret: bool = False
     default: Any = UNSET
     canonical: Callable[[Any], Any] | None = None
-    ordered: bool = False  # a list whose order counts
+    ordered: bool = False  # a list whose order matters
     # Of a dict of several kinds: the nested field that tells which. What one kind had is not kept for another.
     discriminator: str | None = None
     reference: str | None = None  # the type whose id this is; in a declared set a name may stand for the id
@@ -146,7 +149,7 @@ class Field:
     instead_of: str | None = None  # a field beside it that excludes it: where that is given, this is not carried over
     refusal: Refusal | None = None  # a change that the service never takes
     whole: Callable[[list[Any]], list[Any]] | None = None  # of a list: the rows that the service makes of those given
-    # (what is there, what is declared) -> whether that will do, though the two differ: the service goes on by itself
+    # (what is there, what is declared) -> whether that will do, though the two differ: the service does the rest itself
     fulfils: Callable[[Any, Any], bool] | None = None
     # (session, what is there, what is declared) -> what is meant, None for nothing of both: a series, or no word,
     # becomes a value that the region has
@@ -166,7 +169,7 @@ class States:
     scheduled: tuple[str, ...] = ()  # its deletion is set for later and can be cancelled
     resting: tuple[str, ...] = ()  # stable, changeable, though not in use (a stopped DB system)
     frozen: tuple[str, ...] = ()  # stable, though the service takes no update in it (a disabled key)
-    busy: tuple[str, ...] = ()  # pass by themselves
+    busy: tuple[str, ...] = ()  # end without another call
     field: str = "lifecycle_state"
 
     def of(self, document: Mapping[str, Any]) -> str:
@@ -174,7 +177,7 @@ class States:
         return document.get(self.field) or self.ready[0]
 
     def living(self, document: Mapping[str, Any]) -> bool:
-        """Whether the document is of a resource that counts as there (deletion set for later counts)."""
+        """Whether the document is of a resource that is there (also one whose deletion is set for later)."""
         return self.of(document) not in self.gone + self.going
 
     def settled(self, document: Mapping[str, Any]) -> bool:
@@ -187,7 +190,7 @@ class Deletion:
     """How a type is removed: at once (``delete_x``), or by setting a date (``schedule_x_deletion``)."""
 
     operation: str | None = None
-    cancel: str | None = None  # the operation that takes a set date back
+    cancel: str | None = None  # the operation that cancels a set date
     days: tuple[int, int] | None = None  # how far ahead the date may be
     options: Mapping[str, str] = _field(default_factory=dict)  # option -> the operation's argument
     # (the resource as observed) -> why the service would not remove it, and what to do; None: it would
@@ -207,9 +210,9 @@ class Action:
     always: bool = False
     options: Mapping[str, str] = _field(default_factory=dict)
     body: Callable[[Document], Document] | None = None  # (resource) -> what else the operation's details hold
-    due: Callable[[Read, Document, Document], bool] | None = None  # (read, resource, the options that are no fields)
+    due: Callable[[Read, Document, Document], bool] | None = None  # (read, resource, the options that are not fields)
     refusal: Callable[[Document], str | None] | None = None  # (resource) -> why it cannot be, and what to do
-    token: bool = False  # takes a retry token, by which it may be sent again
+    token: bool = False  # accepts a retry token, by which it may be sent again
 
 
 Read = Callable[..., Document]
@@ -221,7 +224,7 @@ class ResourceType:
     """A resource type of Oracle's API, as data.
 
     Names follow from ``name`` where the SDK is regular; ``client`` is ``package.Class``.
-    ``unmanaged`` lists the fields of the SDK's create and update models that are no options, each with the reason; one
+    ``unmanaged`` lists the fields of the SDK's create and update models that are not options, each with the reason; one
     of a nested model by its path (``backup_policy.copy_policies``).
     """
 
@@ -255,7 +258,7 @@ class ResourceType:
     work_requests_by_compartment: bool = False
     endpoint_option: str | None = None  # option that holds the endpoint of the service (a vault's)
     unmanaged: Mapping[str, str] = _field(default_factory=dict)
-    extra_options: Mapping[str, Mapping[str, Any]] = _field(default_factory=dict)  # options that are no fields
+    extra_options: Mapping[str, Mapping[str, Any]] = _field(default_factory=dict)  # options that are not fields
     checks: tuple[Callable[[Document], Iterable[str]], ...] = ()
     # Only where a service is odd. `session` is cloud.Session.
     # (session, document, desired): adds fields that get does not show
@@ -263,9 +266,10 @@ class ResourceType:
     # (session, body, what is there): the body of a create (nothing is there) or an update as the service takes it
     encode: Callable[[Any, Document, Document | None], Document] | None = None
     usable: Callable[[Any, Document], str | None] | None = None  # why a resource in a ready state cannot be used yet
-    unheeded: tuple[str, ...] = ()  # fields of which the service may accept an update and leave them as they are
+    granted: tuple[str, ...] = ()  # fields that need a grant to it: while that is new, it may fail for it
+    ignored_updates: tuple[str, ...] = ()  # fields of which the service may accept an update and leave them as they are
     noted_in: str | None = None  # a field with freeform tags that are heeded, where that is noted: `plan.NOTE`
-    # (session, desired) -> why what it lives in takes no write yet; raises CloudError where that does not pass
+    # (session, desired) -> why what it lives in takes no write yet; raises CloudError where that will not change
     held: Callable[[Any, Document], str | None] | None = None
     # (session, desired, id): what the resource lives in now (see `place`), where it is not in what is declared: a move
     elsewhere: Callable[[Any, Document, str], tuple[str, ...] | None] | None = None
@@ -423,7 +427,7 @@ def plural(noun: str) -> str:
 
 
 def references(fields: Sequence[Field], value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
-    """(path, kind, name) of each name in a resource's fields that stands for another resource."""
+    """(path, kind, name) of each name in a resource's fields that refers to another resource."""
     for field in fields:
         inner = value.get(field.name)
         where = f"{path}.{field.name}" if path else field.name
@@ -442,7 +446,7 @@ def references(fields: Sequence[Field], value: Mapping[str, Any], path: str) -> 
 
 
 def reference_of(field: Field, beside: Mapping[str, Any]) -> str | None:
-    """The type that a field's value is the id of, as what stands beside it decides; None for other values."""
+    """The type that a field's value is the id of, as the value beside it decides; None for other values."""
     if field.reference_by:
         name, kinds = field.reference_by
         return kinds.get(beside.get(name) or "")
@@ -450,12 +454,12 @@ def reference_of(field: Field, beside: Mapping[str, Any]) -> str | None:
 
 
 def is_name(value: Any) -> bool:
-    """Whether a value stands for a resource by name: it is no OCID, and known."""
+    """Whether a value refers to a resource by name: it is not an OCID, and known."""
     return isinstance(value, str) and value != "" and not value.startswith("ocid") and not is_unknown(value)
 
 
 def resolved(fields: Sequence[Field], value: Mapping[str, Any], find: Callable[[str, str], str]) -> Document:
-    """A copy in which each name that stands for a resource is its id (``find``: (kind, name) -> id)."""
+    """A copy in which each name that refers to a resource is its id (``find``: (kind, name) -> id)."""
     made: Document = dict(value)
     for field in fields:
         inner = value.get(field.name)
@@ -513,7 +517,7 @@ def as_declared(problem: str, rows: Mapping[str, str]) -> str:
 def canonical(field: Field, value: Any) -> Any:
     """What is compared: defaults filled in, formats normalised, lists without order sorted, nothing and empty the same.
 
-    A service shows an empty list, dict or text as nothing or as empty, as it likes. ``default`` stands for a value not
+    A service shows an empty list, dict or text as nothing or as empty, as it likes. ``default`` is for a value not
     given, which inside of a list's item it is by declaration, elsewhere only where the service shows nothing.
     """
     if value is None:

@@ -5,7 +5,7 @@
 A party is somebody at one end: addresses of a subnet with the groups of their VNICs, addresses outside of the VCN, or
 services of Oracle. Traffic between two of them is cut into classes that no rule and no route tells apart (addresses,
 protocols, ports, kinds of ICMP); one packet of each class is decided, so an answer holds for all of it. Rules and
-routes are those of the service: security lists and groups add up, a stateless rule counts before a stateful one, the
+routes are those of the service: security lists and groups add up, a stateless rule goes before a stateful one, the
 longest prefix decides a route, what stays in the VCN needs none. IPv4 only, as virtual nodes are.
 """
 
@@ -125,7 +125,7 @@ class Packet:
 
     @property
     def reply(self) -> Packet | None:
-        """What comes back; None where nothing does (an ICMP message that is no echo request)."""
+        """What comes back; None where nothing does (an ICMP message other than an echo request)."""
         back = replace(
             self,
             source=self.destination,
@@ -302,7 +302,7 @@ def _without(span: Span, hole: Span) -> Iterator[Span]:
 
 
 def covers(label: str, other: str) -> bool:
-    """Whether a service's CIDR label stands for another one's addresses too: that of all services does."""
+    """Whether a service's CIDR label includes another one's addresses too: that of all services does."""
     return label == other or label.startswith("all")
 
 
@@ -419,8 +419,8 @@ class _Way:
             chosen = next((r for r in found if r.stateless), found[0])
             by = chosen.document(self.network.groups)
             named = f"{by['type'].replace('_', ' ')} {by['name']}, rule {by['rule']}"
-            told = f' "{chosen.description}"' if chosen.description else ""
-            return Step(point, OPEN, f"{named}{told}: {by['text']}", by, chosen.stateless)
+            summary = f' "{chosen.description}"' if chosen.description else ""
+            return Step(point, OPEN, f"{named}{summary}: {by['text']}", by, chosen.stateless)
         towards = "from" if way == "INGRESS" else "to"
         whom = there.name if other is None else f"{there.name} ({address_text(other)})"
         text = f"no {way.lower()} rule of {self._owners(here)} lets {packet_text(packet)} {towards} {whom} pass"
@@ -561,7 +561,7 @@ class _Way:
             if kind in _OTHER_GATEWAYS:
                 yield self._gateway(target, here, self.source)
             else:
-                text = f"{address_text(source)} is no address of the internet, and {here.name} has no route to it"
+                text = f"{address_text(source)} is not an address of the internet, and {here.name} has no route to it"
                 yield Step(point, CLOSED, text, back.by)
             return
         ways = [(i, g) for i, g in self.network.gateways.items() if g["kind"] == "internet_gateway"]
@@ -656,11 +656,11 @@ def analyse(network: Network, source: Party, destination: Party, traffic: Traffi
             if each not in holding[verdict][-1:]:
                 holding[verdict].append(each)
     if UNDECIDED in first and len(first) > 1 and not {OPEN, CLOSED} <= first.keys():
-        told = UNDECIDED
+        summary = UNDECIDED
     else:
-        told = PARTLY if len(first) > 1 else _VERDICTS[next(iter(first))]
+        summary = PARTLY if len(first) > 1 else _VERDICTS[next(iter(first))]
     shown = next(first[v] for v in (CLOSED, UNDECIDED, OPEN) if v in first)
-    return Answer(told, _texts(holding[OPEN], every), _texts(holding[UNDECIDED], every), shown, first.get(OPEN))
+    return Answer(summary, _texts(holding[OPEN], every), _texts(holding[UNDECIDED], every), shown, first.get(OPEN))
 
 
 @dataclass(frozen=True)
@@ -689,15 +689,15 @@ def _classes(traffic: Traffic, rules: Sequence[Rule]) -> Iterator[_Class]:
                     yield _Class(packet, ports, _WORDS[protocol])
         elif protocol == ICMP:
             for kind, code in _icmp(traffic, same):
-                told = "icmp other" if kind > 255 else f"icmp {kind}" + ("" if code > 255 else f"/{code}")
-                yield _Class(Packet(None, None, protocol, icmp_type=kind, icmp_code=code), kind=told)
+                summary = "icmp other" if kind > 255 else f"icmp {kind}" + ("" if code > 255 else f"/{code}")
+                yield _Class(Packet(None, None, protocol, icmp_type=kind, icmp_code=code), kind=summary)
         else:
-            told = f"protocol {protocol}" if protocol in named or traffic.protocol else "other protocols"
-            yield _Class(Packet(None, None, protocol), kind=told)
+            summary = f"protocol {protocol}" if protocol in named or traffic.protocol else "other protocols"
+            yield _Class(Packet(None, None, protocol), kind=summary)
 
 
 def _icmp(traffic: Traffic, rules: Sequence[Rule]) -> list[tuple[int, int]]:
-    """Kinds of ICMP messages; 256 stands for each type or code that no rule names."""
+    """Kinds of ICMP messages; 256 is any type or code that no rule names."""
     named = {(r.icmp_type, r.icmp_code) for r in rules if r.icmp_type is not None}
     types = {t for t, _c in named if t is not None} | {ECHO, 256}
     if traffic.icmp_type is not None:
@@ -721,7 +721,7 @@ def _split(span: Span, others: Iterable[Span]) -> list[Span]:
 
 
 def _representatives(party: Party, cuts: Sequence[Span]) -> list[int | None]:
-    """An address for each class of a party's addresses, told apart by the blocks that hold them."""
+    """An address for each class of a party's addresses, distinguished by the blocks that hold them."""
     if party.service and not party.spans:
         return [None]
     seen: dict[tuple[int, ...], int] = {}

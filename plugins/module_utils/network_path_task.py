@@ -119,9 +119,9 @@ def _answered(whole: Network, parties: Mapping[str, list[Party]], flow: Document
     answer = _together(found)
     expected, verdict = flow.get("expect"), answer.verdict
     as_expected = None if expected is None or verdict == core.UNDECIDED else verdict == expected
-    told = answer.decision
+    decision = answer.decision
     if expected == core.BLOCKED and answer.passing is not None:
-        told = answer.passing  # what should not pass, not what rightly doesn't
+        decision = answer.passing  # what should not pass, not what rightly doesn't
     return {
         **{k: flow.get(k) for k in ("source", "destination", "purpose")},
         "traffic": traffic_text(flow),
@@ -129,9 +129,9 @@ def _answered(whole: Network, parties: Mapping[str, list[Party]], flow: Document
         "verdict": verdict,
         "as_expected": as_expected,
         "open": list(answer.open),
-        "reason": told.reason,
-        "forward": [s.document() for s in told.forward],
-        "back": [s.document() for s in told.back],
+        "reason": decision.reason,
+        "forward": [s.document() for s in decision.forward],
+        "back": [s.document() for s in decision.back],
     }
 
 
@@ -216,7 +216,7 @@ def _flow_problems(options: Document) -> Iterator[str]:
         path = f"flows[{index}]"
         for end in ("source", "destination"):
             if flow[end] not in names:
-                yield f"{path}.{end}: {flow[end]!r} is no name of parties ({', '.join(sorted(names))})"
+                yield f"{path}.{end}: {flow[end]!r} is not a name of parties ({', '.join(sorted(names))})"
         protocol = str(flow.get("protocol") or "all").lower()
         number = core.NUMBERS.get(protocol, int(protocol) if protocol.isdigit() else -1)
         if protocol != "all" and not 0 <= number <= 255:
@@ -239,15 +239,15 @@ def _port_problem(text: Any) -> str:
     try:
         low, high = _span(text)
     except ValueError:
-        return f"{text!r} is no port and no range such as 30000-32767"
-    return "" if 1 <= low <= high <= 65535 else f"{text} is no range within 1-65535"
+        return f"{text!r} is neither a port nor a range such as 30000-32767"
+    return "" if 1 <= low <= high <= 65535 else f"{text} is not a range within 1-65535"
 
 
 # --- parties -----------------------------------------------------------------------------------------------------
 
 
 class _Parties:
-    """Finds what the parties' names and addresses mean. All that is wrong is told at once."""
+    """Finds what the parties' names and addresses mean. All that is wrong is reported at once."""
 
     def __init__(self, place: _Declared | _Observed, warn: Callable[[str], None]) -> None:
         self.place, self.warn = place, warn

@@ -28,7 +28,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
 
 SECRET_BEFORE, SECRET_SHOWN = "(secret)", "(secret, changed)"  # unlike, or the diff would be empty
 UNKNOWN_SHOWN = "(known after apply)"
-SERVICE_TAGS = "Oracle-Tags"  # the namespace of defined tags that the service sets by itself
+SERVICE_TAGS = "Oracle-Tags"  # the namespace of defined tags that the service sets itself
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Plan:
     """What is to be done for one resource.
 
     ``kind``: none, create, update, replace, delete or revive (a deletion set for later is taken back; what else differs
-    is in ``after``, and is planned anew when the resource is there again).
+    is in ``after``, and is planned again when the resource is there again).
     ``create``: the body of the create call. ``calls``: writes on the resource itself, in order; after a create those
     that the create model cannot carry. ``before`` and ``after`` hold only what changes.
     """
@@ -52,11 +52,21 @@ class Plan:
         return self.kind != "none"
 
 
-# --- what stands after a change ----------------------------------------------------------------------------------
+def operations(type_: ResourceType, plan: Plan) -> tuple[str, ...]:
+    """The writes that carry a plan out, in order, as ``SERVICE.OPERATION``."""
+    made = [call.operation for call in plan.calls]
+    if plan.kind in ("create", "replace"):
+        made.insert(0, type_.create_operation)
+    if plan.kind in ("delete", "replace"):
+        made.insert(0, type_.delete_operation)
+    return tuple(f"{type_.package}.{operation}" for operation in made)
+
+
+# --- the values after a change -----------------------------------------------------------------------------------
 
 
 def merged(field: Field, wanted: Any, there: Any, purge_tags: bool = False) -> Any:
-    """The whole value that stands after the change: what is not given in a nested dict keeps its value."""
+    """The whole value after the change: what is not given in a nested dict keeps its value."""
     if field.name in ("freeform_tags", "defined_tags"):
         return _merged_tags(wanted, there or {}, purge_tags, nested=field.name == "defined_tags")
     if field.type == "dict" and field.fields and isinstance(wanted, Mapping):
@@ -107,41 +117,31 @@ def plan_present(
     """
     if observed is None:
         return _plan_create(type_, desired)
-    label = _told(type_, observed, desired)
+    label = _title(type_, observed, desired)
     if type_.states.of(observed) in type_.states.failed:
         _refuse_protected(type_, observed)
         if "replace" in type_.lacks:
-            raise PlanError(f"{label}: it has failed and cannot be made anew: {type_.lacks['replace']}")
+            raise PlanError(f"{label}: it has failed and cannot be recreated: {type_.lacks['replace']}")
         made = _plan_create(type_, desired)
         state = type_.states.field
         return Plan("replace", made.create, made.calls, {state: observed.get(state)}, {state: type_.states.ready[0]})
     revive = type_.states.of(observed) in type_.states.scheduled
-    changed: list[tuple[Field, Any, Any]] = []
-    for field in type_.all_fields:
-        if revive and field.secret:
-            continue  # what is to be deleted cannot be read
-        if field.name in desired and field.change not in (Change.ONCE, Change.WITH):
-            old = observed.get(field.read or field.name)
-            new = merged(field, desired[field.name], old, purge_tags)
-            if (not same(field, old, new) or _doubled(field, old)) and not _left_before(
-                type_, field, observed, old, new
-            ):
-                changed.append((field, old, new))
+    changed = _changed(type_, desired, observed, purge_tags)
     if not changed and not revive:
         return Plan()
-    changed += _along(type_, desired, observed, changed)
+    changed += _sent_with(type_, desired, observed, changed)
     problems = [f"{label}: {row}" for f, old, new in changed for row in _refused(f, f.name, old, new)]
     fixed = [row for f, old, new in changed for row in _fixed(f, f.name, old, new)]
     if fixed and "replace" in type_.lacks:
         problems.append(
             f"{label}: the service cannot change {'; '.join(fixed)}. "
-            f"It cannot be made anew either: {type_.lacks['replace']}. "
+            f"It cannot be recreated either: {type_.lacks['replace']}. "
             "Declare the value that is there."
         )
     elif fixed and not allow_replace:
         problems.append(
             f"{label}: the service cannot change {'; '.join(fixed)}. "
-            "Set allow_replace: true to delete it and make it anew, or declare the value that is there."
+            "Set allow_replace: true to delete and recreate it, or declare the value that is there."
         )
     if problems:
         raise PlanError("\n".join(problems))
@@ -150,7 +150,7 @@ def plan_present(
     after = {f.name: shown(f, old, new)[1] for f, old, new in seen}
     if fixed:
         _refuse_protected(type_, observed)
-        made = _plan_create(type_, {**_carried(type_, observed, desired), **desired})
+        made = _plan_create(type_, {**_inherited(type_, observed, desired), **desired})
         return Plan("replace", made.create, made.calls, before, after)
     if revive and type_.deletion.cancel:
         state = type_.states.field
@@ -184,7 +184,7 @@ def note_of(type_: ResourceType, names: Sequence[str], desired: Document, after:
 
 def _left_before(type_: ResourceType, field: Field, observed: Document, old: Any, new: Any) -> bool:
     """Whether the service was asked for this change before, and left the field as it was."""
-    if not type_.noted_in or field.name not in type_.unheeded or holds_unknown(new):
+    if not type_.noted_in or field.name not in type_.ignored_updates or holds_unknown(new):
         return False
     return noted(type_, observed).get(field.name) == _digest(field, old, new)
 
@@ -194,10 +194,28 @@ def _digest(field: Field, old: Any, new: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _along(
+def _changed(
+    type_: ResourceType, desired: Document, observed: Document, purge_tags: bool
+) -> list[tuple[Field, Any, Any]]:
+    """The fields that differ: (field, value before, value wanted)."""
+    revive = type_.states.of(observed) in type_.states.scheduled
+    changed: list[tuple[Field, Any, Any]] = []
+    for field in type_.all_fields:
+        if revive and field.secret:
+            continue  # what is to be deleted cannot be read
+        if field.name in desired and field.change not in (Change.ONCE, Change.WITH):
+            old = observed.get(field.read or field.name)
+            new = merged(field, desired[field.name], old, purge_tags)
+            differs = not same(field, old, new) or _has_duplicates(field, old)
+            if differs and not _left_before(type_, field, observed, old, new):
+                changed.append((field, old, new))
+    return changed
+
+
+def _sent_with(
     type_: ResourceType, desired: Document, observed: Document, changed: Sequence[tuple[Field, Any, Any]]
 ) -> list[tuple[Field, Any, Any]]:
-    """What goes along with the update of other fields, where there is one."""
+    """The fields that are only sent with an update of others, where there is one."""
     if not any(f.change is Change.UPDATE and not f.alone for f, _old, _new in changed):
         return []
     given = [f for f in type_.all_fields if f.change is Change.WITH and f.name in desired]
@@ -205,7 +223,7 @@ def _along(
     return [(f, there[f.name], merged(f, desired[f.name], there[f.name])) for f in given]
 
 
-def _doubled(field: Field, there: Any) -> bool:
+def _has_duplicates(field: Field, there: Any) -> bool:
     """Whether a list that is kept row by row holds one twice (a write of a rule that was sent again)."""
     by_row = field.change is Change.STEPS and field.fields and isinstance(there, list)
     return bool(by_row) and len(canonical(field, there) or []) < len(there)
@@ -222,13 +240,20 @@ def plan_absent(type_: ResourceType, observed: Document | None) -> Plan:
 
 def _refuse_protected(type_: ResourceType, observed: Document) -> None:
     if type_.deletion.protected and (reason := type_.deletion.protected(observed)):
-        raise PlanError(f"{_told(type_, observed)}: {reason}")
+        raise PlanError(f"{_title(type_, observed)}: {reason}")
 
 
-def _told(type_: ResourceType, observed: Document, desired: Mapping[str, Any] | None = None) -> str:
+def _title(type_: ResourceType, observed: Document, desired: Mapping[str, Any] | None = None) -> str:
     """What people call a resource that is there, with its id where it has one of its own."""
     label = type_.label({**observed, **(desired or {})})
     return f"{label} ({observed['id']})" if observed.get("id") else label
+
+
+def plan_later(type_: ResourceType, desired: Document) -> Plan:
+    """What will be changed of something that is itself only planned, and will be there by then."""
+    changed = [(f, None, merged(f, desired[f.name], None)) for f in type_.all_fields if f.name in desired]
+    calls = tuple(_calls(type_, changed, {}))
+    return Plan("update", calls=calls, after=dict(desired)) if calls else Plan()
 
 
 def _plan_create(type_: ResourceType, desired: Document) -> Plan:
@@ -249,16 +274,16 @@ def _plan_create(type_: ResourceType, desired: Document) -> Plan:
     return Plan("create", body, tuple(_calls(type_, later, {})), {}, after)
 
 
-def _carried(type_: ResourceType, observed: Document, desired: Document) -> Document:
+def _inherited(type_: ResourceType, observed: Document, desired: Document) -> Document:
     """What a replacement takes over from the resource it replaces: the fields of the declaration that are shown."""
-    carried = {
+    inherited = {
         f.name: declared(f, observed[f.read or f.name])
         for f in type_.all_fields
         if f.on_create and observed.get(f.read or f.name) not in (None, [], {}) and f.instead_of not in desired
     }
-    if "defined_tags" in carried:  # the service sets its own and refuses them in a request
-        carried["defined_tags"] = {k: v for k, v in carried["defined_tags"].items() if k != SERVICE_TAGS}
-    return carried
+    if "defined_tags" in inherited:  # the service sets its own and refuses them in a request
+        inherited["defined_tags"] = {k: v for k, v in inherited["defined_tags"].items() if k != SERVICE_TAGS}
+    return inherited
 
 
 def _calls(type_: ResourceType, changed: Sequence[tuple[Field, Any, Any]], observed: Document) -> list[Call]:
@@ -283,7 +308,7 @@ def _calls(type_: ResourceType, changed: Sequence[tuple[Field, Any, Any]], obser
 
 
 def _fixed(field: Field, path: str, old: Any, new: Any) -> list[str]:
-    """The changes, told as text, which the service can only make with a new resource."""
+    """The changes, as text, which the service can only make with a new resource."""
     if field.change is Change.REPLACE:
         before, after = shown(field, old, new)
         return [f"{path}: {before!r} -> {after!r}"]
@@ -291,7 +316,7 @@ def _fixed(field: Field, path: str, old: Any, new: Any) -> list[str]:
 
 
 def _refused(field: Field, path: str, old: Any, new: Any) -> list[str]:
-    """The changes, told as text, which the service never takes."""
+    """The changes, as text, which the service never accepts."""
     if field.refusal and (reason := field.refusal(old, new)):
         return [f"{path}: {old!r} -> {new!r}: {reason}"]
     return [row for inner in _inside(field, path, old, new) for row in _refused(*inner)]

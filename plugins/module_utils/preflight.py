@@ -17,15 +17,16 @@ from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
-from ansible_collections.okestack.oci.plugins.module_utils.findings import BROKEN, OK, UNKNOWN, Finding, told
-from ansible_collections.okestack.oci.plugins.module_utils.info import Reader, known_types
+from ansible_collections.okestack.oci.plugins.module_utils.findings import BROKEN, OK, UNKNOWN, Finding, report_findings
+from ansible_collections.okestack.oci.plugins.module_utils.info import Listing, known_types
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, ResourceType
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task
 
 Rows = Iterator[Finding]
-SKEW_TOLD, SKEW_REFUSED = 60.0, 300.0
-"""Seconds between this clock and the service's: told of, and refused by the service (401)."""
+SKEW_WARNED, SKEW_REFUSED = 60.0, 300.0
+"""Seconds between this clock and the service's: worth a warning, and refused by the service (401)."""
 RESERVED = 3
 """Addresses of each subnet that the service keeps: the first two and the last."""
 CHART_SECONDS = 60
@@ -57,13 +58,26 @@ class Need:
     what: str
 
 
+@dataclass(frozen=True)
+class Place:
+    """A subnet as it is: its name, its block, and how many of its addresses are in use."""
+
+    name: str
+    block: str
+    used: int
+
+    @property
+    def free(self) -> int:
+        return max(0, ipaddress.ip_network(self.block).num_addresses - RESERVED - self.used)
+
+
 # --- pure: what is wrong -----------------------------------------------------------------------------------------
 
 
 def clock(here: float, there: float | None) -> Rows:
     """The clock of this machine against the service's, both in seconds since 1970."""
     if there is None:
-        yield Finding("clock", UNKNOWN, "the service told no time")
+        yield Finding("clock", UNKNOWN, "the service sent no time")
         return
     skew = here - there
     way = f"{abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the service's"
@@ -74,7 +88,7 @@ def clock(here: float, there: float | None) -> Rows:
             f"the clock is {way}, which refuses its signatures",
             "set it: chronyd, or timedatectl set-ntp true",
         )
-    elif abs(skew) >= SKEW_TOLD:
+    elif abs(skew) >= SKEW_WARNED:
         yield Finding(
             "clock",
             BROKEN,
@@ -102,8 +116,9 @@ def blocks(planned: Mapping[str, Any], vcns: list[Document]) -> Rows:
             yield Finding("addresses", UNKNOWN, what)
 
 
-def room(planned: Mapping[str, Any]) -> Rows:
-    """Addresses of the subnets of pods and nodes against what is planned and its growth."""
+def room(planned: Mapping[str, Any], used: Mapping[str, int] | None = None) -> Rows:
+    """Addresses of the subnets of pods and nodes against what is planned and its growth. ``used``: how many addresses
+    others have in a subnet that is there already, by its name."""
     growth = 1 + float(planned.get("growth_percent") or 0) / 100
     for subnet, count, word in (
         ("pods", sum((planned.get("pods") or {}).values()), "pods"),
@@ -113,16 +128,18 @@ def room(planned: Mapping[str, Any]) -> Rows:
         block = next(iter(_networks([cidr])), None)
         if block is None or not count:
             continue
-        free = block.num_addresses - RESERVED
+        taken = (used or {}).get(subnet, 0)
+        free = max(0, block.num_addresses - RESERVED - taken)
         surge = 1 if subnet == "nodes" else max((planned.get("pods") or {0: 0}).values())
         wanted = math.ceil((count + surge) * growth)
-        told = f"subnet {subnet} ({cidr}) has {free} addresses for {count} {word}, {surge} more while they are replaced"
+        summary = f"subnet {subnet} ({cidr}) has {free} free addresses for {count} {word}"
+        summary += f", {surge} more while they are replaced"
         if wanted > free:
-            size = 32 - math.ceil(math.log2(wanted + RESERVED))
+            size = 32 - math.ceil(math.log2(wanted + taken + RESERVED))
             todo = f"give it a /{size} at least: network_subnet_cidrs.{subnet}"
-            yield Finding("addresses", BROKEN, f"{told} and {growth - 1:.0%} growth: {wanted} are needed", todo)
+            yield Finding("addresses", BROKEN, f"{summary} and {growth - 1:.0%} growth: {wanted} are needed", todo)
         else:
-            yield Finding("addresses", OK, told)
+            yield Finding("addresses", OK, summary)
 
 
 def names(found: Mapping[str, list[Document]], planned: Mapping[str, Any]) -> Rows:
@@ -134,14 +151,14 @@ def names(found: Mapping[str, list[Document]], planned: Mapping[str, Any]) -> Ro
             name, state = row.get(type_.name_field), type_.states.of(row)
             if name not in wanted:
                 continue
-            told = f"{kind.replace('_', ' ')} {name} ({row['id']}) is {state}"
+            summary = f"{kind.replace('_', ' ')} {name} ({row['id']}) is {state}"
             if state == "PENDING_DELETION":
                 until = f" until {row['time_of_deletion']}" if row.get("time_of_deletion") else ""
-                yield Finding("names", OK, f"{told}{until}: the site takes it back")
+                yield Finding("names", OK, f"{summary}{until}: the site takes it back")
             elif state in ("DELETING", "TERMINATING", "SCHEDULING_DELETION"):
-                yield Finding("names", BROKEN, told, "wait until it is gone, or give the deployment another name")
+                yield Finding("names", BROKEN, summary, "wait until it is gone, or give the deployment another name")
             elif state in type_.states.failed:
-                yield Finding("names", BROKEN, told, "remove it: the site does not replace what failed by itself")
+                yield Finding("names", BROKEN, summary, "remove it: the site does not replace what failed")
 
 
 def limits(needs: list[Need], left: Mapping[tuple[str, str], float | None]) -> Rows:
@@ -231,7 +248,7 @@ def repository_of(name: str) -> tuple[str, str] | None:
 
 
 def _networks(texts: Iterable[Any]) -> list[Any]:
-    """Blocks that can be read; the rest is told of with the variables."""
+    """Blocks that can be read; the rest is reported with the variables."""
     found = []
     for text in texts:
         try:
@@ -242,6 +259,61 @@ def _networks(texts: Iterable[Any]) -> list[Any]:
 
 
 # --- what is read ------------------------------------------------------------------------------------------------
+
+
+def left(session: Session, wanted: list[Need], domain: Any) -> dict[tuple[str, str], float | None]:
+    """What is left of each limit; None where nobody can tell."""
+    client = session.client("limits.LimitsClient")
+
+    def ask(need: Need) -> float | None:
+        arguments: Document = {
+            "service_name": need.service,
+            "limit_name": need.limit,
+            "compartment_id": session.tenancy,
+        }
+        for more in ({}, {"availability_domain": domain} if domain else {}):
+            try:
+                answer = session.call(client, "get_resource_availability", **arguments, **more).data
+            except CloudError:  # of a domain, or of no such name in this region
+                continue
+            if answer.available is not None:
+                return float(answer.available)
+            if answer.effective_quota_value is not None:
+                return float(answer.effective_quota_value)
+        return None
+
+    return dict(zip([(n.service, n.limit) for n in wanted], side_by_side(ask, wanted), strict=True))
+
+
+def _used(session: Session, planned: Mapping[str, Any], found: Mapping[str, list[Document]]) -> dict[str, int]:
+    """Addresses in use in the subnets of pods and nodes, of a site with a network and no nodes yet: others'
+    then. (Of a larger site `site_scale` looks at what it grows by.)"""
+    types, wanted = known_types(), planned.get("names") or {}
+
+    def living(kind: str) -> list[Document]:
+        names_ = wanted.get(kind) or []
+        rows, type_ = found.get(kind) or [], types[kind]
+        return [r for r in rows if r.get(type_.name_field) in names_ and type_.states.living(r)]
+
+    vcns = living("vcn")
+    if len(vcns) != 1 or living("virtual_node_pool"):
+        return {}
+    where = {"compartment_id": vcns[0]["compartment_id"], "vcn_id": vcns[0]["id"]}
+    try:
+        subnets = Listing(session, types["subnet"], where).rows()
+        asked = [str(row["id"]) for row in subnets if row.get("display_name") in ("pods", "nodes")]
+        places = side_by_side(lambda identifier: subnet_place(session, identifier), asked)
+    except CloudError:  # what may not be read is reported with the policies
+        return {}
+    return {place.name: place.used for place in places}
+
+
+def subnet_place(session: Session, subnet_id: str) -> Place:
+    """A subnet and how many of its addresses are in use, as the service tells."""
+    client = session.client("core.VirtualNetworkClient")
+    subnet = session.call(client, "get_subnet", subnet_id).data
+    used = len(session.rows(client, "list_private_ips", subnet_id=subnet_id))
+    return Place(str(subnet.display_name), str(subnet.cidr_block), used)
 
 
 class SitePreflight:
@@ -259,7 +331,7 @@ class SitePreflight:
 
     def execute(self, params: Document, context: Context) -> Document:
         """``findings``, ``broken``, ``table`` as site_findings has them."""
-        return told(list(self._all(params, context.session)), context)
+        return report_findings(list(self._all(params, context.session)), context)
 
     def _all(self, params: Document, session: Session) -> Rows:
         planned, compartment = params["planned"], params["compartment_id"]
@@ -284,10 +356,10 @@ class SitePreflight:
         found, refused = self._read(session, compartment)
         yield from families(refused, list(found))
         yield from blocks(planned, found.get("vcn") or [])
-        yield from room(planned)
+        yield from room(planned, _used(session, planned, found))
         yield from names(found, planned)
         wanted = needs(planned, found)
-        yield from limits(wanted, self._left(session, wanted, planned.get("availability_domain")))
+        yield from limits(wanted, left(session, wanted, planned.get("availability_domain")))
         yield from self._image(session, planned)
         yield from self._here(planned)
 
@@ -297,35 +369,13 @@ class SitePreflight:
         def look(kind: str) -> list[Document] | CloudError:
             type_: ResourceType = types[kind]
             try:
-                return Reader(session, type_, {"compartment_id": compartment}).rows()
+                return Listing(session, type_, {"compartment_id": compartment}).rows()
             except CloudError as error:
                 return error
 
         answers = dict(zip(FAMILIES, side_by_side(look, list(FAMILIES)), strict=True))
         refused = {k: a for k, a in answers.items() if isinstance(a, CloudError)}
         return {k: a for k, a in answers.items() if not isinstance(a, CloudError)}, refused
-
-    def _left(self, session: Session, wanted: list[Need], domain: Any) -> dict[tuple[str, str], float | None]:
-        client = session.client("limits.LimitsClient")
-
-        def ask(need: Need) -> float | None:
-            arguments: Document = {
-                "service_name": need.service,
-                "limit_name": need.limit,
-                "compartment_id": session.tenancy,
-            }
-            for more in ({}, {"availability_domain": domain} if domain else {}):
-                try:
-                    answer = session.call(client, "get_resource_availability", **arguments, **more).data
-                except CloudError:  # of a domain, or of no such name in this region
-                    continue
-                if answer.available is not None:
-                    return float(answer.available)
-                if answer.effective_quota_value is not None:
-                    return float(answer.effective_quota_value)
-            return None
-
-        return dict(zip([(n.service, n.limit) for n in wanted], side_by_side(ask, wanted), strict=True))
 
     def _image(self, session: Session, planned: Mapping[str, Any]) -> Rows:
         name = str(planned.get("image") or "")
@@ -377,10 +427,14 @@ def chart(wanted: Mapping[str, Any], run: Callable[..., Any]) -> Rows:
         todo = "install Helm 3, or name it: external_secrets_helm_path"
         yield Finding("chart", BROKEN, f"there is no program {wanted.get('helm') or 'helm'}", todo)
         return
-    command = [helm, "show", "chart", str(wanted["path"])]
-    for option in ("repo", "version"):
-        command += [f"--{option}", str(wanted[option])] if wanted.get(option) else []
-    named = " ".join(command[3:])
+    # Each option with its value in one word, and the name after `--`: no value is taken for an option.
+    given = [f"--{option}={wanted[option]}" for option in ("repo", "version") if wanted.get(option)]
+    command = [helm, "show", "chart", *given, "--", str(wanted["path"])]
+    named = shown_url(" ".join([str(wanted["path"]), *given]))
+    if named != " ".join([str(wanted["path"]), *given]):
+        todo = "log in with helm (helm repo add, helm registry login), and write the address without it"
+        yield Finding("chart", BROKEN, f"{named}: an address with a log-in, which every process list would show", todo)
+        return
     try:
         done = run(command, capture_output=True, text=True, timeout=CHART_SECONDS, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:

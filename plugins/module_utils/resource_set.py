@@ -8,11 +8,10 @@ What is independent is done side by side. Knows no type by name; ``virtual_netwo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from dataclasses import field as _field
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Outcome, Wish, the_one
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError, PlanError, ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
@@ -23,9 +22,9 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     references,
     resolved,
 )
-
-WORKERS = 10
-"""Operations side by side, as many as Terraform's default."""
+from ansible_collections.okestack.oci.plugins.module_utils.parallel import in_order, side_by_side
+from ansible_collections.okestack.oci.plugins.module_utils.reader import the_one
+from ansible_collections.okestack.oci.plugins.module_utils.wish import Outcome, Wish
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,12 @@ class Node:
     path: str
     fields: Document
     id_of: tuple[str, str] | None = None
+    own_id: str | None = None  # its id as declared: then that tells which it is, not its name
     title: str = ""  # what people call it, where its fields do not hold its name
     # Rows of a list that were declared otherwise: `security_rules[7]` -> `security_rules[2]`, which it came from.
     rows: Mapping[str, str] = _field(default_factory=dict)
 
-    def told(self, problem: str) -> str:
+    def with_path(self, problem: str) -> str:
         """A problem that begins with a path within the fields, with the path of the option as it was declared."""
         return f"{self.path}.{as_declared(problem, self.rows)}"
 
@@ -68,7 +68,7 @@ Lookup = Callable[[str, str], str]
 class ResourceSet:
     """Keeps the nodes of a set.
 
-    ``lookup`` finds the node that a name means. ``constants`` are the kinds of references to what is no node (a service
+    ``lookup`` finds the node that a name means. ``constants``: kinds of references to what is not a node (a service
     of the region), with what says the value for a name.
     """
 
@@ -97,7 +97,9 @@ class ResourceSet:
                     self.lookup(kind, name)
                 except KeyError:
                     if kind not in self.constants:
-                        yield node.told(f"{path}: there is no {kind.replace('_', ' ')} {name!r} in this declaration")
+                        yield node.with_path(
+                            f"{path}: there is no {kind.replace('_', ' ')} {name!r} in this declaration"
+                        )
 
     def unknown_to_the_region(self) -> Iterator[str]:
         """The names of what the region has that it does not have, each with its path. Asks the region."""
@@ -107,7 +109,7 @@ class ResourceSet:
                     if kind in self.constants:
                         self.constants[kind](name)
                 except ResourceError as error:
-                    yield node.told(f"{path}: {error}")
+                    yield node.with_path(f"{path}: {error}")
 
     def needs(self) -> dict[str, set[str]]:
         """For each node the nodes that must be there before it. Raises ResourceError naming each unknown name."""
@@ -125,37 +127,47 @@ class ResourceSet:
 
     # -- present --------------------------------------------------------------------------------------------------
 
-    def present(self, listings: Mapping[str, list[Document]], check: bool) -> SetOutcome:
-        """Brings all nodes to what they declare. ``listings``: what is there, by the name of the type.
+    def present(self, look: Callable[[], Mapping[str, list[Document]]], check: bool) -> SetOutcome:
+        """Brings all nodes to what they declare. ``look`` tells what is there, by the name of the type.
 
-        All is planned before anything is written, so that all problems are told at once and none half-way.
+        All is planned before anything is written, so that all problems are reported at once and none half-way.
         """
         needs = self.needs()
-        engines: dict[str, Engine] = {}
-        planned = SetOutcome()
-        problems: list[str] = []
         order = list(_ordered(needs))
-        with ThreadPoolExecutor(WORKERS) as pool:
-            completed = dict(zip(order, pool.map(lambda k: self._look(k, listings), order), strict=True))
-        for key in order:
-            if needs[key] - planned.outcomes.keys():
-                continue  # what it needs is told already
-            engine = self._engine(key, completed[key])
-            try:
-                planned.outcomes[key] = engine.run(check=True)
-            except (ResourceError, PlanError) as error:
-                problems.append(f"{self.nodes[key].path}: {error}")
-                continue
-            self._documents[key] = planned.outcomes[key].resource
-            engines[key] = engine
-        if problems:
-            raise ResourceError("\n".join(problems))
+        completed = self.look(look())
+        planned = self._planned(needs, order, completed)
+        if planned.changed and not check and self.session.look_again():
+            completed = self.look(look())
+            planned = self._planned(needs, order, completed)
         if check or not planned.changed:
             return planned
         done = SetOutcome(dict(planned.outcomes))
         todo = {k for k, o in planned.outcomes.items() if o.plan.changes}
         self._run_all(needs, todo, lambda key: self._apply(key, completed[key], done))
         return done
+
+    def look(self, listings: Mapping[str, list[Document]]) -> dict[str, Document | None]:
+        """What is there of each node, whole."""
+        return dict(zip(self.nodes, side_by_side(lambda key: self._look(key, listings), self.nodes), strict=True))
+
+    def _planned(
+        self, needs: Mapping[str, set[str]], order: Sequence[str], completed: Mapping[str, Document | None]
+    ) -> SetOutcome:
+        planned = SetOutcome()
+        problems: list[str] = []
+        for key in order:
+            if needs[key] - planned.outcomes.keys():
+                continue  # the problem of what it needs is reported already
+            try:
+                engine = self._engine(key, completed[key])
+                planned.outcomes[key] = engine.run(check=True)
+            except (ResourceError, PlanError) as error:
+                problems.append(f"{self.nodes[key].path}: {error}")
+                continue
+            self._documents[key] = planned.outcomes[key].resource
+        if problems:
+            raise ResourceError("\n".join(problems))
+        return planned
 
     def _look(self, key: str, listings: Mapping[str, list[Document]]) -> Document | None:
         node = self.nodes[key]
@@ -168,25 +180,27 @@ class ResourceSet:
                 parent = self._look(owner, listings)
                 found = next((d for d in rows if parent and d["id"] == parent.get(field)), None)
         else:
-            name = node.fields.get(node.type.name_field)
-            rows = [d for d in listings.get(node.type.name, []) if d.get(node.type.name_field) == name]
+            by, value = node.type.name_field, node.fields.get(node.type.name_field)
+            by, value = ("id", node.own_id) if node.own_id else (by, value)
+            rows = [d for d in listings.get(node.type.name, []) if d.get(by) == value]
             found = the_one(node.type, node.path, rows)
         if found is None or node.type.complete is None:
             return found
-        return node.type.complete(self.session, found, node.fields)
+        return node.type.complete(self.session.look(), found, node.fields)
 
     def _engine(self, key: str, seen: Document | None) -> Engine:
         node = self.nodes[key]
         fields = resolved(node.type.all_fields, node.fields, self._id)
-        id_ = None
+        id_ = node.own_id
+        if node.own_id and seen is None:
+            raise ResourceError(f"{node.type.name} {node.own_id}: there is none of this OCID here")
         if node.id_of:
             owner = self._documents.get(node.id_of[0]) or {}
             id_ = owner.get(node.id_of[1])
         wish = replace(self.template, id=id_, fields=fields)
         known = seen is not None or id_ is None or is_unknown(id_)
-        engine = Engine(self.session, node.type, wish, first_look=(lambda: seen) if known else None)
-        engine.label = f"{node.type.name} {node.title or node.fields.get(node.type.name_field)}"
-        return engine
+        label = f"{node.type.name} {node.title or node.fields.get(node.type.name_field)}"
+        return Engine(self.session, node.type, wish, first_look=(lambda: seen) if known else None, label=label)
 
     def _id(self, kind: str, name: str) -> str:
         if kind in self.constants:
@@ -201,31 +215,10 @@ class ResourceSet:
 
     def _run_all(self, needs: Mapping[str, set[str]], todo: set[str], work: Callable[[str], None]) -> None:
         """Runs each of ``todo`` once what it needs is done; after a failure nothing new starts. Raises the failures."""
-        left = {k: {n for n in needs[k] if n in todo} for k in needs if k in todo}
-        running: dict[Future[None], str] = {}
-        failures: list[str] = []
-        pool = ThreadPoolExecutor(WORKERS)
-        try:
-            while left or running:
-                for key in [k for k, n in left.items() if not n and not failures]:
-                    del left[key]
-                    running[pool.submit(work, key)] = key
-                if not running:
-                    break
-                finished, _running = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    key = running.pop(future)
-                    error = future.exception()
-                    if isinstance(error, (ResourceError, PlanError, CloudError)):
-                        failures.append(f"{self.nodes[key].path}: {error}")
-                    elif error is not None:
-                        raise error
-                    for waiting in left.values():
-                        waiting.discard(key)
-        finally:
-            pool.shutdown(wait=not self.session.stop.is_set(), cancel_futures=True)
+        among = {key: needs[key] & todo for key in needs if key in todo}
+        failures = in_order(work, among, (ResourceError, PlanError, CloudError), self.session.stop.is_set)
         if failures:
-            raise ResourceError("\n".join(failures))
+            raise ResourceError("\n".join(f"{self.nodes[key].path}: {error}" for key, error in failures.items()))
 
 
 def removed(
@@ -233,22 +226,18 @@ def removed(
 ) -> SetOutcome:
     """Removes resources stage after stage, those of a stage side by side. Raises ResourceError with all failures."""
     done = SetOutcome()
+
+    def remove(row: tuple[ResourceType, Document]) -> None:
+        type_, seen = row
+        wish = replace(template, state="absent", fields={type_.name_field: seen[type_.name_field]})
+        engine = Engine(session, type_, wish, first_look=lambda: seen)
+        try:
+            done.outcomes[f"{type_.name} {seen[type_.name_field]}"] = engine.run(check=check)
+        except (ResourceError, CloudError) as error:
+            raise ResourceError(f"{engine.label}: {error}") from error
+
     for stage in stages:
-        failures: list[str] = []
-
-        def remove(row: tuple[ResourceType, Document]) -> None:
-            type_, seen = row
-            wish = replace(template, state="absent", fields={type_.name_field: seen[type_.name_field]})
-            engine = Engine(session, type_, wish, first_look=lambda: seen)
-            try:
-                done.outcomes[f"{type_.name} {seen[type_.name_field]}"] = engine.run(check=check)
-            except (ResourceError, CloudError) as error:
-                failures.append(f"{engine.label}: {error}")  # noqa: B023 - the pool is done before the next stage
-
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(remove, stage))
-        if failures:
-            raise ResourceError("\n".join(failures))
+        side_by_side(remove, stage, ResourceError)
     return done
 
 

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Wish, public, time_of_deletion
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import CONNECTION_OPTIONS, Connection, Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import BadOptions, ResourceError, TaskError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
@@ -34,7 +34,15 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     spread,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan
-from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret, scrub, secret_values
+from ansible_collections.okestack.oci.plugins.module_utils.reader import Reader, public
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import (
+    looks_secret,
+    passwords,
+    scrub,
+    secret_values,
+    texts,
+)
+from ansible_collections.okestack.oci.plugins.module_utils.wish import Outcome, Wish, time_of_deletion
 
 TENANCY = "tenancy"
 """As a ``compartment_id``: the root compartment of the tenancy that the task signs in to. It has the tenancy's OCID."""
@@ -50,12 +58,13 @@ class Context:
     warn: Callable[[str], None] = lambda text: None
     stop: threading.Event = _field(default_factory=threading.Event)
     secrets: set[str] = _field(default_factory=set)  # values a task learnt that must not be shown
+    ahead: Callable[[Session], None] | None = None  # reads what coming tasks will ask for
     _session: Session | None = None
 
     @property
     def session(self) -> Session:
         if self._session is None:
-            self._session = Session(self.connection, self.report, self.stop, self.warn)
+            self._session = Session(self.connection, self.report, self.stop, self.warn, self.ahead)
         return self._session
 
 
@@ -136,7 +145,7 @@ class ResourceTask:
         return spec
 
     def execute(self, params: Document, context: Context) -> Document:
-        wish = self._meant(self.wish(params), context.session)
+        wish = self._normalised(self.wish(params), context.session)
         outcome = Engine(context.session, self.type, wish).run(check=context.check_mode)
         for warning in outcome.warnings:
             context.warn(warning)
@@ -145,17 +154,23 @@ class ResourceTask:
             label = self.type.label({**params, **(outcome.resource or {})})
             result["duration"] = outcome.seconds
             result["diff"] = diff_of(label, outcome.plan)
-            result["changes"] = [{"name": label, "change": verb_of(outcome.plan)}]
+            result["changes"] = [change_of(label, outcome)]
         return result
 
-    def _meant(self, wish: Wish, session: Session) -> Wish:
+    def look(self, params: Document, session: Session) -> None:
+        """Reads what is there, so that the task itself need not."""
+        wish = self.wish(params)
+        if wish.state == "present":
+            Reader(session, self.type, wish).find()
+
+    def _normalised(self, wish: Wish, session: Session) -> Wish:
         """A wish in the service's own words: shorthands spread, names of the region's own resolved.
 
         Raises ResourceError with all that is wrong, each with the option's path.
         """
         fields, rows, problems = spread(self.type.all_fields, wish.fields)
         wish = replace(wish, fields=fields)
-        found = [*self._misplaced(wish), *self.type.problems(fields | wish.extra)]
+        found = [*self._names_in_place_of_ids(wish), *self.type.problems(fields | wish.extra)]
         problems += [as_declared(problem, rows) for problem in found]
         constants = {kind: partial(mean, session) for kind, mean in self.type.constants.items()}
         for path, kind, name in references(self.type.all_fields, fields, "") if constants and not problems else ():
@@ -169,13 +184,13 @@ class ResourceTask:
             return wish
         return replace(wish, fields=resolved(self.type.all_fields, fields, lambda kind, name: constants[kind](name)))
 
-    def _misplaced(self, wish: Wish) -> Iterable[str]:
+    def _names_in_place_of_ids(self, wish: Wish) -> Iterable[str]:
         """Names where OCIDs belong, each with its option: the service would say no more than 404."""
         if is_name(wish.id):
-            yield f"id: {wish.id!r} is no OCID"
+            yield f"id: {wish.id!r} is not an OCID"
         for path, kind, name in references(self.type.all_fields, wish.fields, ""):
             if kind not in self.type.constants:
-                yield f"{path}: {name!r} is no OCID of a {kind.replace('_', ' ')}"
+                yield f"{path}: {name!r} is not an OCID of a {kind.replace('_', ' ')}"
 
     def wish(self, params: Document) -> Wish:
         """The options of a task as what it asks for; an option not given is not managed."""
@@ -199,7 +214,7 @@ class ResourceTask:
 
 
 def _or(value: Any, default: Any) -> Any:
-    """A value, zero too, or what stands for none."""
+    """A value, zero too, or the default."""
     return default if value is None else value
 
 
@@ -223,6 +238,12 @@ def given(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> D
 def verb_of(plan: Plan) -> str:
     """What a plan does, as the result's ``changes`` and the run's summary say it."""
     return {"create": "created", "replace": "replaced", "delete": "removed"}.get(plan.kind, "changed")
+
+
+def change_of(label: str, outcome: Outcome) -> Document:
+    """A row of a result's ``changes``; one that is only planned holds its calls too."""
+    row: Document = {"name": label, "change": verb_of(outcome.plan)}
+    return {**row, "calls": list(outcome.calls)} if outcome.calls else row
 
 
 def diff_of(label: str, plan: Plan) -> Document:
@@ -255,9 +276,7 @@ def run_task(task: Task, params: Document, context: Context) -> Document:
     try:
         if problems := list(ill_formed(params)):
             raise ResourceError("\n".join(problems))
-        if params.get("compartment_id") == TENANCY:
-            params = {**params, "compartment_id": context.session.tenancy}
-        result = task.execute(params, context)
+        result = task.execute(mean_tenancy(params, lambda: context.session), context)
     except TaskError as error:
         result = {"failed": True, "changed": False, "msg": str(error)}
     except Exception as error:
@@ -276,6 +295,13 @@ def run_task(task: Task, params: Document, context: Context) -> Document:
     plain = json.loads(json.dumps(result, default=str))
     shown: dict[str, Any] = scrub(plain, context.secrets | context.connection.secrets)
     return shown
+
+
+def mean_tenancy(params: Document, session: Callable[[], Session]) -> Document:
+    """A task's options, with the root compartment's OCID where it is meant."""
+    if params.get("compartment_id") != TENANCY:
+        return params
+    return {**params, "compartment_id": session().tenancy}
 
 
 _SECONDS = {"request_timeout": 0.1, "retry_timeout": 0.0, "timeout": 1.0, "wait_timeout": 0.0, "wait_interval": 0.0}
@@ -312,9 +338,9 @@ def _uneven(values: Mapping[str, Any], path: str, levels: int) -> Iterator[str]:
         if isinstance(value, Mapping) and levels > 1:
             yield from _uneven(value, f"{path}.{name}", levels - 1)
         elif levels > 1:
-            yield f"{path}.{name}: {value!r} is no dictionary"
+            yield f"{path}.{name}: {value!r} is not a dictionary"
         elif isinstance(value, (Mapping, list)):
-            yield f"{path}.{name}: {value!r} is no text"
+            yield f"{path}.{name}: {value!r} is not text"
 
 
 # --- options, checked --------------------------------------------------------------------------------------------
@@ -439,7 +465,7 @@ _SAMPLES: Mapping[str, Any] = {"int": 0, "float": 0.0, "bool": False, "list": []
 def stood_in(value: Any, option: Mapping[str, Any]) -> Any:
     """A value with something that Ansible takes in place of each placeholder that it would coerce or refuse.
 
-    A placeholder is text; an ``int`` option would refuse it. What stands beside it is checked all the same.
+    A placeholder is text; an ``int`` option would refuse it. The other options are checked all the same.
     """
     choices, options, kind = option.get("choices"), option.get("options"), option.get("type", "str")
     if is_unknown(value):
@@ -470,13 +496,29 @@ def run_module(thing: ResourceType | Task) -> None:
     from ansible.module_utils.basic import AnsibleModule
 
     task = as_task(thing)
-    module = AnsibleModule(argument_spec=full_spec(task), supports_check_mode=True, **task.constraints)
+
+    class Module(AnsibleModule):
+        """Fails for bad options without the passwords of their URLs; the result repeats options at -vvv."""
+
+        checked = False
+
+        def fail_json(self, msg: str, **more: Any) -> None:
+            if not self.checked:  # nobody knows yet what in them is secret
+                more.setdefault("invocation", {})
+            self.no_log_values |= {word for url in texts(self.params) for word in passwords(url)}
+            super().fail_json(msg, **more)
+
+    # Options may hold what only the task knows to be secret (a Secret's values): none goes into the system's log.
+    module = Module(argument_spec=full_spec(task), supports_check_mode=True, no_log=True, **task.constraints)
+    module.checked = True
     context = Context(
         check_mode=module.check_mode,
         connection=Connection.from_options(module.params),
         warn=module.warn,
     )
     result = run_task(task, dict(module.params), context)
+    # The result repeats the options at -vvv.
+    module.no_log_values |= {text for text in context.secrets | context.connection.secrets if len(text) >= 4}
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)

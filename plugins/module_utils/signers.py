@@ -9,7 +9,7 @@ environment's HTTP proxies to reach a link-local address, and repeat for up to t
 
 Nothing is written to disk, and a credential is never used for another principal. A worker's credential ends with its
 task. Only what belongs to the *place* that Ansible runs in (the instance, the pod) may be made once, in the parent, for
-all its workers: see ``preload``.
+all its workers: see ``sign_in_place``.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.okestack.oci.plugins.module_utils import preload
 from ansible_collections.okestack.oci.plugins.module_utils.errors import SignInError
-from ansible_collections.okestack.oci.plugins.module_utils.tokens import claims_of, end_of, has_ended, told_time
+from ansible_collections.okestack.oci.plugins.module_utils.tokens import claims_of, end_of, has_ended, time_text
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import Pauses
 
 try:
     import oci
@@ -46,7 +48,7 @@ try:
     _SessionKeySupplier: Any = oci.auth.session_key_supplier.SessionKeySupplier
     _CertificateRetriever: Any = oci.auth.certificate_retriever.AbstractCertificateRetriever
     _SecurityTokenSigner: Any = oci.auth.signers.SecurityTokenSigner
-except ImportError:  # told by the session; ansible-test imports this where the SDK is not installed
+except ImportError:  # reported by the session; ansible-test imports this where the SDK is not installed
     oci = None
     _SessionKeySupplier = _CertificateRetriever = _SecurityTokenSigner = object
 
@@ -59,7 +61,7 @@ AUTH_TYPES = ("api_key", "security_token", "instance_principal", "resource_princ
 METADATA_URLS = ("http://169.254.169.254/opc/v2", "http://[fd00:c1::a9fe:a9fe]/opc/v2")
 """The metadata service of an instance; the second is for instances that have IPv6 only."""
 METADATA_CONNECT_SECONDS = 2.0
-METADATA_SECONDS = 4.0
+METADATA_SECONDS, METADATA_PAUSE = 4.0, 0.5
 WORKLOAD_PORT = 12250
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 MARGIN_SECONDS = 60.0
@@ -135,11 +137,13 @@ class Credential:
 def sign_in(wanted: SignIn, config: Callable[[], Mapping[str, Any]]) -> Credential:
     """The credential; ``config`` reads the profile, where one is used. Raises SignInError."""
     if wanted.auth_type not in AUTH_TYPES:
-        raise SignInError(f"auth_type {wanted.auth_type} is none of {', '.join(AUTH_TYPES)} (option, or OCI_CLI_AUTH)")
+        raise SignInError(
+            f"auth_type {wanted.auth_type} must be one of {', '.join(AUTH_TYPES)} (option, or OCI_CLI_AUTH)"
+        )
     if wanted.auth_type in PROFILE_TYPES:
         return _profile(wanted, config())
-    shared = _PLACE.get(wanted)
-    return shared if shared is not None else _principal(wanted)
+    kept: Credential | None = preload.kept_place(wanted)
+    return kept if kept is not None else _principal(wanted)
 
 
 def _principal(wanted: SignIn) -> Credential:
@@ -153,46 +157,35 @@ def _principal(wanted: SignIn) -> Credential:
 
 # --- once a run --------------------------------------------------------------------------------------------------
 
-_PLACE: dict[SignIn, Credential] = {}
 
-
-def preload(wanted: SignIn) -> None:
+def sign_in_place(wanted: SignIn) -> None:
     """Signs in as the place that Ansible runs in, in the parent, before workers are forked.
 
-    Measured: it spares each task a session key and the exchange for its token. That is safe for these principals alone,
-    since they are a property of the machine or pod, not of a task: any process there gets the same one by asking. A
-    task whose options or environment lead elsewhere (another metadata service, auth service, proxy or CA) is not equal
-    and signs in by itself. Profiles and resource principals are not shared: two tasks may name different ones, and they
-    cost next to nothing. The token lives in memory only and is renewed by the worker that finds it expired.
+    That is safe for these principals alone, since they are a property of the machine or pod, not of a task: any process
+    there gets the same one by asking. A task whose options or environment lead elsewhere (another metadata service,
+    auth service, proxy or CA) is not equal and signs in on its own. Profiles and resource principals are not shared:
+    two tasks may name different ones, and they cost next to nothing. The token lives in memory only and is renewed by
+    the worker that finds it expired.
 
-    Does nothing for other ways to sign in; a failure is told by the task that needs the credential.
+    Does nothing for other ways to sign in; a failure is reported by the task that needs the credential.
     """
     if oci is None or wanted.auth_type not in PLACE_TYPES:
         return
-    try:
-        made = _principal(wanted)
-    except SignInError:
-        return
-    made.close()  # a connection must not be inherited by several workers
-    _PLACE[wanted] = made
+
+    def made() -> Credential | None:
+        try:
+            credential = _principal(wanted)
+        except SignInError:
+            return None
+        credential.close()  # a connection must not be inherited by several workers
+        return credential
+
+    preload.keep_place(wanted, made)
 
 
-def warm_up() -> Any:
-    """Signs a request that nobody gets, in the parent, with a key made for it; the signer, for the SDK's clients.
-
-    OpenSSL and the SDK set up much at their first request, which workers then inherit: measured, 8 ms and 1,700 page
-    faults less a task, for 10 ms a run.
-    """
-    from cryptography.hazmat.primitives.asymmetric import rsa
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-    from oci._vendor import requests
-
-    key = rsa.generate_private_key(65537, 1024).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    signer = _key_signer("tenancy/user/fingerprint", load_key(key, None, "key"))
-    with requests.Session() as session:
-        session.trust_env = False
-        session.prepare_request(requests.Request("GET", "http://localhost/", auth=signer))
-    return signer
+def nobody(key: bytes) -> Any:
+    """A signer that no service knows."""
+    return _key_signer("tenancy/user/fingerprint", load_key(key, None, "key"))
 
 
 # --- signing -----------------------------------------------------------------------------------------------------
@@ -233,15 +226,14 @@ class _TokenSigner(_SecurityTokenSigner):
 
 
 def load_key(content: str | bytes, pass_phrase: str | None, where: str) -> Any:
-    """A private key, without the checks that cost more than all else a task does. Raises SignInError."""
+    """A private key from PEM. Raises SignInError."""
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     data = content.encode() if isinstance(content, str) else content
     try:
-        return load_pem_private_key(
-            data, pass_phrase.encode() if pass_phrase else None, unsafe_skip_rsa_key_validation=True
-        )
-    except (TypeError, ValueError) as error:
+        return load_pem_private_key(data, pass_phrase.encode() if pass_phrase else None, **preload.key_options())
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:
         raise SignInError(f"{where}: cannot be read as a PEM private key: {error}") from None
 
 
@@ -250,7 +242,7 @@ class _SessionKeys(_SessionKeySupplier):
 
     def __init__(self) -> None:
         super().__init__()
-        self._fresh = True
+        self._fresh = preload.keeps_first_key()
 
     def refresh(self) -> None:
         if not self._fresh:
@@ -278,11 +270,11 @@ def _profile(wanted: SignIn, config: Mapping[str, Any]) -> Credential:
         path = Path(str(token_file)).expanduser()
 
         def session() -> tuple[str, Any]:
-            # Token and key are read anew: `oci session refresh` may have replaced them during a long task.
+            # Token and key are read again: `oci session refresh` may have replaced them during a long task.
             token = _text(path, "security_token_file")
             if has_ended(token):
                 raise SignInError(
-                    f"the session token of {where} expired at {told_time(end_of(token) or 0)} by this machine's clock: "
+                    f"the session token of {where} expired at {time_text(end_of(token) or 0)} by this machine's clock: "
                     f"get a new one with `oci session authenticate --profile-name {wanted.profile}` "
                     "(`oci session refresh` renews one that has not ended)"
                 )
@@ -293,7 +285,7 @@ def _profile(wanted: SignIn, config: Mapping[str, Any]) -> Credential:
         if end is not None and end < time.time() + SITE_SECONDS:
             # The same text from each task of a run, which Ansible shows once.
             warning = (
-                f"the session token of {where} ends at {told_time(end)}, and what runs then fails. Renew it with "
+                f"the session token of {where} ends at {time_text(end)}, and what runs then fails. Renew it with "
                 f"`oci session refresh --profile {wanted.profile}`, at any time before: a run reads it again"
             )
         return Credential(signer, tenancy, region, _subject(signer.token), warning, signer.refresh)
@@ -361,10 +353,10 @@ def _instance_principal(wanted: SignIn) -> Credential:
         retry_strategy=oci.retry.NoneRetryStrategy(),
         circuit_breaker_strategy=oci.circuit_breaker.NoCircuitBreakerStrategy(),
     )
-    _open_as_told(client.requests_session, wanted)
+    _set_network(client.requests_session, wanted)
 
     def exchange() -> tuple[str, Any]:
-        with _told(f"instance_principal: the auth service at {url}", _instance_hint):
+        with _as_sign_in_error(f"instance_principal: the auth service at {url}", _instance_hint):
             token = client.refresh_security_token()
         return token, client.session_key_supplier.get_key_pair()["private"]
 
@@ -394,18 +386,17 @@ class _Metadata:
 
     def get(self, path: str) -> bytes:
         """A document's content."""
-        until = time.monotonic() + METADATA_SECONDS
+        pauses = Pauses(METADATA_SECONDS, METADATA_PAUSE)
         while True:
             status, content = self._answer(path)
             if status == 200:
                 return content
             # Certificates may be missing for a moment after an instance's start; the service throttles.
-            if (status not in (404, 429) and status < 500) or time.monotonic() > until:
+            if (status not in (404, 429) and status < 500) or not pauses.next():
                 raise SignInError(
                     f"instance_principal: {self.url}/{path} answers {status}: this is not the metadata service of an "
                     "Oracle Cloud instance, or it is switched off. " + _OTHER_WAYS
                 )
-            time.sleep(0.5)
 
     def _answer(self, path: str) -> tuple[int, bytes]:
         problems = []
@@ -504,7 +495,7 @@ def _resource_principal(wanted: SignIn) -> Credential:
         )
     if version == "2.2":
         return _session_of_resource(wanted)
-    with _told(f"resource_principal: version {version}"), _environment_of(wanted):
+    with _as_sign_in_error(f"resource_principal: version {version}"), _environment_of(wanted):
         signer = oci.auth.signers.get_resource_principals_signer()
     token = signer.get_security_token()
     tenancy = claims_of(token).get("res_tenant") or getattr(signer, "tenancy_id", None)
@@ -530,7 +521,7 @@ def _session_of_resource(wanted: SignIn) -> Credential:
             raise SignInError(f"resource_principal: {prefix}RPST holds no token")
         if has_ended(token):
             raise SignInError(
-                f"resource_principal: the token in {prefix}RPST expired at {told_time(end_of(token) or 0)}: its host "
+                f"resource_principal: the token in {prefix}RPST expired at {time_text(end_of(token) or 0)}: its host "
                 "has to put a new one there"
             )
         phrase = content("PRIVATE_PEM_PASSPHRASE")
@@ -615,9 +606,9 @@ def _post_for_workload(host: str, trust: ssl.SSLContext, account: str, body: Map
             401: "It does not accept the service account's token: is it of this cluster, and not expired?",
             403: "Workload identity needs an enhanced cluster",
         }.get(answer.status, "")
-        told = content.decode("utf-8", "replace")[:300]
+        summary = content.decode("utf-8", "replace")[:300]
         raise SignInError(
-            f"{where} answers {answer.status}: {told}. {hint}".strip(),
+            f"{where} answers {answer.status}: {summary}. {hint}".strip(),
             passing=answer.status == 429 or answer.status >= 500,
         )
     return content
@@ -632,7 +623,7 @@ def _region_of(text: str) -> str:
     return str(oci.regions.REGIONS_SHORT_NAMES.get(name, name))
 
 
-def _open_as_told(session: Any, wanted: SignIn) -> None:
+def _set_network(session: Any, wanted: SignIn) -> None:
     """Proxies and CA bundles are options, not the environment's."""
     session.trust_env = False
     if wanted.proxy_url:
@@ -640,7 +631,7 @@ def _open_as_told(session: Any, wanted: SignIn) -> None:
 
 
 @contextmanager
-def _told(where: str, hint: Callable[[int], str] = lambda status: "") -> Iterator[None]:
+def _as_sign_in_error(where: str, hint: Callable[[int], str] = lambda status: "") -> Iterator[None]:
     """The SDK's errors as text that says who was asked, and whether to ask again."""
     try:
         yield

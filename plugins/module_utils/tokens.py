@@ -11,7 +11,7 @@ from typing import Any
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """The claims of a token; empty where it is no JWT."""
+    """The claims of a token; empty where it is not a JWT."""
     try:
         part = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
@@ -32,6 +32,6 @@ def has_ended(token: str) -> bool:
     return end is not None and end <= time.time()
 
 
-def told_time(seconds: float) -> str:
+def time_text(seconds: float) -> str:
     """A time since the epoch as people read it, in UTC."""
     return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds))

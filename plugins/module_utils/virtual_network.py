@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ansible_collections.okestack.oci.plugins.module_utils.apply import Wish, public, the_one
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
@@ -21,6 +19,8 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     is_unknown,
     spread,
 )
+from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
+from ansible_collections.okestack.oci.plugins.module_utils.reader import public, the_one
 from ansible_collections.okestack.oci.plugins.module_utils.resource_set import (
     Node,
     ResourceSet,
@@ -31,11 +31,12 @@ from ansible_collections.okestack.oci.plugins.module_utils.run import (
     COMMON_OPTIONS,
     Context,
     Task,
+    change_of,
     given,
     option_of,
-    verb_of,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.types import network
+from ansible_collections.okestack.oci.plugins.module_utils.wish import Wish
 
 VCN = network.VCN
 PARTS: dict[str, ResourceType] = {
@@ -56,7 +57,7 @@ GATEWAYS = ("internet_gateways", "nat_gateways", "service_gateways")
 
 
 def _item_options(type_: ResourceType, skip: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
-    spec = {}
+    spec: dict[str, dict[str, Any]] = {"id": {"type": "str"}} if "id" in type_.address else {}
     for field in type_.all_fields:
         if field.name not in skip:
             spec[field.name] = {**option_of(field), **({"required": True} if field.required else {})}
@@ -95,23 +96,29 @@ class VirtualNetwork:
         if declared.get("state") == "absent":
             return self._absent(declared, context)
         nodes, session = _nodes(declared), context.session
-        names = _names(nodes)
-        find = partial(_key, names)
-        constants = {kind: partial(mean, session) for kind, mean in network.SERVICES.items()}
-        whole = ResourceSet(session, nodes, _template(declared), find, constants)
+        whole = _whole(session, nodes, declared)
         problems = [*declaration_problems(declared), *_field_problems(nodes), *whole.unknown()]
         problems = problems or list(whole.unknown_to_the_region())
         if problems:
             raise ResourceError("\n".join(dict.fromkeys(problems)))
-        kinds = {n.type.name for n in nodes}
-        listings = _listings(session, declared["compartment_id"], declared["vcn"]["display_name"], kinds)
-        outcome = whole.present(listings, context.check_mode)
+        outcome = whole.present(partial(_there, session.look(), nodes, declared), context.check_mode)
         called = {"vcn": f"vcn {declared['vcn']['display_name']}"}
         return {
             "changed": outcome.changed,
             "virtual_network": _facts(nodes, outcome),
             **_diff(outcome, called, declared),
         }
+
+    def look(self, params: Document, session: Session) -> None:
+        """Reads what is there, so that the task itself need not."""
+        declared = given(params, self.argument_spec())
+        nodes = _nodes(declared)
+        whole, look = _whole(session, nodes, declared), session.look()
+        reads: list[Callable[[], object]] = [
+            lambda: list(whole.unknown_to_the_region()),
+            lambda: whole.look(_there(look, nodes, declared)),
+        ]
+        side_by_side(lambda read: read(), reads)
 
     def _absent(self, declared: Document, context: Context) -> Document:
         """Removes the VCN of that name with all parts in it that carry the tags given, those that use others first.
@@ -121,7 +128,7 @@ class VirtualNetwork:
         tags = (declared.get("freeform_tags") or {}).items()
         named = {t.name: {i["display_name"] for i in declared.get(o) or []} for o, t in PARTS.items() if not t.parent}
         kinds = {t.name for t in PARTS.values() if t.parent or named[t.name]}
-        listings = _listings(context.session, declared["compartment_id"], declared["vcn"]["display_name"], kinds)
+        listings = _listings(context.session, declared["compartment_id"], declared["vcn"], kinds)
         vcn = the_one(VCN, "vcn", listings.get(VCN.name, []))
         made_with_it = {v for k, v in (vcn or {}).items() if k.startswith("default_")}
         stages = [
@@ -137,6 +144,11 @@ class VirtualNetwork:
         ]
         outcome = removed(context.session, _template(declared), stages, context.check_mode)
         return {"changed": outcome.changed, "virtual_network": None, **_diff(outcome, {}, declared)}
+
+
+def _whole(session: Session, nodes: list[Node], declared: Document) -> ResourceSet:
+    constants = {kind: partial(mean, session.look()) for kind, mean in network.SERVICES.items()}
+    return ResourceSet(session, nodes, _template(declared), partial(_key, _names(nodes)), constants)
 
 
 def _template(declared: Document) -> Wish:
@@ -160,7 +172,8 @@ def _nodes(declared: Document) -> list[Node]:
     """The resources of a declaration. A group's rules are a node of their own: groups may name each other."""
     common = {k: declared[k] for k in ("compartment_id", "freeform_tags", "defined_tags") if k in declared}
     vcn = {**common, **declared["vcn"]}
-    nodes = [Node("vcn", VCN, "vcn", vcn)]
+    own = vcn.pop("id", None)
+    nodes = [Node("vcn", VCN, "vcn", vcn, own_id=own)]
     if "default_security_list" in declared:
         nodes.append(
             Node(
@@ -179,19 +192,27 @@ def _nodes(declared: Document) -> list[Node]:
             fields["freeform_tags"] = {**common.get("freeform_tags", {}), **item.get("freeform_tags", {})}
             if not fields["freeform_tags"]:
                 del fields["freeform_tags"]
-            key = f"{type_.name} {name}"
+            id_ = fields.pop("id", None)
+            key = f"{type_.name} {name}" + (f" ({id_})" if id_ else "")
             if type_ is network.VTAP and is_name(fields["source_id"]):
                 fields.setdefault("source_type", "SUBNET")
             rules = fields.pop("security_rules", None) if type_ is network.NETWORK_SECURITY_GROUP else None
-            nodes.append(Node(key, type_, path, fields))
+            nodes.append(Node(key, type_, path, fields, own_id=id_))
             if rules is not None:
-                own, rows, _told = spread(type_.all_fields, {"security_rules": rules})
+                own, rows, _problems = spread(type_.all_fields, {"security_rules": rules})
                 nodes.append(Node(f"{key} rules", type_, path, own, (key, "id"), title=str(name), rows=rows))
     return nodes
 
 
 def _names(nodes: Iterable[Node]) -> dict[tuple[str, str], str]:
-    return {(n.type.name, str(n.fields["display_name"])): n.key for n in nodes if n.id_of is None}
+    found: dict[tuple[str, str], str] = {}
+    twice: set[tuple[str, str]] = set()
+    for node in nodes:
+        if node.id_of is None:
+            name = (node.type.name, str(node.fields["display_name"]))
+            twice |= {name} & found.keys()
+            found[name] = node.key
+    return {name: key for name, key in found.items() if name not in twice}  # of two, a name says neither
 
 
 def _key(names: Mapping[tuple[str, str], str], kind: str, name: str) -> str:
@@ -210,7 +231,7 @@ def _key(names: Mapping[tuple[str, str], str], kind: str, name: str) -> str:
 def _field_problems(nodes: Iterable[Node]) -> Iterable[str]:
     for node in nodes:
         for problem in node.type.problems(node.fields):
-            yield node.told(problem)
+            yield node.with_path(problem)
 
 
 def declaration_problems(declared: Document) -> Iterable[str]:
@@ -219,7 +240,7 @@ def declaration_problems(declared: Document) -> Iterable[str]:
         seen: dict[str, int] = {}
         for index, item in enumerate(declared.get(option) or []):
             name = item.get("display_name")
-            if name in seen:
+            if name in seen and not item.get("id"):
                 yield f"{option}[{index}].display_name: {name!r} is already that of {option}[{seen[name]}]"
             seen.setdefault(str(name), index)
     for option, type_ in PARTS.items():
@@ -258,17 +279,22 @@ def _network(value: Any) -> Any:
     try:
         return ipaddress.ip_network(str(value))
     except ValueError:
-        return None  # told by the type's own check
+        return None  # reported by the type's own check
 
 
 # --- looking, and telling ----------------------------------------------------------------------------------------
 
 
+def _there(session: Session, nodes: Iterable[Node], declared: Document) -> dict[str, list[Document]]:
+    """What is there of the kinds that a declaration names."""
+    return _listings(session, declared["compartment_id"], declared["vcn"], {n.type.name for n in nodes})
+
+
 def _listings(
-    session: Session, compartment_id: str, vcn_name: str, kinds: Collection[str]
+    session: Session, compartment_id: str, vcn: Document, kinds: Collection[str]
 ) -> dict[str, list[Document]]:
-    """What is there of some kinds: one list a type, side by side; of what is in a VCN nothing where there is none of
-    that name."""
+    """What is there of some kinds: one list a type, side by side; nothing of what is in a VCN that is not there, by
+    its id if that is given, else by its name."""
     if is_unknown(compartment_id):
         return {}
     client = session.client(network.CLIENT)
@@ -277,14 +303,25 @@ def _listings(
         arguments = {**type_.list_constants, "compartment_id": compartment_id, **narrow}
         return session.rows(client, type_.list_operation, **arguments)
 
-    with ThreadPoolExecutor(len(PARTS) + 1) as pool:
-        wanted = [t for t in PARTS.values() if t.name in kinds]
-        looks = {t.name: pool.submit(rows, t) for t in wanted if not t.parent}
-        vcns = rows(VCN, display_name=vcn_name)
-        living = [v for v in vcns if VCN.states.living(v) and v["display_name"] == vcn_name]
-        if len(living) == 1:
-            looks |= {t.name: pool.submit(rows, t, vcn_id=living[0]["id"]) for t in wanted if t.parent}
-        return {VCN.name: living, **{name: look.result() for name, look in looks.items()}}
+    def lists(types: Sequence[ResourceType], **narrow: str) -> dict[str, list[Document]]:
+        found = side_by_side(lambda type_: rows(type_, **narrow), types)
+        return {type_.name: listed for type_, listed in zip(types, found, strict=True)}
+
+    def within() -> dict[str, list[Document]]:
+        given, name = vcn.get("id"), vcn["display_name"]
+        vcns = rows(VCN) if given else rows(VCN, display_name=name)
+        living = [
+            v for v in vcns if VCN.states.living(v) and (v["id"] == given if given else v["display_name"] == name)
+        ]
+        parts = lists([t for t in wanted if t.parent], vcn_id=living[0]["id"]) if len(living) == 1 else {}
+        return {VCN.name: living, **parts}
+
+    def beside() -> dict[str, list[Document]]:
+        return lists([t for t in wanted if not t.parent])
+
+    wanted = [t for t in PARTS.values() if t.name in kinds]
+    looks: list[Callable[[], dict[str, list[Document]]]] = [within, beside]
+    return {name: listed for found in side_by_side(lambda look: look(), looks) for name, listed in found.items()}
 
 
 def _facts(nodes: Iterable[Node], outcome: SetOutcome) -> Document:
@@ -299,14 +336,15 @@ def _facts(nodes: Iterable[Node], outcome: SetOutcome) -> Document:
 
 def _diff(outcome: SetOutcome, names: Mapping[str, str], declared: Document) -> Document:
     """Diff and changes; ``names``: what people call a node, where its key does not say it."""
-    changed = {k: o.plan for k, o in outcome.outcomes.items() if o.plan.changes}
+    there = {k: o for k, o in outcome.outcomes.items() if o.plan.changes}
+    changed = {k: o.plan for k, o in there.items()}
     if not changed:
         return {}
     before = {k: p.before for k, p in changed.items() if p.kind != "create"}
     after = {k: p.after for k, p in changed.items() if p.kind != "delete"}
-    changes = [{"name": names.get(key, key), "change": verb_of(plan)} for key, plan in changed.items()]
+    changes = [change_of(names.get(key, key), one) for key, one in there.items()]
     counts = Counter(row["change"] for row in changes)
-    told = ", ".join(f"{n} {v}" for v, n in counts.items())
+    summary = ", ".join(f"{n} {v}" for v, n in counts.items())
     network = f"virtual_network {declared['vcn']['display_name']}"
-    headers = {"before_header": network, "after_header": f"{network} ({told})"}
+    headers = {"before_header": network, "after_header": f"{network} ({summary})"}
     return {"changes": changes, "diff": {**headers, "before": before, "after": after}}

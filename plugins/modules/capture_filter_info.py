@@ -39,8 +39,8 @@ EXAMPLES = r"""
 RETURN = r"""
 capture_filters:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -56,7 +56,7 @@ capture_filters:
       description: OCID of its compartment.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: AVAILABLE
     filter_type:
@@ -82,7 +82,7 @@ capture_filters:
           flow_log_type: ALL
           rule_action: INCLUDE
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

@@ -10,7 +10,7 @@ module: container_repository_info
 short_description: Look up container repositories
 description:
   - Lists the container repositories of a compartment, or one by its OCID.
-  - A list shows less than each repository by itself, which takes a call a repository.
+  - The service's list leaves out some fields; reading them takes one call for each repository.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -43,8 +43,8 @@ EXAMPLES = r"""
 RETURN = r"""
 container_repositories:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -60,7 +60,7 @@ container_repositories:
       description: OCID of its compartment.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: AVAILABLE
     image_count:
@@ -84,7 +84,7 @@ container_repositories:
       type: str
       sample: mytenancy
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

@@ -42,7 +42,7 @@ options:
       - If not given, only in a file that has none.
     type: bool
   endpoint_kind:
-    description: Which of the cluster's endpoints is spoken to.
+    description: Which of the cluster's endpoints to use.
     type: str
     choices: [PUBLIC_ENDPOINT, PRIVATE_ENDPOINT, VCN_HOSTNAME]
     default: PUBLIC_ENDPOINT

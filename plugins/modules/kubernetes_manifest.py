@@ -11,9 +11,8 @@ version_added: 0.1.0
 description:
   - Applies objects by server-side apply as the field manager C(okestack), so that what others manage in them stays
     theirs.
-  - Before the first write all objects are read and applied in a dry run. What the server would refuse is told, all
-    of it,
-    before anything is changed; an object that would not change is not written.
+  - Before the first write all objects are read and applied in a dry run. What the server would refuse is reported,
+    all of it, before anything is changed; an object that would not change is not written.
   - Namespaces and definitions of custom resources are made first and waited for, then accounts, Secrets and ConfigMaps,
     roles, Services, workloads, Ingresses, custom resources and admission webhooks. V(absent) goes the other way.
   - In check mode, objects of a cluster, namespace or kind that does not exist yet are to be created.
@@ -73,7 +72,7 @@ options:
         type: list
         elements: str
   helm_path:
-    description: The program C(helm), version 3. If not given, it is looked for in E(PATH).
+    description: The program C(helm), version 3. Looked up in E(PATH) by default.
     type: path
   namespace:
     description: Namespace of namespaced objects that name none, and of the chart's release.
@@ -121,7 +120,8 @@ options:
   prune:
     description:
       - Whether objects that this module applied under the same O(owner), and that are not declared any more, are
-        deleted.
+        deleted. With O(state=absent) everything that it applied under that owner is, and O(definition) may be an empty
+        list.
       - They are found in all namespaces and of any kind. Namespaces, definitions of custom resources and volumes are never
         deleted so, because what others made would go with them; nor are objects with the annotation
         C(helm.sh/resource-policy=keep).
@@ -129,18 +129,18 @@ options:
     default: false
   force:
     description:
-      - Whether declared fields are taken back that another field manager set to other values, a person with C(kubectl)
-        for example. Whose changes are undone is told. What C(kubectl apply) declared in an object becomes this module's
-        to remove, and a list's member that stands in the way of a declared one goes.
+      - Whether declared fields are taken back that another field manager set to other values, a person with
+        C(kubectl) for example. Managers whose changes are undone are named. What C(kubectl apply) declared in an
+        object becomes this module's to remove, and a list's member that conflicts with a declared one is removed.
       - Otherwise that is an error that names managers and fields.
       - Leave out of the declaration what a controller sets, the replicas of a Deployment with an autoscaler for example.
     type: bool
     default: true
   allow_replace:
     description:
-      - Whether an object is deleted and made anew where a change is not possible in place. That is a Job's template
+      - Whether an object is deleted and recreated where a change is not possible in place. That is a Job's template
         for example, or that the load balancer of a Service becomes internal or moves to another subnet.
-      - A Job or Pod that failed is made anew too. Without this option it fails each run until it is deleted.
+      - A Job or Pod that failed is recreated too. Without this option it fails each run until it is deleted.
     type: bool
     default: false
   restart_on_change:
@@ -172,7 +172,7 @@ options:
     default: 10.0
   wait_conditions:
     description:
-      - "What ready means for other kinds: a condition, or a list of conditions, by kind. C(Ready) stands for
+      - "What ready means for other kinds: a condition, or a list of conditions, by kind. C(Ready) is short for
         C(Ready=True)."
     type: dict
   create_namespaces:
@@ -286,7 +286,7 @@ ready:
 msg:
   description: Which objects were not waited for, and why.
   type: str
-  returned: when an object is told to stand still
+  returned: when a controller is paused
   sample: "not waited for: Job shop/import: suspended (spec.suspend)"
 duration:
   description: How long it took, in seconds.

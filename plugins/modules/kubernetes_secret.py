@@ -34,7 +34,7 @@ options:
     type: bool
     default: true
   allow_replace:
-    description: Whether a Secret of the same name and another type is deleted and made anew.
+    description: Whether a Secret of the same name and another type is deleted and recreated.
     type: bool
     default: false
   registry:
@@ -59,9 +59,8 @@ options:
         type: str
   self_signed:
     description:
-      - A self-signed certificate with a P-256 key, of the type C(kubernetes.io/tls). It is made anew when its names
-        differ
-        or its end is near, and left as it is otherwise.
+      - A self-signed certificate with a P-256 key, of the type C(kubernetes.io/tls). It is recreated when its names
+        differ or its end is near, and left as it is otherwise.
     type: dict
     suboptions:
       dns_names:
@@ -77,7 +76,7 @@ options:
         type: int
         default: 365
       renew_before_days:
-        description: How many days before its end it is made anew.
+        description: How many days before it expires it is recreated.
         type: int
         default: 30
   certificate_file:
@@ -105,7 +104,7 @@ EXAMPLES = r"""
       username: mytenancy/ci
       auth_token_file: ~/.oci/auth_token
 
-- name: Certificate of its own authority, made anew a month before its end
+- name: Certificate of its own authority, recreated a month before it expires
   okestack.oci.kubernetes_secret:
     cluster_id: "{{ cluster.id }}"
     name: tls
@@ -116,7 +115,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 secret:
-  description: What may be told of the Secret.
+  description: What may be shown of the Secret.
   type: dict
   returned: always
   contains:

@@ -30,7 +30,7 @@ options:
     type: str
   health:
     description:
-      - Whether to ask for the health of each, which takes a call a load balancer and one a backend set.
+      - Whether to ask for the health of each, which takes one call for each load balancer and each backend set.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -73,8 +73,8 @@ EXAMPLES = r"""
 RETURN = r"""
 load_balancers:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict

@@ -18,19 +18,19 @@ author:
 options:
   log_group_id:
     description:
-      - OCID of the log group. The log is looked for in it, and it is always needed.
-      - With O(id) another group moves the log there, in place; it is then looked for in the groups of that one's
+      - OCID of the log group in which the log is looked up. Always required.
+      - With O(id), a different group moves the log there, in place; it is then looked up in the groups of that one's
         compartment and of those below, then in those of the tenancy.
     type: str
   display_name:
     description:
       - Name of the log, the only one of its group.
-      - Needed to make it. With O(id) another name changes it, in place.
+      - Required to create it. With O(id), a different name changes it, in place.
     type: str
   log_type:
     description:
-      - What writes it. Another type takes a new log.
-      - Needed to make it.
+      - What writes it. Changing the type requires replacing the log.
+      - Required to create it.
     type: str
     choices: [CUSTOM, SERVICE]
   is_enabled:
@@ -49,11 +49,12 @@ options:
     suboptions:
       compartment_id:
         description:
-          - OCID of the compartment of what is logged, the log's own where it is not given. Another takes a new log.
+          - OCID of the compartment of what is logged, the log's own where it is not given. Changing it requires
+            replacing the log.
         type: str
       source:
         description:
-          - What is logged. All of it but O(configuration.source.parameters) takes a new log to change.
+          - What is logged. All of it but O(configuration.source.parameters) can only be changed by replacing the log.
         type: dict
         required: true
         suboptions:
@@ -147,8 +148,8 @@ EXAMPLES = r"""
 RETURN = r"""
 log:
   description:
-    - The log as the service shows it, or as it would be in check mode. V(null) when it is absent.
-    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The log as the service shows it, or as it would be in check mode. V(null) if it is absent.
+    - It contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: dict
   contains:
@@ -183,30 +184,30 @@ log:
       type: str
       sample: ACTIVE
     time_created:
-      description: When it was made.
+      description: When it was created.
       type: str
       sample: "2026-11-20T08:00:00.000000+00:00"
     freeform_tags:
-      description: All its tags without a namespace.
+      description: Its free-form tags.
       type: dict
     defined_tags:
-      description: All its tags of namespaces.
+      description: Its defined tags.
       type: dict
 duration:
-  description: How long making, changing or removing it and waiting for it took, in seconds.
+  description: How long it took to create, change or remove the resource and to wait for it, in seconds.
   returned: when something changes
   type: float
   sample: 2.4
 diff:
-  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  description: Only what changes. Secrets, and values that are not known yet, are named but not shown.
   returned: when something changes
   type: dict
   contains:
     before:
-      description: The fields that change, as they were. Empty where the resource is made.
+      description: The fields that change, with their previous values. Empty if the resource is created.
       type: dict
     after:
-      description: The same fields as they are now, or would be in check mode.
+      description: The same fields with their new values.
       type: dict
     before_header:
       description: The resource.
@@ -215,7 +216,7 @@ diff:
       description: The resource and what happens to it.
       type: str
 changes:
-  description: What was done, or would be in check mode, as a name and a word for it.
+  description: What was done, or would be done in check mode.
   returned: when something changes
   type: list
   elements: dict
@@ -226,6 +227,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

@@ -37,8 +37,8 @@ EXAMPLES = r"""
 RETURN = r"""
 log_groups:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -54,7 +54,7 @@ log_groups:
       description: OCID of its compartment.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     description:
@@ -62,7 +62,7 @@ log_groups:
       type: str
       sample: What goes through the shop's network
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

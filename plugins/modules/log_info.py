@@ -21,7 +21,7 @@ options:
     required: true
   id:
     description:
-      - OCID of the one to look up. Where there is none with it the result is empty.
+      - OCID of the resource to look up. If it does not exist, the result is empty.
     type: str
   display_name:
     description:
@@ -29,11 +29,11 @@ options:
     type: str
   freeform_tags:
     description:
-      - Tags without a namespace, as key and text. Only what carries all of them is listed.
+      - Tags without a namespace, as key and text. Only resources that have all of them are listed.
     type: dict
   lifecycle_states:
     description:
-      - States of the life cycle. Only what is in one of them is listed.
+      - States of the life cycle. Only resources in one of them are listed.
       - If not given, all are listed.
     type: list
     elements: str
@@ -59,8 +59,8 @@ EXAMPLES = r"""
 RETURN = r"""
 logs:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -98,7 +98,7 @@ logs:
       description: What it is of, whose C(source) names service, resource and category.
       type: dict
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

@@ -11,7 +11,7 @@ short_description: Keep a MySQL DB System
 description:
   - Makes, changes and removes a DB System of the MySQL HeatWave service, starts, stops and restarts it.
   - The administrator's password comes from a secret of a vault. It is read in memory at the moment the DB System is
-    made, and is no option, variable or result.
+    made, and is never an option, variable or result.
   - A shape or version that the region does not offer, storage that would shrink and the removal of a DB System that is
     protected are refused before anything is written.
   - O(wait_timeout) is 3600 seconds if not given.
@@ -41,24 +41,25 @@ options:
     default: FAST
   compartment_id:
     description:
-      - OCID of the compartment. Without O(id) the resource is looked for in it.
-      - Needed to make it. The service cannot move it to another, that takes a new resource.
+      - OCID of the compartment. Unless O(id) is given, the resource is looked up in it.
+      - Required to create it. The service cannot move it, so changing the compartment requires replacing the DB
+        System.
     type: str
   display_name:
     description:
-      - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
-        have it the task fails and lists them.
-      - Needed to make it. With O(id) another name renames it, in place.
+      - Name of the resource, by which it is found unless O(id) is given. The service does not keep names unique; if
+        several resources have this name, the task fails and lists them.
+      - Required to create it. With O(id), a different name renames the resource, in place.
     type: str
   shape_name:
     description:
       - The shape, which gives CPU and memory, for example V(MySQL.4). One that the region does not offer is refused with
         those that it does.
-      - Needed to make it. Changed in place, with a time in which the database is down.
+      - Required to create it. Changed in place, with a time in which the database is down.
     type: str
   subnet_id:
     description:
-      - OCID of the subnet in which it has its address. Needed to make it. Changed in place.
+      - OCID of the subnet in which it has its address. Required to create it. Changed in place.
     type: str
   admin_username:
     description:
@@ -107,11 +108,11 @@ options:
     type: str
   port:
     description:
-      - The TCP port of the MySQL protocol, 3306 if not given when it is made. Changed in place.
+      - The TCP port of the MySQL protocol, 3306 by default. Changed in place.
     type: int
   port_x:
     description:
-      - The TCP port of the X protocol, 33060 if not given when it is made. Changed in place.
+      - The TCP port of the X protocol, 33060 by default. Changed in place.
     type: int
   is_highly_available:
     description:
@@ -141,13 +142,14 @@ options:
     choices: [UNRESTRICTED, RESTRICTED]
   nsg_ids:
     description:
-      - OCIDs of the network security groups of its address. Changed in place; the list given is the list that stands.
+      - OCIDs of the network security groups of its address. Changed in place; the list given replaces the current
+        one.
     type: list
     elements: str
   security_attributes:
     description:
       - Labels for Zero Trust Packet Routing, as namespace, name, and a dict of C(value) and C(mode). Changed in place;
-        what is given is what stands.
+        the list given replaces the one there.
     type: dict
   data_storage_size_in_gbs:
     description:
@@ -155,7 +157,7 @@ options:
     type: int
   data_storage:
     description:
-      - How the volume grows by itself. Changed in place.
+      - Automatic growth of the volume. Changed in place.
     type: dict
     suboptions:
       is_auto_expand_storage_enabled:
@@ -230,7 +232,7 @@ options:
             required: true
       copy_policies:
         description:
-          - Where each backup is copied to, one region at most. The list given is the list that stands.
+          - Where each backup is copied to, one region at most. The list given replaces the current one.
         type: list
         elements: dict
         suboptions:
@@ -276,8 +278,8 @@ options:
         type: str
       maintenance_disabled_windows:
         description:
-          - When there is no maintenance that the database would be down for, one window at most. The list given is the
-            list that stands.
+          - When there is no maintenance that the database would be down for, one window at most. The list given
+            replaces the current one.
         type: list
         elements: dict
         suboptions:
@@ -313,7 +315,8 @@ options:
         type: bool
   customer_contacts:
     description:
-      - To whom Oracle writes about maintenance, at most 10. Changed in place; the list given is the list that stands.
+      - To whom Oracle writes about maintenance, at most 10. Changed in place; the list given replaces the current
+        one.
     type: list
     elements: dict
     suboptions:
@@ -380,7 +383,7 @@ options:
     suboptions:
       logs:
         description:
-          - Destinations. The list given is the list that stands.
+          - Destinations. The list given replaces the current one.
         type: list
         elements: dict
         suboptions:
@@ -397,7 +400,7 @@ options:
             required: true
           destination_configurations:
             description:
-              - What the destination has to be told.
+              - Settings of the destination.
             type: list
             elements: dict
             required: true
@@ -409,7 +412,7 @@ options:
                 required: true
               value:
                 description:
-                  - Its value, which is no secret.
+                  - Its value, which is not secret.
                 type: str
                 required: true
 extends_documentation_fragment:
@@ -502,8 +505,8 @@ EXAMPLES = r"""
 RETURN = r"""
 mysql_db_system:
   description:
-    - The DB System as the service shows it, or as it would be in check mode. V(null) when it is absent.
-    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The DB System as the service shows it, or as it would be in check mode. V(null) if it is absent.
+    - It contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: dict
   contains:
@@ -517,11 +520,11 @@ mysql_db_system:
       description: Its name.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     time_created:
-      description: When it was made.
+      description: When it was created.
       type: str
       sample: "2026-11-20T08:00:00.000000+00:00"
     lifecycle_details:
@@ -557,26 +560,26 @@ mysql_db_system:
       description: Whether two more instances stand ready.
       type: bool
     freeform_tags:
-      description: All its tags without a namespace.
+      description: Its free-form tags.
       type: dict
     defined_tags:
-      description: All its tags of namespaces.
+      description: Its defined tags.
       type: dict
 duration:
-  description: How long making, changing or removing it and waiting for it took, in seconds.
+  description: How long it took to create, change or remove the resource and to wait for it, in seconds.
   returned: when something changes
   type: float
   sample: 2.4
 diff:
-  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  description: Only what changes. Secrets, and values that are not known yet, are named but not shown.
   returned: when something changes
   type: dict
   contains:
     before:
-      description: The fields that change, as they were. Empty where the resource is made.
+      description: The fields that change, with their previous values. Empty if the resource is created.
       type: dict
     after:
-      description: The same fields as they are now, or would be in check mode.
+      description: The same fields with their new values.
       type: dict
     before_header:
       description: The resource.
@@ -585,7 +588,7 @@ diff:
       description: The resource and what happens to it.
       type: str
 changes:
-  description: What was done, or would be in check mode, as a name and a word for it.
+  description: What was done, or would be done in check mode.
   returned: when something changes
   type: list
   elements: dict
@@ -596,6 +599,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

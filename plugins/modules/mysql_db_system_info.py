@@ -10,7 +10,7 @@ module: mysql_db_system_info
 short_description: Look up MySQL DB Systems
 description:
   - Lists the DB Systems of a compartment, or one by its OCID.
-  - A list shows less than each DB System by itself, which takes a call a DB System.
+  - The service's list leaves out some fields; reading them takes one call for each DB System.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -44,8 +44,8 @@ EXAMPLES = r"""
 RETURN = r"""
 mysql_db_systems:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -61,7 +61,7 @@ mysql_db_systems:
       description: OCID of its compartment.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     endpoints:
@@ -87,7 +87,7 @@ mysql_db_systems:
       type: bool
       sample: false
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

@@ -23,7 +23,7 @@ options:
     description:
       - V(present) adds the cluster, or changes what differs from the options given. Whether it runs is left alone.
       - V(started) and V(stopped) see to that as well. Nodes that are stopped are not paid for, and their data are
-        loaded anew when they start.
+        reloaded when they start.
       - V(restarted) does so in each run, unless the cluster was added or started in it.
       - V(absent) removes it.
     type: str
@@ -37,12 +37,12 @@ options:
     description:
       - The shape of its nodes, for example V(HeatWave.512GB). One that the region does not offer is refused with those
         that it does. V(HeatWave.Free) goes with a DB System of shape V(MySQL.Free) only.
-      - Needed to add it. Changed in place; the nodes are made anew, and answer no query meanwhile.
+      - Required to add it. Changed in place; the nodes are recreated and answer no queries meanwhile.
     type: str
   cluster_size:
     description:
       - How many nodes it has. How many a shape takes at most is the service's to say.
-      - Needed to add it. Changed in place; the nodes are made anew, and answer no query meanwhile.
+      - Required to add it. Changed in place; the nodes are recreated and answer no queries meanwhile.
     type: int
   is_lakehouse_enabled:
     description:
@@ -85,8 +85,8 @@ EXAMPLES = r"""
 RETURN = r"""
 mysql_heatwave_cluster:
   description:
-    - The cluster as the service shows it, or as it would be in check mode. V(null) when it is absent.
-    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The cluster as the service shows it, or as it would be in check mode. V(null) if it is absent.
+    - It contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: dict
   contains:
@@ -94,7 +94,7 @@ mysql_heatwave_cluster:
       description: OCID of its DB System.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     lifecycle_details:
@@ -122,20 +122,20 @@ mysql_heatwave_cluster:
       type: str
       sample: "2026-11-20T08:00:00.000000+00:00"
 duration:
-  description: How long making, changing or removing it and waiting for it took, in seconds.
+  description: How long it took to create, change or remove the resource and to wait for it, in seconds.
   returned: when something changes
   type: float
   sample: 2.4
 diff:
-  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  description: Only what changes. Secrets, and values that are not known yet, are named but not shown.
   returned: when something changes
   type: dict
   contains:
     before:
-      description: The fields that change, as they were. Empty where the resource is made.
+      description: The fields that change, with their previous values. Empty if the resource is created.
       type: dict
     after:
-      description: The same fields as they are now, or would be in check mode.
+      description: The same fields with their new values.
       type: dict
     before_header:
       description: The resource.
@@ -144,7 +144,7 @@ diff:
       description: The resource and what happens to it.
       type: str
 changes:
-  description: What was done, or would be in check mode, as a name and a word for it.
+  description: What was done, or would be done in check mode.
   returned: when something changes
   type: list
   elements: dict
@@ -155,6 +155,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

@@ -42,7 +42,7 @@ RETURN = r"""
 mysql_heatwave_clusters:
   description:
     - The one that it has. Empty where it has none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -51,7 +51,7 @@ mysql_heatwave_clusters:
       description: OCID of its DB System.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     shape_name:

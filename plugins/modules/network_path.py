@@ -14,8 +14,8 @@ description:
     M(okestack.oci.virtual_network) would make it.
   - An answer names what decides by OCID and name, a rule, a route, a gateway, or the lack of one. It holds for all addresses
     of the parties and all ports asked for; where they differ it is V(partly).
-  - Security lists and groups add up. A stateless rule counts before a stateful one, and then answers need a rule of
-    their own. What stays in the VCN needs no route. An internet gateway takes public addresses only.
+  - Security lists and groups add up. A stateless rule takes precedence over a stateful one, and then answers need a
+    rule of their own. What stays in the VCN needs no route. An internet gateway takes public addresses only.
   - What lies behind a DRG, a peering gateway or a private IP as a route's target, and what Zero Trust Packet Routing decides,
     is not looked at; such an answer is V(undecided). IPv4 only.
   - It only reads, a call for each type of a network's parts and one for each group that the parties name.
@@ -62,8 +62,8 @@ options:
         elements: str
       address:
         description:
-          - An IPv4 address or CIDR block, in a subnet of the VCN or outside. Of a block outside the part counts that is on the
-            internet, unless it is of private addresses altogether.
+          - An IPv4 address or CIDR block, in a subnet of the VCN or outside. Of a block outside, the part is used
+            that is on the internet, unless it is of private addresses altogether.
           - In the VCN the groups of an address that O(parties[].groups) does not give are those of its VNIC, or those for pods
             of the virtual node pool whose pods are in the subnet.
         type: str
@@ -306,7 +306,7 @@ matrix:
       description: What stops it, where nothing passes.
       type: str
 planned:
-  description: Whether the VCN is itself only planned, in check mode. There are no answers then.
+  description: Whether the VCN is itself only planned, in check mode. Then there are no answers.
   returned: success
   type: bool
   sample: false

@@ -19,19 +19,19 @@ author:
 options:
   compartment_id:
     description:
-      - OCID of the compartment. Without O(id) the resource is looked for in it.
-      - Needed to make it. With O(id) another compartment moves it there, in place.
+      - OCID of the compartment. Unless O(id) is given, the resource is looked up in it.
+      - Required to create it. With O(id), a different compartment moves the resource there, in place.
     type: str
   display_name:
     description:
-      - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
-        have it the task fails and lists them.
-      - Needed to make it. With O(id) another name renames it, in place.
+      - Name of the resource, by which it is found unless O(id) is given. The service does not keep names unique; if
+        several resources have this name, the task fails and lists them.
+      - Required to create it. With O(id), a different name renames the resource, in place.
     type: str
   vcn_id:
     description:
-      - OCID of the VCN, in which the resource is looked for.
-      - Needed to make it. Another VCN takes a new resource.
+      - OCID of the VCN in which the resource is looked up.
+      - Required to create it. Changing the VCN requires replacing the group.
     type: str
 extends_documentation_fragment:
   - okestack.oci.rules.network_security_group
@@ -70,8 +70,8 @@ EXAMPLES = r"""
 RETURN = r"""
 network_security_group:
   description:
-    - The group as the service shows it, or as it would be in check mode. V(null) when it is absent.
-    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The group as the service shows it, or as it would be in check mode. V(null) if it is absent.
+    - It contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: dict
   contains:
@@ -85,11 +85,11 @@ network_security_group:
       description: Its name.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: AVAILABLE
     time_created:
-      description: When it was made.
+      description: When it was created.
       type: str
       sample: "2026-11-20T08:00:00.000000+00:00"
     vcn_id:
@@ -108,26 +108,26 @@ network_security_group:
           is_stateless: false
           is_valid: true
     freeform_tags:
-      description: All its tags without a namespace.
+      description: Its free-form tags.
       type: dict
     defined_tags:
-      description: All its tags of namespaces.
+      description: Its defined tags.
       type: dict
 duration:
-  description: How long making, changing or removing it and waiting for it took, in seconds.
+  description: How long it took to create, change or remove the resource and to wait for it, in seconds.
   returned: when something changes
   type: float
   sample: 2.4
 diff:
-  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  description: Only what changes. Secrets, and values that are not known yet, are named but not shown.
   returned: when something changes
   type: dict
   contains:
     before:
-      description: The fields that change, as they were. Empty where the resource is made.
+      description: The fields that change, with their previous values. Empty if the resource is created.
       type: dict
     after:
-      description: The same fields as they are now, or would be in check mode.
+      description: The same fields with their new values.
       type: dict
     before_header:
       description: The resource.
@@ -136,7 +136,7 @@ diff:
       description: The resource and what happens to it.
       type: str
 changes:
-  description: What was done, or would be in check mode, as a name and a word for it.
+  description: What was done, or would be done in check mode.
   returned: when something changes
   type: list
   elements: dict
@@ -147,6 +147,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

@@ -48,8 +48,8 @@ EXAMPLES = r"""
 RETURN = r"""
 network_security_groups:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -65,7 +65,7 @@ network_security_groups:
       description: OCID of its compartment.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: AVAILABLE
     vcn_id:
@@ -83,7 +83,7 @@ network_security_groups:
           protocol: '6'
           is_valid: true
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

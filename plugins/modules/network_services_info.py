@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: network_services_info
 short_description: List the services that a service gateway can reach
 description:
-  - Lists Oracle's services which a service gateway of the region can open, and the one that stands for all of them.
+  - Lists Oracle's services which a service gateway of the region can open, and the one that includes all of them.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -60,7 +60,7 @@ services:
       description: OCI FRA Object Storage
       cidr_block: oci-fra-objectstorage
 all_services:
-  description: The one that stands for all services of the region. V(null) where the region has none.
+  description: The one that includes all services of the region. V(null) where the region has none.
   returned: success
   type: dict
   sample:

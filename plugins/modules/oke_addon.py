@@ -37,7 +37,7 @@ options:
     type: str
   configurations:
     description:
-      - Its settings. Changed in place; the list given is the list that stands.
+      - Its settings. Changed in place; the list given replaces the current one.
     type: list
     elements: dict
     suboptions:
@@ -48,7 +48,7 @@ options:
         required: true
       value:
         description:
-          - Its value in text. Where it is JSON, spaces and the order of keys do not count.
+          - Its value in text. Where it is JSON, spaces and the order of keys are ignored.
         type: str
         required: true
   is_override_existing:
@@ -98,8 +98,8 @@ EXAMPLES = r"""
 RETURN = r"""
 oke_addon:
   description:
-    - The add-on as the service shows it, or as it would be in check mode. V(null) when it is absent.
-    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The add-on as the service shows it, or as it would be in check mode. V(null) if it is absent.
+    - It contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: dict
   contains:
@@ -111,7 +111,7 @@ oke_addon:
       description: OCID of its cluster.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     version:
@@ -131,20 +131,20 @@ oke_addon:
       description: What is wrong with it.
       type: dict
 duration:
-  description: How long making, changing or removing it and waiting for it took, in seconds.
+  description: How long it took to create, change or remove the resource and to wait for it, in seconds.
   returned: when something changes
   type: float
   sample: 2.4
 diff:
-  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  description: Only what changes. Secrets, and values that are not known yet, are named but not shown.
   returned: when something changes
   type: dict
   contains:
     before:
-      description: The fields that change, as they were. Empty where the resource is made.
+      description: The fields that change, with their previous values. Empty if the resource is created.
       type: dict
     after:
-      description: The same fields as they are now, or would be in check mode.
+      description: The same fields with their new values.
       type: dict
     before_header:
       description: The resource.
@@ -153,7 +153,7 @@ diff:
       description: The resource and what happens to it.
       type: str
 changes:
-  description: What was done, or would be in check mode, as a name and a word for it.
+  description: What was done, or would be done in check mode.
   returned: when something changes
   type: list
   elements: dict
@@ -164,6 +164,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

@@ -26,8 +26,8 @@ options:
     type: str
   lifecycle_states:
     description:
-      - States of the life cycle. Only what is in one of them is listed.
-      - If not given, all are listed but those that are gone, which the service goes on to show for a while.
+      - States of the life cycle. Only resources in one of them are listed.
+      - If not given, all are listed except those that are gone, which the service shows for a while.
     type: list
     elements: str
 extends_documentation_fragment:
@@ -53,8 +53,8 @@ EXAMPLES = r"""
 RETURN = r"""
 oke_addons:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -64,7 +64,7 @@ oke_addons:
       type: str
       sample: CertManager
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     cluster_id:

@@ -20,26 +20,26 @@ author:
 options:
   compartment_id:
     description:
-      - OCID of the compartment. Without O(id) the resource is looked for in it.
-      - Needed to make it. The service cannot move it to another, that takes a new resource.
+      - OCID of the compartment. Unless O(id) is given, the resource is looked up in it.
+      - Required to create it. The service cannot move it, so changing the compartment requires replacing the cluster.
     type: str
   name:
     description:
-      - Name of the cluster, by which it is found without O(id). The service does not keep it unique; where several
-        have it the task fails and lists them.
-      - Needed to make it. With O(id) another name renames it, in place.
+      - Name of the cluster, by which it is found unless O(id) is given. The service does not keep names unique; if
+        several resources have this name, the task fails and lists them.
+      - Required to create it. With O(id), a different name renames the resource, in place.
     type: str
   vcn_id:
     description:
-      - OCID of the VCN. Needed to make it. Another VCN takes a new cluster.
+      - OCID of the VCN. Required to create it. Changing the VCN requires replacing the cluster.
     type: str
   kubernetes_version:
     description:
       - The version of Kubernetes, for example V(v1.36.1). A newer one is an upgrade of the control plane in place, by one
         minor version at most. The service does not go back to an older one.
-      - A series, for example V(v1.36), means the newest version of it when the cluster is made or upgraded to it; one that
-        has a version of the series is left at it. If not given, a cluster is made with the newest version that the region
-        offers, and one that is there is left at its own.
+      - A series, for example V(v1.36), means the newest version of it when the cluster is created or upgraded; one
+        that has a version of the series keeps it. If not given, a cluster is created with the newest version that the
+        region offers, and one that is there is left at its own.
       - A version that the region, or the cluster's own C(available_kubernetes_upgrades), does not have is refused
         before anything is changed, with the versions there are.
       - Virtual nodes follow their control plane by themselves.
@@ -53,7 +53,7 @@ options:
     description:
       - OCID of the key by which Secrets are encrypted in etcd. A policy must let the cluster use it before the
         cluster is made.
-      - Another key takes a new cluster.
+      - Changing the key requires replacing the cluster.
     type: str
   endpoint_config:
     description:
@@ -62,11 +62,12 @@ options:
     suboptions:
       subnet_id:
         description:
-          - OCID of the regional subnet of the endpoint. Another subnet takes a new cluster.
+          - OCID of the regional subnet of the endpoint. Changing the subnet requires replacing the cluster.
         type: str
       nsg_ids:
         description:
-          - OCIDs of the endpoint's network security groups. Changed in place; the list given is the list that stands.
+          - OCIDs of the endpoint's network security groups. Changed in place; the list given replaces the current
+            one.
         type: list
         elements: str
       is_public_ip_enabled:
@@ -88,7 +89,7 @@ options:
         type: bool
       key_details:
         description:
-          - The keys. The list given is the list that stands.
+          - The keys. The list given replaces the current one.
         type: list
         elements: dict
         suboptions:
@@ -208,7 +209,7 @@ options:
             type: str
           required_claims:
             description:
-              - Claims that tokens must have. The list given is the list that stands.
+              - Claims that tokens must have. The list given replaces the current one.
             type: list
             elements: dict
             suboptions:
@@ -227,7 +228,8 @@ options:
             type: str
           signing_algorithms:
             description:
-              - Algorithms by which tokens may be signed, for example V(RS256). The list given is the list that stands.
+              - Algorithms by which tokens may be signed, for example V(RS256). The list given replaces the current
+                one.
             type: list
             elements: str
 extends_documentation_fragment:
@@ -287,8 +289,8 @@ EXAMPLES = r"""
 RETURN = r"""
 oke_cluster:
   description:
-    - The cluster as the service shows it, or as it would be in check mode. V(null) when it is absent.
-    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The cluster as the service shows it, or as it would be in check mode. V(null) if it is absent.
+    - It contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: dict
   contains:
@@ -302,7 +304,7 @@ oke_cluster:
       description: Its name.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     lifecycle_details:
@@ -334,26 +336,26 @@ oke_cluster:
       description: Subnet, groups and publicness of the endpoint.
       type: dict
     freeform_tags:
-      description: All its tags without a namespace.
+      description: Its free-form tags.
       type: dict
     defined_tags:
-      description: All its tags of namespaces.
+      description: Its defined tags.
       type: dict
 duration:
-  description: How long making, changing or removing it and waiting for it took, in seconds.
+  description: How long it took to create, change or remove the resource and to wait for it, in seconds.
   returned: when something changes
   type: float
   sample: 2.4
 diff:
-  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  description: Only what changes. Secrets, and values that are not known yet, are named but not shown.
   returned: when something changes
   type: dict
   contains:
     before:
-      description: The fields that change, as they were. Empty where the resource is made.
+      description: The fields that change, with their previous values. Empty if the resource is created.
       type: dict
     after:
-      description: The same fields as they are now, or would be in check mode.
+      description: The same fields with their new values.
       type: dict
     before_header:
       description: The resource.
@@ -362,7 +364,7 @@ diff:
       description: The resource and what happens to it.
       type: str
 changes:
-  description: What was done, or would be in check mode, as a name and a word for it.
+  description: What was done, or would be done in check mode.
   returned: when something changes
   type: list
   elements: dict
@@ -373,6 +375,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

@@ -10,7 +10,7 @@ module: oke_cluster_info
 short_description: Look up OKE clusters
 description:
   - Lists the clusters of a compartment, or one by its OCID.
-  - A list shows less than each cluster by itself, which takes a call a cluster.
+  - The service's list leaves out some fields; reading them takes one call for each cluster.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -45,8 +45,8 @@ EXAMPLES = r"""
 RETURN = r"""
 oke_clusters:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -62,7 +62,7 @@ oke_clusters:
       description: OCID of its compartment.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     vcn_id:
@@ -88,7 +88,7 @@ oke_clusters:
         public_endpoint: 192.0.2.20:6443
         private_endpoint: 10.0.0.10:6443
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

@@ -11,31 +11,31 @@ short_description: Keep a policy
 description:
   - Makes, changes and removes a policy, whose statements grant rights. The statements given are the statements that
     stand.
-  - Policies are written in the tenancy's home region, which the module finds by itself. What they grant holds a few
-    seconds later.
+  - Policies are written in the tenancy's home region, which the module looks up. What they grant holds a few seconds
+    later.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
 options:
   compartment_id:
     description:
-      - OCID of the compartment, or V(tenancy) for the root compartment of the tenancy that the task signs in to. Without
-        O(id) the resource is looked for in it.
-      - Needed to make it. The service cannot move it to another, that takes a new resource.
+      - OCID of the compartment, or V(tenancy) for the root compartment of the tenancy that the task signs in to.
+        Unless O(id) is given, the resource is looked up in it.
+      - Required to create it. The service cannot move it, so changing the compartment requires replacing the policy.
     type: str
   name:
     description:
-      - Name of the policy, unique in the tenancy. Another name takes a new policy.
-      - Needed to make it.
+      - Name of the policy, unique in the tenancy. Changing the name requires replacing the policy.
+      - Required to create it.
     type: str
   description:
     description:
-      - What the policy is for. Needed to make it. Changed in place.
+      - What the policy is for. Required to create it. Changed in place.
     type: str
   statements:
     description:
-      - The statements in the policy language, in any order. White space does not count when they are compared.
-      - Needed to make it. Changed in place, all together.
+      - The statements in the policy language, in any order. White space is ignored when they are compared.
+      - Required to create it. Changed in place, all together.
     type: list
     elements: str
 extends_documentation_fragment:
@@ -65,8 +65,8 @@ EXAMPLES = r"""
 RETURN = r"""
 policy:
   description:
-    - The policy as the service shows it, or as it would be in check mode. V(null) when it is absent.
-    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The policy as the service shows it, or as it would be in check mode. V(null) if it is absent.
+    - It contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: dict
   contains:
@@ -87,34 +87,34 @@ policy:
       type: list
       elements: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     time_created:
-      description: When it was made.
+      description: When it was created.
       type: str
       sample: "2026-11-20T08:00:00.000000+00:00"
     freeform_tags:
-      description: All its tags without a namespace.
+      description: Its free-form tags.
       type: dict
     defined_tags:
-      description: All its tags of namespaces.
+      description: Its defined tags.
       type: dict
 duration:
-  description: How long making, changing or removing it and waiting for it took, in seconds.
+  description: How long it took to create, change or remove the resource and to wait for it, in seconds.
   returned: when something changes
   type: float
   sample: 2.4
 diff:
-  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  description: Only what changes. Secrets, and values that are not known yet, are named but not shown.
   returned: when something changes
   type: dict
   contains:
     before:
-      description: The fields that change, as they were. Empty where the resource is made.
+      description: The fields that change, with their previous values. Empty if the resource is created.
       type: dict
     after:
-      description: The same fields as they are now, or would be in check mode.
+      description: The same fields with their new values.
       type: dict
     before_header:
       description: The resource.
@@ -123,7 +123,7 @@ diff:
       description: The resource and what happens to it.
       type: str
 changes:
-  description: What was done, or would be in check mode, as a name and a word for it.
+  description: What was done, or would be done in check mode.
   returned: when something changes
   type: list
   elements: dict
@@ -134,6 +134,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

@@ -43,8 +43,8 @@ EXAMPLES = r"""
 RETURN = r"""
 public_ips:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -60,7 +60,7 @@ public_ips:
       description: OCID of its compartment.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ASSIGNED
     ip_address:
@@ -76,11 +76,11 @@ public_ips:
       type: str
       sample: PRIVATE_IP
     private_ip_id:
-      description: OCID of the private address that it stands for.
+      description: OCID of the private address that it is mapped to.
       type: str
       sample: ocid1.privateip.oc1.eu-frankfurt-1.aaaaexample
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

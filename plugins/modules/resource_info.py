@@ -11,15 +11,15 @@ short_description: Look up resources of any type by compartment and tags
 description:
   - Lists the resources of a compartment, of all types that this collection keeps and the load balancers that Services
     of Kubernetes made, or those of some types. The lists are read side by side.
-  - What a service lists only by what it lives in is looked for there, for example keys in the compartment's vaults and
-    logs in its log groups.
+  - Resources that a service lists only by what contains them are looked up there, for example keys in the
+    compartment's vaults and logs in its log groups.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
 options:
   compartment_id:
     description:
-      - OCID of the compartment that is looked in. Not those below it.
+      - OCID of the compartment to search. Compartments below it are not searched.
     type: str
     required: true
   types:
@@ -31,11 +31,11 @@ options:
     elements: str
   freeform_tags:
     description:
-      - Tags without a namespace, as key and text. Only what carries all of them is listed.
+      - Tags without a namespace, as key and text. Only resources that have all of them are listed.
     type: dict
   lifecycle_states:
     description:
-      - States of the life cycle. Only what is in one of them is listed.
+      - States of the life cycle. Only resources in one of them are listed.
       - If not given, all are listed but those that are gone, which the services go on to show for a while.
     type: list
     elements: str

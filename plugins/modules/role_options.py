@@ -9,7 +9,7 @@ module: role_options
 short_description: Check the variables of roles before anything is written
 description:
   - Checks types, formats (CIDR blocks, OCIDs, names, versions, images), files and programs, finds placeholders in angle brackets and
-    variables that look like a role's and are none, and says all of it at once.
+    variables that look like a role's but are not, and reports all of it at once.
   - What needs a fact that an earlier role sets is checked when that is there.
 version_added: 0.1.0
 author:
@@ -23,9 +23,12 @@ options:
     description: The entry point of the role whose options are checked.
     type: str
     default: main
-  inventory:
-    description: An argument spec of further variables.
-    type: dict
+  site:
+    description:
+      - Whether what playbooks of this collection take from an inventory besides is checked too, and with O(roles) what only the
+        region knows.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - okestack.oci.attributes
 """

@@ -41,8 +41,8 @@ EXAMPLES = r"""
 RETURN = r"""
 route_tables:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -58,7 +58,7 @@ route_tables:
       description: OCID of its compartment.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: AVAILABLE
     vcn_id:
@@ -73,7 +73,7 @@ route_tables:
           destination_type: CIDR_BLOCK
           network_entity_id: ocid1.natgateway.oc1.eu-frankfurt-1.aaaaexample
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

@@ -33,10 +33,11 @@ options:
             C(_info) module and their states; V(paths) M(okestack.oci.network_path); V(nodes) nodes of a cluster, C(size) and
             C(fault_domains); V(deployments) and V(conditions) objects of Kubernetes by C(names), as namespace/name; V(spread) pods
             over C(nodes); V(backends) M(okestack.oci.load_balancer_info); V(certificate), with C(days), and V(url)
-            M(okestack.oci.url_check); V(findings) what a task judged itself.
+            M(okestack.oci.url_check); V(command) M(okestack.oci.kubernetes_run); V(encryption) clusters by C(key_id), the state of
+            which C(keys) tells; V(findings) what a task judged itself.
         type: str
         required: true
-        choices: [answers, backends, certificate, conditions, deployments, findings, nodes, paths, resource, spread, url]
+        choices: [answers, backends, certificate, command, conditions, deployments, encryption, findings, nodes, paths, resource, spread, url]
       observed:
         description:
           - The registered result.

@@ -14,7 +14,7 @@ description:
     the credentials, this machine's clock, whether each family of resources may be read, address blocks that overlap, the
     addresses of the pod and node subnets against what is planned, planned names of what is going or failed, the tenancy's limits
     and quotas against what is not there yet, the image, the registry's token file, and helm and the chart.
-  - Whether something may be written nobody can ask. Images of other registries than that of Oracle are not looked for.
+  - Whether something may be written cannot be asked. Images in registries other than Oracle's are not checked.
   - It does not fail where something would stop the site.
 options:
   compartment_id:
@@ -32,7 +32,7 @@ options:
     required: true
   problems:
     description:
-      - What else was found wrong, a line each, to be told together with the rest.
+      - Other problems, one per line, to be reported together with those found here.
     type: str
 extends_documentation_fragment:
   - okestack.oci.connection
@@ -60,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 findings:
-  description: What was found, in the order in which it counts.
+  description: The findings, most important first.
   type: list
   elements: dict
   returned: success
@@ -80,7 +80,7 @@ unknown:
   type: list
   elements: dict
   returned: success
-  sample: [{hop: image, status: unknown, what: docker.io/library/shop:1 is not looked for, todo: null}]
+  sample: [{hop: image, status: unknown, what: docker.io/library/shop:1 is not checked, todo: null}]
 first_broken:
   description: The first that would stop it. V(null) where nothing would.
   type: str

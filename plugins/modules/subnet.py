@@ -18,63 +18,63 @@ author:
 options:
   compartment_id:
     description:
-      - OCID of the compartment. Without O(id) the resource is looked for in it.
-      - Needed to make it. With O(id) another compartment moves it there, in place.
+      - OCID of the compartment. Unless O(id) is given, the resource is looked up in it.
+      - Required to create it. With O(id), a different compartment moves the resource there, in place.
     type: str
   display_name:
     description:
-      - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
-        have it the task fails and lists them.
-      - Needed to make it. With O(id) another name renames it, in place.
+      - Name of the resource, by which it is found unless O(id) is given. The service does not keep names unique; if
+        several resources have this name, the task fails and lists them.
+      - Required to create it. With O(id), a different name renames the resource, in place.
     type: str
   vcn_id:
     description:
-      - OCID of the VCN, in which the resource is looked for.
-      - Needed to make it. Another VCN takes a new resource.
+      - OCID of the VCN in which the resource is looked up.
+      - Required to create it. Changing the VCN requires replacing the subnet.
     type: str
   cidr_block:
     description:
       - The IPv4 address range, as a CIDR block within one of the VCN's.
-      - Needed to make it. Resized in place where the new range begins at the same address and holds all addresses in
-        use.
+      - Required to create it. Resized in place where the new range begins at the same address and holds all addresses
+        in use.
     type: str
   availability_domain:
     description:
       - The availability domain of a subnet that is to lie in one only, for example V(Uocm:PHX-AD-1). Without it the
         subnet is regional, which virtual nodes need.
-      - Another domain takes a new subnet.
+      - Changing the domain requires replacing the subnet.
     type: str
   dns_label:
     description:
       - Label of the subnet in the names of its hosts, unique in the VCN. Letters and digits, a letter first, at most
         15. The VCN must have a label too.
-      - Another label takes a new subnet.
+      - Changing the label requires replacing the subnet.
     type: str
   dhcp_options_id:
     description:
-      - OCID of the DHCP options. Without it those of the VCN's default count. Changed in place.
+      - OCID of the DHCP options. Defaults to the VCN's default DHCP options. Changed in place.
     type: str
   route_table_id:
     description:
-      - OCID of the route table. Without it the VCN's default counts. Changed in place.
+      - OCID of the route table. Defaults to the VCN's default route table. Changed in place.
     type: str
   security_list_ids:
     description:
       - OCIDs of the security lists, whose rules add to those of network security groups. Changed in place; the list
-        given is the list that stands, at most 5. An empty one takes all away, so that groups alone decide.
+        given replaces the current one, at most 5. With an empty list only groups decide.
     type: list
     elements: str
   prohibit_internet_ingress:
     description:
       - Whether nothing from the internet may reach the subnet. The service sets O(prohibit_public_ip_on_vnic) to the
         same; give only one of the two.
-      - Another value takes a new subnet.
+      - Changing it requires replacing the subnet.
     type: bool
   prohibit_public_ip_on_vnic:
     description:
-      - Whether the subnet is private, so that nothing in it can have a public address. V(false) if not given when it
-        is made.
-      - Another value takes a new subnet.
+      - Whether the subnet is private, so that nothing in it can have a public address. Defaults to V(false) at
+        creation.
+      - Changing it requires replacing the subnet.
     type: bool
 extends_documentation_fragment:
   - okestack.oci.resource
@@ -112,8 +112,8 @@ EXAMPLES = r"""
 RETURN = r"""
 subnet:
   description:
-    - The subnet as the service shows it, or as it would be in check mode. V(null) when it is absent.
-    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The subnet as the service shows it, or as it would be in check mode. V(null) if it is absent.
+    - It contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: dict
   contains:
@@ -127,11 +127,11 @@ subnet:
       description: Its name.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: AVAILABLE
     time_created:
-      description: When it was made.
+      description: When it was created.
       type: str
       sample: "2026-11-20T08:00:00.000000+00:00"
     vcn_id:
@@ -146,7 +146,7 @@ subnet:
       type: str
       sample: 10.0.32.1
     subnet_domain_name:
-      description: The domain of its hosts' names.
+      description: The domain of its host names.
       type: str
       sample: pods.shop.oraclevcn.com
     route_table_id:
@@ -160,26 +160,26 @@ subnet:
       description: Whether it is private.
       type: bool
     freeform_tags:
-      description: All its tags without a namespace.
+      description: Its free-form tags.
       type: dict
     defined_tags:
-      description: All its tags of namespaces.
+      description: Its defined tags.
       type: dict
 duration:
-  description: How long making, changing or removing it and waiting for it took, in seconds.
+  description: How long it took to create, change or remove the resource and to wait for it, in seconds.
   returned: when something changes
   type: float
   sample: 2.4
 diff:
-  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  description: Only what changes. Secrets, and values that are not known yet, are named but not shown.
   returned: when something changes
   type: dict
   contains:
     before:
-      description: The fields that change, as they were. Empty where the resource is made.
+      description: The fields that change, with their previous values. Empty if the resource is created.
       type: dict
     after:
-      description: The same fields as they are now, or would be in check mode.
+      description: The same fields with their new values.
       type: dict
     before_header:
       description: The resource.
@@ -188,7 +188,7 @@ diff:
       description: The resource and what happens to it.
       type: str
 changes:
-  description: What was done, or would be in check mode, as a name and a word for it.
+  description: What was done, or would be done in check mode.
   returned: when something changes
   type: list
   elements: dict
@@ -199,6 +199,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

@@ -19,8 +19,8 @@ author:
 options:
   compartment_id:
     description:
-      - OCID of the compartment. Without O(id) the resource is looked for in it.
-      - Needed to make it. With O(id) another compartment moves it there, in place.
+      - OCID of the compartment. Unless O(id) is given, the resource is looked up in it.
+      - Required to create it. With O(id), a different compartment moves the resource there, in place.
     type: str
   state:
     description:
@@ -42,9 +42,9 @@ options:
     type: int
   display_name:
     description:
-      - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
-        have it the task fails and lists them.
-      - Needed to make it. With O(id) another name renames it, in place.
+      - Name of the resource, by which it is found unless O(id) is given. The service does not keep names unique; if
+        several resources have this name, the task fails and lists them.
+      - Required to create it. With O(id), a different name renames the resource, in place.
     type: str
   management_endpoint:
     description:
@@ -52,9 +52,9 @@ options:
     type: str
   key_shape:
     description:
-      - What kind of key it is. Needed to make it.
-      - Another kind takes a new key. With O(allow_replace=true) the deletion of the old one is set, and what it encrypted,
-        secrets among it, cannot be read from then on.
+      - What kind of key it is. Required to create it.
+      - Changing the shape requires replacing the key. With O(allow_replace=true) the deletion of the old one is set,
+        and what it encrypted, secrets among it, cannot be read from then on.
     type: dict
     suboptions:
       algorithm:
@@ -77,7 +77,7 @@ options:
     description:
       - Whether it never leaves the hardware security module, V(HSM), or is kept and used on servers, V(SOFTWARE). The
         service takes V(HSM) if not given.
-      - Another mode takes a new key, as with O(key_shape).
+      - Changing the mode requires replacing the key, as with O(key_shape).
     type: str
     choices: [HSM, SOFTWARE]
   is_auto_rotation_enabled:
@@ -172,8 +172,8 @@ EXAMPLES = r"""
 RETURN = r"""
 vault_key:
   description:
-    - The key as the service shows it, or as it would be in check mode. V(null) when it is absent.
-    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The key as the service shows it, or as it would be in check mode. V(null) if it is absent.
+    - It contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: dict
   contains:
@@ -187,11 +187,11 @@ vault_key:
       description: Its name.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ENABLED
     time_created:
-      description: When it was made.
+      description: When it was created.
       type: str
       sample: "2026-11-20T08:00:00.000000+00:00"
     time_of_deletion:
@@ -212,26 +212,26 @@ vault_key:
       type: str
       sample: HSM
     freeform_tags:
-      description: All its tags without a namespace.
+      description: Its free-form tags.
       type: dict
     defined_tags:
-      description: All its tags of namespaces.
+      description: Its defined tags.
       type: dict
 duration:
-  description: How long making, changing or removing it and waiting for it took, in seconds.
+  description: How long it took to create, change or remove the resource and to wait for it, in seconds.
   returned: when something changes
   type: float
   sample: 2.4
 diff:
-  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  description: Only what changes. Secrets, and values that are not known yet, are named but not shown.
   returned: when something changes
   type: dict
   contains:
     before:
-      description: The fields that change, as they were. Empty where the resource is made.
+      description: The fields that change, with their previous values. Empty if the resource is created.
       type: dict
     after:
-      description: The same fields as they are now, or would be in check mode.
+      description: The same fields with their new values.
       type: dict
     before_header:
       description: The resource.
@@ -240,7 +240,7 @@ diff:
       description: The resource and what happens to it.
       type: str
 changes:
-  description: What was done, or would be in check mode, as a name and a word for it.
+  description: What was done, or would be done in check mode.
   returned: when something changes
   type: list
   elements: dict
@@ -251,6 +251,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

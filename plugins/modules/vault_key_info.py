@@ -10,7 +10,7 @@ module: vault_key_info
 short_description: Look up keys of a vault
 description:
   - Lists the keys that a vault holds for a compartment, or one by its OCID.
-  - A list shows less than each key by itself, which takes a call a key.
+  - The service's list leaves out some fields; reading them takes one call for each key.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -45,8 +45,8 @@ EXAMPLES = r"""
 RETURN = r"""
 vault_keys:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -62,7 +62,7 @@ vault_keys:
       description: OCID of its compartment.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ENABLED
     vault_id:
@@ -84,7 +84,7 @@ vault_keys:
       type: str
       sample: "2026-12-20T08:00:00.000000+00:00"
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

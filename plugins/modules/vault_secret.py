@@ -11,8 +11,8 @@ short_description: Keep a secret of a vault
 description:
   - Makes, changes and removes a secret, whose content the service generates or the task gives.
   - Content given is compared with the current version and makes a new one only where it differs. It is never shown.
-  - New content can wait as V(PENDING) until what uses it is told of it, and older versions can be made current again.
-  - Generated content is never read. O(state=rotated) has it generated anew.
+  - New content can wait as V(PENDING) until its consumers are prepared, and older versions can be made current again.
+  - Generated content is never read. O(state=rotated) has it generated again.
   - A secret cannot be deleted at once, and its name stays taken until it is. O(state=absent) sets a date, and
     O(state=present) takes it back while it has not come.
 version_added: 0.1.0
@@ -21,8 +21,8 @@ author:
 options:
   state:
     description:
-      - V(present) makes the secret, or changes what differs from the options given. An option that is not given is not
-        managed. An empty list or an empty text that is given is.
+      - V(present) makes the secret, or changes what differs from the options given. An option that is not given is
+        not managed; an empty list or string that is given is.
       - V(rotated) has the service generate new content as well, which becomes the current version; that before stays
         readable as V(PREVIOUS). It does so in each run, unless the secret was made in it or O(rotate_after_days) says
         otherwise. Content that was given is rotated by giving another.
@@ -32,8 +32,8 @@ options:
     default: present
   allow_replace:
     description:
-      - Of no use for a secret, which cannot be made anew while its name is taken. A change that the service cannot make
-        in place fails with either value.
+      - Has no effect on a secret, which cannot be recreated while its name is taken. A change that the service cannot
+        make in place fails with either value.
     type: bool
     default: false
   rotate_after_days:
@@ -43,23 +43,23 @@ options:
     type: int
   compartment_id:
     description:
-      - OCID of the compartment. Without O(id) the resource is looked for in it.
-      - Needed to make it. With O(id) another compartment moves it there, in place.
+      - OCID of the compartment. Unless O(id) is given, the resource is looked up in it.
+      - Required to create it. With O(id), a different compartment moves the resource there, in place.
     type: str
   secret_name:
     description:
       - Name of the secret, unique in the vault. Letters, digits, hyphens, underscores and periods.
-      - Needed to make it. The service cannot change it.
+      - Required to create it. The service cannot change it.
     type: str
   vault_id:
     description:
-      - OCID of the vault, in which the secret is looked for.
-      - Needed to make it. The service cannot change it.
+      - OCID of the vault in which the secret is looked up.
+      - Required to create it. The service cannot change it.
     type: str
   key_id:
     description:
       - OCID of the key that encrypts it, a symmetric one (V(AES)) of the same vault.
-      - Needed to make it. The service cannot change it.
+      - Required to create it. The service cannot change it.
     type: str
   description:
     description:
@@ -104,7 +104,7 @@ options:
         required: true
       secret_version_expiry_interval:
         description:
-          - Of V(SECRET_EXPIRY_RULE), how long a version is valid, from V(P1D) to V(P90D). It begins anew with new
+          - Of V(SECRET_EXPIRY_RULE), how long a version is valid, from V(P1D) to V(P90D). It starts again with new
             content.
         type: str
       time_of_absolute_expiry:
@@ -241,9 +241,9 @@ EXAMPLES = r"""
 RETURN = r"""
 vault_secret:
   description:
-    - The secret, without its content, as the service shows it, or as it would be in check mode. V(null) when it is
+    - The secret, without its content, as the service shows it, or as it would be in check mode. V(null) if it is
       absent.
-    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - It contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: dict
   contains:
@@ -257,11 +257,11 @@ vault_secret:
       description: Its name.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     time_created:
-      description: When it was made.
+      description: When it was created.
       type: str
       sample: "2026-11-20T08:00:00.000000+00:00"
     time_of_deletion:
@@ -288,26 +288,26 @@ vault_secret:
       description: Whether the service generates its content.
       type: bool
     freeform_tags:
-      description: All its tags without a namespace.
+      description: Its free-form tags.
       type: dict
     defined_tags:
-      description: All its tags of namespaces.
+      description: Its defined tags.
       type: dict
 duration:
-  description: How long making, changing or removing it and waiting for it took, in seconds.
+  description: How long it took to create, change or remove the resource and to wait for it, in seconds.
   returned: when something changes
   type: float
   sample: 2.4
 diff:
-  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  description: Only what changes. Secrets, and values that are not known yet, are named but not shown.
   returned: when something changes
   type: dict
   contains:
     before:
-      description: The fields that change, as they were. Empty where the resource is made.
+      description: The fields that change, with their previous values. Empty if the resource is created.
       type: dict
     after:
-      description: The same fields as they are now, or would be in check mode.
+      description: The same fields with their new values.
       type: dict
     before_header:
       description: The resource.
@@ -316,7 +316,7 @@ diff:
       description: The resource and what happens to it.
       type: str
 changes:
-  description: What was done, or would be in check mode, as a name and a word for it.
+  description: What was done, or would be done in check mode.
   returned: when something changes
   type: list
   elements: dict
@@ -327,6 +327,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

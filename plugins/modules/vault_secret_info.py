@@ -11,7 +11,7 @@ short_description: Look up secrets, without what they hold
 description:
   - Lists the secrets of a compartment or of one vault in it, or one by its OCID.
   - What a secret holds is never read.
-  - A list shows less than each secret by itself, which takes a call a secret.
+  - The service's list leaves out some fields; reading them takes one call for each secret.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -49,8 +49,8 @@ EXAMPLES = r"""
 RETURN = r"""
 vault_secrets:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -66,7 +66,7 @@ vault_secrets:
       description: OCID of its compartment.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     vault_id:
@@ -88,7 +88,7 @@ vault_secrets:
       type: str
       sample: "2026-12-20T08:00:00.000000+00:00"
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

@@ -13,7 +13,7 @@ description:
     groups, subnets, capture filters and VTAPs in one task.
   - Parts refer to each other by name, where the service wants an OCID. What does not depend on each other is done
     side by side.
-  - All is planned, and every problem told with its path, before anything is written.
+  - Everything is planned, and every problem reported with its path, before the first write.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -38,6 +38,10 @@ options:
     type: dict
     required: true
     suboptions:
+      id:
+        description:
+          - Its OCID, where its name alone does not tell which it is. It has to be there.
+        type: str
       display_name:
         description:
           - Its name, by which it is found.
@@ -50,7 +54,7 @@ options:
         elements: str
       dns_label:
         description:
-          - Its label in the names of hosts. Another label takes a new VCN.
+          - Its label in the names of hosts. Changing the label requires replacing the VCN.
         type: str
       is_zpr_only:
         description:
@@ -70,11 +74,15 @@ options:
         type: dict
   public_ips:
     description:
-      - Reserved public IPs, for NAT gateways and load balancers. They are in the compartment rather than in the VCN, and stay
-        what they are when the VCN is made anew.
+      - Reserved public IPs, for NAT gateways and load balancers. They are in the compartment rather than in the VCN,
+        and stay what they are when the VCN is recreated.
     type: list
     elements: dict
     suboptions:
+      id:
+        description:
+          - Its OCID, where its name alone does not tell which it is. It has to be there.
+        type: str
       display_name:
         description:
           - Its name, by which it is found and by which other parts name it.
@@ -86,7 +94,8 @@ options:
         type: str
       public_ip_pool_id:
         description:
-          - OCID of a pool of one's own addresses that it comes from. Another pool takes a new address.
+          - OCID of a pool of one's own addresses that it comes from. Changing the pool requires replacing the
+            address.
         type: str
       freeform_tags:
         description:
@@ -102,6 +111,10 @@ options:
     type: list
     elements: dict
     suboptions:
+      id:
+        description:
+          - Its OCID, where its name alone does not tell which it is. It has to be there.
+        type: str
       display_name:
         description:
           - Its name, by which it is found and by which other parts name it.
@@ -109,7 +122,7 @@ options:
         required: true
       is_enabled:
         description:
-          - Whether it lets traffic through. V(true) if not given when it is made.
+          - Whether it lets traffic through. Defaults to V(true) at creation.
         type: bool
       route_table_id:
         description:
@@ -129,6 +142,10 @@ options:
     type: list
     elements: dict
     suboptions:
+      id:
+        description:
+          - Its OCID, where its name alone does not tell which it is. It has to be there.
+        type: str
       display_name:
         description:
           - Its name, by which it is found and by which other parts name it.
@@ -141,7 +158,7 @@ options:
       public_ip_id:
         description:
           - Name or OCID of a reserved public IP for it. Without it the service gives it an address of its own.
-          - Another one takes a new gateway.
+          - Changing it requires replacing the gateway.
         type: str
       route_table_id:
         description:
@@ -161,6 +178,10 @@ options:
     type: list
     elements: dict
     suboptions:
+      id:
+        description:
+          - Its OCID, where its name alone does not tell which it is. It has to be there.
+        type: str
       display_name:
         description:
           - Its name, by which it is found and by which other parts name it.
@@ -168,7 +189,7 @@ options:
         required: true
       services:
         description:
-          - The services it opens; the list given is the list that stands.
+          - The services it opens; the list given replaces the current one.
         type: list
         elements: dict
         required: true
@@ -200,6 +221,10 @@ options:
     type: list
     elements: dict
     suboptions:
+      id:
+        description:
+          - Its OCID, where its name alone does not tell which it is. It has to be there.
+        type: str
       display_name:
         description:
           - Its name, by which it is found and by which other parts name it.
@@ -207,7 +232,7 @@ options:
         required: true
       route_rules:
         description:
-          - The rules, in any order. An empty list removes all; none if not given when it is made.
+          - The rules, in any order. An empty list removes all; none by default.
         type: list
         elements: dict
         suboptions:
@@ -244,6 +269,10 @@ options:
     type: list
     elements: dict
     suboptions:
+      id:
+        description:
+          - Its OCID, where its name alone does not tell which it is. It has to be there.
+        type: str
       display_name:
         description:
           - Its name, by which it is found and by which other parts name it.
@@ -256,32 +285,33 @@ options:
         required: true
       availability_domain:
         description:
-          - The availability domain of a subnet that is to lie in one only. Another one takes a new subnet.
+          - The availability domain of a subnet that is to lie in one only. Changing it requires replacing the subnet.
         type: str
       dns_label:
         description:
-          - Its label in the names of hosts. Another label takes a new subnet.
+          - Its label in the names of hosts. Changing the label requires replacing the subnet.
         type: str
       dhcp_options_id:
         description:
-          - OCID of the DHCP options. Without it those of the VCN's default count.
+          - OCID of the DHCP options. Defaults to the VCN's default DHCP options.
         type: str
       route_table_id:
         description:
-          - Name or OCID of the route table. Without it the VCN's default counts.
+          - Name or OCID of the route table. Defaults to the VCN's default route table.
         type: str
       security_list_ids:
         description:
-          - Names or OCIDs of the security lists, at most 5. Without it the VCN's default counts, with an empty list none.
+          - Names or OCIDs of the security lists, at most 5. Defaults to the VCN's default security list; an empty
+            list means none.
         type: list
         elements: str
       prohibit_internet_ingress:
         description:
-          - Whether nothing from the internet may reach it. Another value takes a new subnet.
+          - Whether nothing from the internet may reach it. Changing it requires replacing the subnet.
         type: bool
       prohibit_public_ip_on_vnic:
         description:
-          - Whether it is private. Another value takes a new subnet.
+          - Whether it is private. Changing it requires replacing the subnet.
         type: bool
       freeform_tags:
         description:
@@ -297,6 +327,10 @@ options:
     type: list
     elements: dict
     suboptions:
+      id:
+        description:
+          - Its OCID, where its name alone does not tell which it is. It has to be there.
+        type: str
       display_name:
         description:
           - Its name, by which it is found and by which other parts name it.
@@ -330,11 +364,12 @@ options:
         required: true
       is_vtap_enabled:
         description:
-          - Whether it mirrors. V(false) if not given when it is made.
+          - Whether it mirrors. Defaults to V(false) at creation.
         type: bool
       vxlan_network_identifier:
         description:
-          - The number that mirrored packets carry, from 0 to 16777215. The service chooses one if not given when it is made.
+          - The number that mirrored packets carry, from 0 to 16777215. By default the service chooses one at
+            creation.
         type: int
       traffic_mode:
         description:
@@ -363,7 +398,7 @@ options:
         type: dict
   allow_replace:
     description:
-      - Whether a part may be deleted and made anew for a change that the service cannot make in place.
+      - Whether a part may be deleted and recreated for a change that the service cannot make in place.
     type: bool
     default: false
   wait:
@@ -542,6 +577,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

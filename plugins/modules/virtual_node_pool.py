@@ -19,30 +19,30 @@ author:
 options:
   compartment_id:
     description:
-      - OCID of the compartment. Without O(id) the resource is looked for in it.
-      - Needed to make it. The service cannot move it to another, that takes a new resource.
+      - OCID of the compartment. Unless O(id) is given, the resource is looked up in it.
+      - Required to create it. The service cannot move it, so changing the compartment requires replacing the pool.
     type: str
   display_name:
     description:
-      - Name of the resource, by which it is found without O(id). The service does not keep it unique; where several
-        have it the task fails and lists them.
-      - Needed to make it. With O(id) another name renames it, in place.
+      - Name of the resource, by which it is found unless O(id) is given. The service does not keep names unique; if
+        several resources have this name, the task fails and lists them.
+      - Required to create it. With O(id), a different name renames the resource, in place.
     type: str
   cluster_id:
     description:
-      - OCID of the cluster, in which the pool is looked for.
-      - Needed to make it. Another cluster takes a new pool.
+      - OCID of the cluster in which the pool is looked up.
+      - Required to create it. Changing the cluster requires replacing the pool.
     type: str
   size:
     description:
-      - How many virtual nodes there are, spread evenly over O(placement_configurations). Needed to make it. Changed
-        in place.
+      - How many virtual nodes there are, spread evenly over O(placement_configurations). Required to create it.
+        Changed in place.
     type: int
   placement_configurations:
     description:
       - Where the nodes lie. For the highest redundancy three nodes, with one item for each availability domain, or
         one for each fault domain where the region has one availability domain only.
-      - Needed to make it. Changed in place; the list given is the list that stands.
+      - Required to create it. Changed in place; the list given replaces the current one.
     type: list
     elements: dict
     suboptions:
@@ -63,7 +63,7 @@ options:
         required: true
   pod_configuration:
     description:
-      - What pods of the nodes get. Needed to make it.
+      - What pods of the nodes get. Required to create it.
     type: dict
     suboptions:
       subnet_id:
@@ -73,20 +73,20 @@ options:
         required: true
       shape:
         description:
-          - The shape of pods, for example V(Pod.Standard.E4.Flex). The service lists those of the region. Another
-            shape takes a new pool.
+          - The shape of pods, for example V(Pod.Standard.E4.Flex). The service lists those of the region. Changing
+            the shape requires replacing the pool.
         type: str
         required: true
       nsg_ids:
         description:
-          - OCIDs of the pods' network security groups, at most 5. Changed in place; the list given is the list that
-            stands.
+          - OCIDs of the pods' network security groups, at most 5. Changed in place; the list given replaces the
+            current one.
         type: list
         elements: str
   nsg_ids:
     description:
-      - OCIDs of the nodes' network security groups, at most 5. Changed in place; the list given is the list that
-        stands.
+      - OCIDs of the nodes' network security groups, at most 5. Changed in place; the list given replaces the current
+        one.
       - The service may accept an update of these, and of the pool's own tags, and leave them as they were. The task then
         warns with the field's name, is unchanged, and notes it in the tag C(okestack-left-as-it-was) of
         O(virtual_node_tags). Later runs, in check mode too, neither ask for nor claim the same change again.
@@ -94,7 +94,7 @@ options:
     elements: str
   initial_virtual_node_labels:
     description:
-      - Labels that nodes get when they join the cluster. Changed in place; the list given is the list that stands.
+      - Labels that nodes get when they join the cluster. Changed in place; the list given replaces the current one.
     type: list
     elements: dict
     suboptions:
@@ -109,7 +109,7 @@ options:
         type: str
   taints:
     description:
-      - Taints of the nodes. Changed in place; the list given is the list that stands.
+      - Taints of the nodes. Changed in place; the list given replaces the current one.
     type: list
     elements: dict
     suboptions:
@@ -143,7 +143,7 @@ options:
   virtual_node_pool_cycling_details:
     description:
       - Whether and how nodes are replaced, a few at a time, so that a change of the pool reaches them.
-      - It goes along with each change of other options. Of itself it is no change, and it is not compared.
+      - It is sent with each change of other options. It is not compared, and is not a change in itself.
     type: dict
     suboptions:
       is_virtual_node_cycling_enabled:
@@ -227,8 +227,8 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_node_pool:
   description:
-    - The pool as the service shows it, or as it would be in check mode. V(null) when it is absent.
-    - It holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The pool as the service shows it, or as it would be in check mode. V(null) if it is absent.
+    - It contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: dict
   contains:
@@ -242,11 +242,11 @@ virtual_node_pool:
       description: Its name.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     time_created:
-      description: When it was made.
+      description: When it was created.
       type: str
       sample: "2026-11-20T08:00:00.000000+00:00"
     lifecycle_details:
@@ -268,26 +268,26 @@ virtual_node_pool:
       type: list
       elements: dict
     freeform_tags:
-      description: All its tags without a namespace.
+      description: Its free-form tags.
       type: dict
     defined_tags:
-      description: All its tags of namespaces.
+      description: Its defined tags.
       type: dict
 duration:
-  description: How long making, changing or removing it and waiting for it took, in seconds.
+  description: How long it took to create, change or remove the resource and to wait for it, in seconds.
   returned: when something changes
   type: float
   sample: 2.4
 diff:
-  description: What changes, and nothing else. Secrets and values not known yet are named, not shown.
+  description: Only what changes. Secrets, and values that are not known yet, are named but not shown.
   returned: when something changes
   type: dict
   contains:
     before:
-      description: The fields that change, as they were. Empty where the resource is made.
+      description: The fields that change, with their previous values. Empty if the resource is created.
       type: dict
     after:
-      description: The same fields as they are now, or would be in check mode.
+      description: The same fields with their new values.
       type: dict
     before_header:
       description: The resource.
@@ -296,7 +296,7 @@ diff:
       description: The resource and what happens to it.
       type: str
 changes:
-  description: What was done, or would be in check mode, as a name and a word for it.
+  description: What was done, or would be done in check mode.
   returned: when something changes
   type: list
   elements: dict
@@ -307,6 +307,10 @@ changes:
     change:
       description: What happened to it, V(created), V(changed), V(replaced) or V(removed).
       type: str
+    calls:
+      description: In check mode, the calls that would be made, in order.
+      type: list
+      elements: str
 """
 
 from ansible_collections.okestack.oci.plugins.module_utils.run import run_module

@@ -10,7 +10,7 @@ module: virtual_node_pool_info
 short_description: Look up virtual node pools
 description:
   - Lists the virtual node pools of a compartment or of one cluster in it, or one by its OCID.
-  - A list shows less than each pool by itself, which takes a call a pool.
+  - The service's list leaves out some fields; reading them takes one call for each pool.
 version_added: 0.1.0
 author:
   - Okestack contributors (@okestack)
@@ -48,8 +48,8 @@ EXAMPLES = r"""
 RETURN = r"""
 virtual_node_pools:
   description:
-    - What was found, in the service's order. Empty where there is none.
-    - Each holds all fields of the service's model under the SDK's names. Here are those that count most.
+    - The resources found, in the service's order. Empty if there are none.
+    - Each contains all fields of the service's model under the SDK's names. The most important are listed here.
   returned: success
   type: list
   elements: dict
@@ -65,7 +65,7 @@ virtual_node_pools:
       description: OCID of its compartment.
       type: str
     lifecycle_state:
-      description: State of its life cycle.
+      description: Its life-cycle state.
       type: str
       sample: ACTIVE
     cluster_id:
@@ -96,7 +96,7 @@ virtual_node_pools:
         subnet_id: ocid1.subnet.oc1.eu-frankfurt-1.aaaaexample2
         nsg_ids: []
     freeform_tags:
-      description: Its tags without a namespace.
+      description: Its free-form tags.
       type: dict
       sample: {okestack-deployment: shop}
 """

@@ -2,7 +2,7 @@
 """Measures the site, a whole network, a module's task and the region's API, and prints the numbers with their aims.
 
     make bench                          programs built and cached
-    make bench ARGS="network tasks"     these parts only: site, network, tasks, calls
+    make bench ARGS="network tasks"     these parts only: site, network, resources, tasks, calls, nodes, bundle
 
 It judges nothing: the numbers depend on the machine and on what else it does; the ratios travel.
 """
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,10 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[2] / 
 import oci  # noqa: E402
 
 from localregion import testing  # noqa: E402
-from tests.e2e.site import ROOT, Region  # noqa: E402
+from tests.e2e.second_machine import Machine  # noqa: E402
+from tests.e2e.site import ROOT, Region, Site  # noqa: E402
 
-PARTS = ("network", "tasks", "site", "calls")
+PARTS = ("network", "resources", "tasks", "site", "calls", "nodes", "bundle")
 TASKS = 40
 CALLS = 300
 ADDED = 0.1
@@ -51,8 +52,8 @@ def operations(names: Iterable[str]) -> None:
 # --- the site --------------------------------------------------------------------------------------------------------
 
 
-def measure_site(region: Region) -> None:
-    """From nothing to the URL, then the same again: near, and with time added to each call."""
+def measure_site(region: Region) -> str:
+    """From nothing to the URL, then the same again: near, and with time added to each call. The URL."""
     began = time.monotonic()
     region.localregion("up")
     first = region.playbook().wait()
@@ -65,6 +66,7 @@ def measure_site(region: Region) -> None:
         no_op_site(region, f"the same with {ADDED * 1000:.0f} ms added to each call", "15 s", told=True)
     finally:
         region.localregion("fault", "--clear")
+    return first.lines[-1].strip()
 
 
 def no_op_site(region: Region, what: str, aim: str, told: bool = False) -> None:
@@ -89,8 +91,11 @@ def no_op_site(region: Region, what: str, aim: str, told: bool = False) -> None:
 
     line(what, f"{took:.1f} s", aim)
     tasks = len(of("task"))
+    empty = empty_playbook(region, tasks)
+    line(f"    an empty playbook of {tasks} tasks", f"{empty:.1f} s")
+    line("    the run over that", f"{took - empty:.1f} s", "0.7 s")
     line(f"    Ansible: start, {tasks} tasks, templates", f"{took - covered(of('api', 'kubernetes', 'chart')):.1f} s")
-    line(f"    API: {len(of('api'))} calls, waited for", f"{covered(of('api')):.1f} s")
+    line(f"    API: {len(of('api'))} calls, waited for", f"{covered(of('api')):.1f} s", "10 calls")
     line(f"    Kubernetes: {len(of('kubernetes'))} requests, waited for", f"{covered(of('kubernetes')):.1f} s")
     line("    helm template, its objects read", f"{covered(of('chart')):.1f} s")
     line("    changed", str(run.recap()["changed"]), "0")
@@ -98,6 +103,16 @@ def no_op_site(region: Region, what: str, aim: str, told: bool = False) -> None:
         made = region.operators_calls(seen)
         line("    calls by operation", str(len(made)))
         operations(c["operation"] for c in made)
+
+
+def empty_playbook(region: Region, tasks: int) -> float:
+    """Seconds of a playbook with so many tasks that do nothing, by the same settings and inventory."""
+    path = region.folder / "empty.yml"
+    nothing = {"ansible.builtin.debug": {"msg": "x"}}
+    play = {"hosts": "okestack", "connection": "local", "gather_facts": False, "tasks": [nothing] * tasks}
+    path.write_text(json.dumps([play]))
+    run = region.playbook(playbook=str(path)).wait()
+    return time.monotonic() - run.began
 
 
 def covered(spans: Iterable[tuple[float, float]]) -> float:
@@ -169,6 +184,65 @@ def measure_network(region: testing.Region) -> None:
         region.faults.add("*", delay=ADDED, times=None)
         try:
             line(f"    virtual_network with {ADDED * 1000:.0f} ms added to each call", f"{play(once, changed=0):.1f} s")
+        finally:
+            region.faults.clear()
+
+
+# --- thirty resources in seventeen tasks -----------------------------------------------------------------------------
+
+
+def thirty_resources(region: testing.Region) -> list[dict[str, Any]]:
+    """Tasks that keep a VCN with gateways, route tables, security lists, groups and subnets, policies and a vault."""
+    place = {"compartment_id": region.compartment_id}
+    in_it = {**place, "vcn_id": "{{ made.vcn.id }}"}
+
+    def task(module: str, **options: Any) -> dict[str, Any]:
+        return {f"okestack.oci.{module}": options}
+
+    def loop(count: int, prefix: str) -> dict[str, Any]:
+        return {"loop": [f"{prefix}-{number}" for number in range(count)]}
+
+    policy = {**place, "description": "x"}
+    statement = f"Allow group Administrators to read all-resources in compartment id {region.compartment_id}"
+    cidr = "10.0.{{ item[-1] }}.0/24"
+    return [
+        {**task("vcn", **place, display_name="thirty", cidr_blocks=["10.0.0.0/16"]), "register": "made"},
+        task("internet_gateway", **in_it, display_name="internet"),
+        task("nat_gateway", **in_it, display_name="nat"),
+        task("route_table", **in_it, display_name="public"),
+        task("route_table", **in_it, display_name="private"),
+        task("security_list", **in_it, display_name="none", ingress_security_rules=[], egress_security_rules=[]),
+        {**task("security_list", **in_it, display_name="{{ item }}", ingress_security_rules=[],
+                egress_security_rules=[]), **loop(2, "list")},
+        *(task("network_security_group", **in_it, display_name=name) for name in ("group-a", "group-b")),
+        {**task("network_security_group", **in_it, display_name="{{ item }}"), **loop(5, "group")},
+        *(
+            task("subnet", **in_it, display_name=f"subnet-{number}", cidr_block=f"10.0.{number}.0/24")
+            for number in (7, 8)
+        ),
+        {**task("subnet", **in_it, display_name="{{ item }}", cidr_block=cidr), **loop(7, "subnet")},
+        *(task("policy", **policy, name=name, statements=[statement]) for name in ("policy-a", "policy-b")),
+        {**task("policy", **policy, name="{{ item }}", statements=[statement]), **loop(3, "policy")},
+        task("vault", **place, display_name="thirty", vault_type="DEFAULT"),
+    ]  # fmt: skip
+
+
+def measure_resources(region: testing.Region) -> None:
+    """A no-op of thirty resources in seventeen tasks beside an empty playbook, also with time added to each call."""
+    tasks = thirty_resources(region)
+    count = sum(len(task.get("loop", [1])) for task in tasks)
+    empty: list[dict[str, Any]] = [{"ansible.builtin.debug": {"msg": "x"}}] * len(tasks)
+    with tempfile.TemporaryDirectory(prefix="okestack-resources-") as folder:
+        play = Play(region, Path(folder))
+        play(tasks)
+        line(f"an empty playbook of {len(tasks)} tasks", f"{play(empty):.1f} s")
+        region.forget_calls()
+        line(f"{count} resources in {len(tasks)} tasks, nothing to do", f"{play(tasks, changed=0):.1f} s")
+        line("    calls by operation, all of them reads", str(len(region.calls)))
+        operations(call.operation for call in region.calls)
+        region.faults.add("*", delay=ADDED, times=None)
+        try:
+            line(f"    with {ADDED * 1000:.0f} ms added to each call", f"{play(tasks, changed=0):.1f} s", "2.6 s")
         finally:
             region.faults.clear()
 
@@ -246,6 +320,28 @@ def measure_calls(region: Region) -> None:
         line("    of it in the region's API", f"{statistics.median(own):.1f} ms", "5 ms")
 
 
+def measure_bundle(region: Region) -> None:
+    """Of a bundle: its making, and a second machine's first run with it and no network."""
+    with tempfile.TemporaryDirectory(prefix="okestack-bundle-") as folder:
+        file, machine = Path(folder) / "site.bundle", Machine(Path(folder))
+        try:
+            took = {"save": timed(region.localregion, "bundle", "save", str(file), seconds=900)}
+            took |= {name: timed(machine.make, name, f"FILE={file}") for name in ("bundle-load", "site")}
+        finally:
+            machine.remove()
+        line("a bundle's size", f"{file.stat().st_size / 1e6:.0f} MB", "500 MB")
+        line("    bundle save", f"{took['save']:.0f} s")
+        line("    make bundle-load on a second machine", f"{took['bundle-load']:.0f} s")
+        line("    make site there, without network", f"{took['site']:.0f} s", "120 s")
+
+
+def timed(call: Callable[..., object], *arguments: str, **more: Any) -> float:
+    """Seconds of a call."""
+    began = time.monotonic()
+    call(*arguments, **more)
+    return time.monotonic() - began
+
+
 @contextmanager
 def site_region() -> Iterator[Region]:
     """A region with its real parts."""
@@ -261,24 +357,32 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"of {', '.join(PARTS)}; all unless given")
     options = parser.parse_args()
     parts = options.parts or PARTS
-    if {"network", "tasks"} & set(parts):
+    if {"network", "resources", "tasks"} & set(parts):
         with (
             tempfile.TemporaryDirectory(prefix="okestack-api-") as folder,
             testing.Region.started(Path(folder)) as api,
         ):
             if "network" in parts:
                 measure_network(api)
+            if "resources" in parts:
+                measure_resources(api)
             if "tasks" in parts:
                 measure_tasks(api)
-    if {"site", "calls"} & set(parts):
+    if {"site", "calls", "nodes", "bundle"} & set(parts):
         with site_region() as region:
             if "site" in parts:
-                measure_site(region)
+                url = measure_site(region)
             else:
                 region.localregion("up")
-                region.playbook().wait()
+                url = region.playbook().wait().lines[-1].strip()
             if "calls" in parts:
                 measure_calls(region)
+            if "nodes" in parts:
+                from tests.bench import nodes
+
+                nodes.measure(region, Site(region, url))
+            if "bundle" in parts:
+                measure_bundle(region)
 
 
 if __name__ == "__main__":

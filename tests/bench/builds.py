@@ -5,7 +5,7 @@ prints side by side what it takes.
     make bench-builds                    both
     make bench-builds ARGS=reduced       one of them: reduced, whole
     make bench-builds ARGS=--count       packages and lines alone, in seconds
-    make bench-builds ARGS=--download    Go's modules are fetched anew too, so the network's time is in the figures
+    make bench-builds ARGS=--download    Go's modules are fetched again too, so the network's time is in the figures
 
 "whole" is how they were built before: no module's files swapped but those without which nothing would compile, one
 program after the other, with debug information.

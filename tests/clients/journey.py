@@ -1,4 +1,4 @@
-"""What each client of Oracle's does against the region, told once; each client has a program of its own that does it.
+"""What each client of Oracle's does against the region, written once; each client has its own program that does it.
 
 The program gets what `localregion env` prints, a home of its own and `PATH`, nothing else. It reads the tenancy from
 the profile, finds the compartment `okestack` and the first availability domain; then it makes, lists, changes and
@@ -34,6 +34,11 @@ OPERATIONS = (
     *_whole("core", "vcn", "vcns"),
     "core.add_vcn_cidr", "work_requests.get_work_request",
     *_whole("core", "subnet", "subnets"),
+    *_whole("core", "network_security_group", "network_security_groups"),
+    *_whole("core", "internet_gateway", "internet_gateways"),
+    *_whole("core", "nat_gateway", "nat_gateways"),
+    "core.list_services", *_whole("core", "service_gateway", "service_gateways"),
+    *(f"core.{verb}_network_security_group_security_rules" for verb in ("add", "list", "update", "remove")),
     *_whole("identity", "policy", "policies"),
     *_whole("key_management", "vault", "vaults", delete="schedule_vault_deletion"),
     *_whole("key_management", "key", "keys", delete="schedule_key_deletion"),
@@ -57,13 +62,15 @@ class Region:
     """A region of the API alone, as a person starts it."""
 
     state: Path
+    name: str = NAME
+    network: str = NETWORK
 
     def run(self, *arguments: str, check: bool = True) -> str:
         """`localregion ARGUMENTS`; what it printed."""
         environment = os.environ | {
-            "OKESTACK_STATE": str(self.state), "OKESTACK_NETWORK": NETWORK, "OKESTACK_MINUTE": "0.02",
+            "OKESTACK_STATE": str(self.state), "OKESTACK_NETWORK": self.network, "OKESTACK_MINUTE": "0.02",
         }  # fmt: skip
-        command = [sys.executable, "-m", "localregion", "--name", NAME, *arguments]
+        command = [sys.executable, "-m", "localregion", "--name", self.name, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120)
         assert done.returncode == 0 or not check, done.stderr
         return done.stdout

@@ -73,8 +73,8 @@ NEWER: dict[str, frozenset[str]] = {
             "secureConnections",
         ]
     ),
-    "net-01-create-vcn": frozenset(["cidrBlocks", "isZprOnly"]),
-    "net-02-create-subnet": frozenset(["ipv4CidrBlocks", "prohibitInternetIngress"]),
+    "net-01-create-vcn": frozenset(["cidrBlocks", "isZprOnly", "securityAttributes", "systemTags"]),
+    "net-02-create-subnet": frozenset(["ipv4CidrBlocks", "prohibitInternetIngress", "systemTags"]),
     "net-03-create-nat-gateway": frozenset(["publicIpId"]),
     "oke-04-get-cluster": frozenset(
         [

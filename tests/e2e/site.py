@@ -23,6 +23,7 @@ import oci
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.kube.oke_token import make_token
 
+from localregion.host.mysql_programs import MysqlPrograms
 from localregion.settings import OPERATOR_ID
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +33,7 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 def eventually(check: Callable[[], Any], what: str, seconds: float = 90) -> Any:
-    """Wait until `check()` gives something true; that. What it raises of the network counts as not yet."""
+    """Wait until `check()` gives something true; that. An error of the network means not yet."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -109,7 +110,7 @@ class Run:
         self.process.wait(10)
 
     def recap(self) -> dict[str, int]:
-        """The counts of the last line of the recap."""
+        """The numbers in the last line of the recap."""
         rows = [line for line in self.lines if " ok=" in line and " changed=" in line]
         assert rows, self.end
         return {key: int(value) for key, value in (part.split("=") for part in rows[-1].split() if "=" in part)}
@@ -166,6 +167,8 @@ class Region:
         self.runs = 0
         self.planned: dict[str, list[str]] = {}
         self.config_file = self.state / "operator" / "config"
+        self.user_id = OPERATOR_ID
+        """Whose calls the playbooks' are."""
 
     def localregion(self, *arguments: str, seconds: float = 300) -> str:
         """The command `localregion`; its output."""
@@ -205,11 +208,11 @@ class Region:
         return [json.loads(line) for line in (self.state / "logs" / "api.jsonl").read_text().splitlines()]
 
     def operators_calls(self, since: int = 0) -> list[dict[str, Any]]:
-        """Those of the operator since the `since`th of all."""
-        return [call for call in self.calls()[since:] if call["principal"] == OPERATOR_ID]
+        """Those of the playbooks' user since the `since`th of all."""
+        return [call for call in self.calls()[since:] if call["principal"] == self.user_id]
 
     def writes(self, since: int = 0) -> list[dict[str, Any]]:
-        """The operator's calls since the `since`th of all that would change something."""
+        """The calls of the playbooks' user since the `since`th of all that would change something."""
         return [
             call
             for call in self.operators_calls(since)
@@ -224,7 +227,7 @@ class Region:
 
 
 class Site:
-    """What stands in a region after site.yml."""
+    """What is in a region after site.yml."""
 
     def __init__(self, region: Region, url: str, done: dict[str, list[str]] | None = None) -> None:
         self.region = region
@@ -299,9 +302,11 @@ class Site:
         link = Path("/tmp") / f"okestack-{os.getpid()}.sock"  # noqa: S108
         link.unlink(missing_ok=True)
         link.symlink_to(socket_)
+        client = MysqlPrograms(Path(self.region.env["OKESTACK_CACHE"])).find()
+        assert client is not None
         try:
             out = subprocess.run(
-                ["mariadb", "--no-defaults", "-uroot", f"-S{link}", "-N", "-B", "crud", "-e", statement],
+                [*client.command("mysql"), "--no-defaults", "-uroot", f"-S{link}", "-N", "-B", "crud", "-e", statement],
                 capture_output=True, text=True, check=True,
             ).stdout  # fmt: skip
         finally:

@@ -26,6 +26,9 @@ build)
   for package in "$@"; do
     linked=$(basename "${package%/v3}"); name=$linked; [ "$name" != server ] || name=etcd
     while [ -e "@gates@/$name" ]; do sleep 0.2; done
+    if [ -e "@gates@/$name.broken" ]; then
+      echo "$package/main.go:7:2: undefined: lost"; exit 1
+    fi
     cp -L "@built@/$name" "$out.linked" && mv "$out.linked" "$out/$linked"
   done ;;
 *) echo "not in a test: go $*" >&2; exit 1 ;;
@@ -49,15 +52,14 @@ def slow() -> Iterator[tuple[Region, Path]]:
     gates, tools, module, cache = folder / "gates", folder / "tools", folder / "module", folder / "cache"
     for made in (gates, tools, module, cache / "images"):
         made.mkdir(parents=True)
-    for name in HELD:
-        (gates / name).touch()
     script = GO.replace("@gates@", str(gates)).replace("@built@", str(built)).replace("@module@", str(module))
     (tools / "go").write_text(script)
     (tools / "go").chmod(0o755)
     # What is made of no program is there: its making is another test's.
     kept = built.parents[1]
-    for path in (kept / "charts", *kept.glob("*.json"), *kept.glob("images/base-*"), *kept.glob("images/crud-*")):
-        (cache / path.relative_to(kept)).symlink_to(path)
+    for pattern in ("charts", "mysql", "*.json", "images/base-*", "images/crud-*"):
+        for path in kept.glob(pattern):
+            (cache / path.relative_to(kept)).symlink_to(path)
     region = Region("first", "127.79.0.0/16", folder)
     region.env["PATH"] = f"{tools}:{region.env['PATH']}"
     region.env["OKESTACK_CACHE"] = str(cache)
@@ -93,6 +95,8 @@ def beyond_its_deadline(site: Site, namespace: str, name: str) -> None:
 
 def test_the_first_run_waits_for_every_build_and_says_which(slow: tuple[Region, Path]) -> None:
     region, gates = slow
+    for name in HELD:
+        (gates / name).touch()
     region.localregion("up")
     run = region.playbook()
     site = Site(region, "")
@@ -111,3 +115,19 @@ def test_the_first_run_waits_for_every_build_and_says_which(slow: tuple[Region, 
     assert not re.search("ErrImagePull|ImagePullBackOff", run.text), run.text
     events = site.core().list_event_for_all_namespaces().items
     assert [event.message for event in events if event.reason in ("Failed", "BackOff")] == []
+
+
+def test_a_build_that_fails_is_said_and_tried_again(slow: tuple[Region, Path]) -> None:
+    """Of a program that the cluster waits for, and of one that is in an image."""
+    region, gates = slow
+    again = r"tried again every 30 s: building \S+ .*with Go failed \(1\); "
+    (gates / "kube-apiserver.broken").touch()
+    region.localregion("up")
+    run = region.playbook()
+    said(run, rf"oke_cluster okestack: CREATING \S+ - .*waiting for etcd, {again}.*undefined: lost")
+    (gates / "traefik.broken").touch()
+    (gates / "kube-apiserver.broken").unlink()
+    said(run, rf"Ingress crud/crud: no address yet .*traefik:\S+ is not made yet, {again}", 300)
+    (gates / "traefik.broken").unlink()
+    run.wait()
+    assert run.recap()["failed"] == 0

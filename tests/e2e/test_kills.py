@@ -18,7 +18,7 @@ POINTS = (
     "vcn okestack: creating",
     "mysql_db_system okestack: creating",
     "oke_cluster okestack: CREATING 1s",
-    "TASK [okestack.oci.external_secrets : Keep the operator, from its own chart",
+    "TASK [okestack.oci.external_secrets : Keep the operator from its own chart",
     "TASK [okestack.oci.app_ingress : Keep the application]",
 )
 

@@ -53,8 +53,8 @@ def test_check_mode_plans_everything_from_nothing(region: Region) -> None:
         ({"network_subnet_cidrs": {"api": "10.0.0.0/28", "lb": "10.0.0.0/24", "mysql": "10.0.2.0/24",
                                    "nodes": "10.0.16.0/20", "pods": "10.0.32.0/19"}}, ["10.0.0.0/28", "10.0.0.0/24"]),
         ({"network_cidr_blocks": ["10.1.0.0/24"]}, ["network_subnet_cidrs", "10.1.0.0/24"]),
-        ({"app_ingress_image": None}, ["app_ingress_image"]),
-        ({"network_lb_client_cidrs": None}, ["network_lb_client_cidrs"]),
+        ({"app_ingress_image": "My Image"}, ["app_ingress_image"]),
+        ({"network_lb_client_cidrs": []}, ["network_lb_client_cidrs"]),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_before_the_first_change(
@@ -78,7 +78,7 @@ def test_a_missing_variable_is_named_before_the_first_change(region: Region, tmp
 def test_the_site_is_built_and_its_url_comes_last(site: Site, region: Region) -> None:
     log = (region.folder / f"run-{region.runs}.log").read_text()
     assert re.fullmatch(r"https://127\.78\.\d+\.\d+/", log.splitlines()[-1])
-    assert re.search(r"^ *oke_cluster okestack: CREATING \d+s", log, re.M), "progress is told"
+    assert re.search(r"^ *oke_cluster okestack: CREATING \d+s", log, re.M), "progress is shown"
     assert re.search(r"^ *mysql_db_system okestack: creating", log, re.M)
 
 
@@ -220,7 +220,7 @@ def test_the_database_takes_the_application_only_by_tls_and_in_its_schema(site: 
 
 def test_without_the_statement_the_secret_cannot_be_read(site: Site, region: Region) -> None:
     identity = region.client(oci.identity.IdentityClient)
-    (policy,) = identity.list_policies(region.compartment_id, name="okestack-external-secrets").data
+    (policy,) = identity.list_policies(region.compartment_id, name="okestack-external-secrets-crud.crud").data
     rest = [line for line in policy.statements if "okestack-mysql-app" not in line or "'crud-bootstrap'" in line]
     assert len(rest) < len(policy.statements)
     identity.update_policy(policy.id, oci.identity.models.UpdatePolicyDetails(statements=rest))
@@ -303,7 +303,7 @@ def test_a_pod_virtual_nodes_cannot_run_is_refused_with_the_reason(site: Site) -
             events = core.list_namespaced_event("default", field_selector="involvedObject.name=refused").items
             return f"{status.reason} {status.message} " + " ".join(event.message or "" for event in events)
 
-        eventually(lambda: "init" in reason().lower(), "the reason is told", 60)
+        eventually(lambda: "init" in reason().lower(), "the reason is shown", 60)
     finally:
         core.delete_namespaced_pod("refused", "default", grace_period_seconds=0)
 

@@ -1,9 +1,10 @@
 """Who imports whom: no circles, and each room knows only those below it. Read from the sources, so that an import
-under TYPE_CHECKING, in a function or by `import_module` counts as well."""
+under TYPE_CHECKING, in a function or by `import_module` is included."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,12 +19,20 @@ ROOMS = {
         "operator_files", "shell", "testing", "daemon", "bundle", "cli", "__main__",
     ),
     "plugins.module_utils": (
-        "errors", "redaction", "parallel", "model", "answers", "waiting", "plan", "tokens", "signers", "cloud",
-        "work_requests", "types", "apply", "resource_set", "run", "role_options", "virtual_network", "info",
-        "network_path", "network_path_task", "findings", "preflight", "kube", "registry",
+        "errors", "redaction", "parallel", "model", "answers", "snapshot", "retries", "waiting", "plan", "tokens",
+        "preload", "signers", "cloud", "work_requests", "types", "wish", "reader", "lifecycle", "writer", "forecast",
+        "apply", "resource_set", "run", "role_options", "virtual_network", "info", "network_path", "network_path_task",
+        "findings", "preflight", "rotation", "scaling", "recording", "drift", "site_plan", "adoption", "report",
+        "report_task", "kube", "registry",
     ),
 }  # fmt: skip
 """The rooms of each tree, the lowest first: a module imports from its own room and those before it."""
+
+PRINTED = {
+    "localregion": ("localregion/README.md", "## Rooms"),
+    "plugins.module_utils": ("CONTRIBUTING.md", "### The engine's rooms"),
+}
+"""Where each table is printed for people."""
 
 Imports = Mapping[str, set[str]]
 
@@ -49,7 +58,7 @@ def imported(name: str, path: Path) -> Iterator[str]:
             base = ".".join([*above, *(node.module.split(".") if node.module else ())])
             yield from (f"{base}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
-            # Of one that is put together, what stands before the first gap.
+            # Of one that is put together, what precedes the first gap.
             text = node.args[0]
             parts = text.values if isinstance(text, ast.JoinedStr) else [text]
             if not isinstance(parts[0], ast.Constant):
@@ -116,6 +125,27 @@ def test_a_room_knows_those_below_it(tree: str, rooms: tuple[str, ...]) -> None:
     there = {name.removeprefix(f"{tree}.").partition(".")[0] for name in graph if name != tree}
     assert there == set(rooms), "the table lists the rooms that are there"
     assert upward(graph, tree, rooms) == []
+
+
+def printed(text: str, heading: str) -> list[str]:
+    """The rooms in the first column of the table below a heading, without endings."""
+    section = text[text.index(f"{heading}\n") + len(heading) :].partition("\n#")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    return [
+        name.removesuffix("/").removesuffix(".py")
+        for row in rows
+        for name in re.findall(r"`([^`]+)`", row.split("|")[1])
+    ]
+
+
+@pytest.mark.lint
+@pytest.mark.parametrize(("tree", "rooms"), ROOMS.items())
+def test_the_tables_are_printed_as_they_are_held(tree: str, rooms: tuple[str, ...]) -> None:
+    file, heading = PRINTED[tree]
+    found = printed((ROOT / file).read_text(), heading)
+    if tree == "localregion":  # from the top down, and with a folder that is not Python
+        found = found[::-1][1:]
+    assert found == list(rooms), f"the table in {file} differs from ROOMS"
 
 
 @pytest.mark.lint

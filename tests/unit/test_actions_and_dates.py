@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Wish, time_of_deletion
+from ansible_collections.okestack.oci.plugins.module_utils import forecast
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import PlanError, ResourceError, Uncertain
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
@@ -20,6 +21,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     States,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.plan import plan_present
+from ansible_collections.okestack.oci.plugins.module_utils.wish import Wish, time_of_deletion
 
 NOW = 1_800_000_000.0  # 2027-01-15T08:00:00Z
 
@@ -52,7 +54,7 @@ def test_a_deletion_is_set_to_days_ahead_or_to_a_date(given: dict[str, Any], whe
             "time_of_deletion: 2027-01-22 is outside of 7 to 30 days from now: 2027-01-22T08:00Z to 2027-02-14T08:00Z",
         ),
         ({"date": "2027-02-15"}, "time_of_deletion: 2027-02-15 is outside of 7 to 30 days"),
-        ({"date": "next week"}, "time_of_deletion: 'next week' is no date"),
+        ({"date": "next week"}, "time_of_deletion: 'next week' is not a date"),
         ({"date": "2027-01-31", "days": 16}, "deletion_days, time_of_deletion: give one of them"),
     ],
 )
@@ -123,19 +125,15 @@ class Fake(Engine):
         self.writes: list[tuple[str, Any]] = []
         answer = type("Response", (), {"data": {"days": age}})
         self.session.call = lambda client, operation, *arguments, **_more: answer  # type: ignore[method-assign]
-
-    @property
-    def client(self) -> Any:
-        return None
+        self.session.client = lambda *_arguments, **_more: None  # type: ignore[method-assign]
+        self.reader.get = lambda address: self.there  # type: ignore[method-assign]
+        self.writer.write = self._write  # type: ignore[method-assign]
 
     def _write(self, call: Any, address: Any, etag: Any, there: Any = None) -> None:
         self.writes.append((call.operation, call.body))
         assert call.repeatable == ("opc_retry_token" in call.arguments) or call.guarded
         state = {"enable_thing": "ENABLED", "disable_thing": "DISABLED"}.get(call.operation)
         self.there = {**(self.there or {}), **({"lifecycle_state": state} if state else {})}
-
-    def get(self, address: Any) -> Document | None:
-        return self.there
 
 
 @pytest.mark.parametrize(
@@ -156,8 +154,8 @@ def test_what_is_done_each_time_is_done_when_it_is_due(
 @pytest.mark.parametrize("check", [True, False])
 def test_what_was_just_made_is_not_rotated_at_once(monkeypatch: pytest.MonkeyPatch, check: bool) -> None:
     engine = Fake(None, state="rotated")
-    monkeypatch.setattr(engine, "_shape", dict)
-    monkeypatch.setattr(engine, "_create", lambda body, replaces="": ("ocid1.thing.1",))
+    monkeypatch.setattr(forecast, "shape", lambda type_, wish: {})
+    monkeypatch.setattr(engine.writer, "create", lambda body, replaces="": ("ocid1.thing.1",))
     monkeypatch.setattr(engine, "_carry_out", lambda plan, address, observed: THERE)
     outcome = engine.run(check=check)
     assert (outcome.plan.kind, engine.writes) == ("create", [])
@@ -181,7 +179,7 @@ def test_an_action_without_a_clear_answer_is_told_by_what_came_of_it(
         engine.there = {**THERE, "lifecycle_state": "DISABLED" if taken else "ENABLED"}
         raise Uncertain("lost", status=502)
 
-    monkeypatch.setattr(engine, "_write", write)
+    monkeypatch.setattr(engine.writer, "write", write)
     if taken:
         outcome = engine.run()
         assert outcome.plan.changes and outcome.resource is not None
@@ -197,7 +195,7 @@ def test_what_is_done_each_time_is_not_done_twice_without_a_clear_answer(monkeyp
     def write(call: Any, address: Any, etag: Any) -> None:
         raise Uncertain("lost", status=502)
 
-    monkeypatch.setattr(engine, "_write", write)
+    monkeypatch.setattr(engine.writer, "write", write)
     with pytest.raises(ResourceError, match="rotate_thing may have taken effect, look before you run this again: lost"):
         engine.run()
 
@@ -220,18 +218,18 @@ def test_what_is_to_be_enabled_is_so_before_its_update(check: bool) -> None:
     assert [operation for operation, _ in engine.writes] == ([] if check else ["enable_thing", "update_thing"])
 
 
-def test_what_cannot_be_made_anew_is_not_replaced_whatever_is_allowed() -> None:
+def test_what_cannot_be_replaced_is_not_whatever_is_allowed() -> None:
     for allowed in (True, False):
-        with pytest.raises(PlanError, match="It cannot be made anew either: its name stays taken"):
+        with pytest.raises(PlanError, match="It cannot be recreated either: its name stays taken"):
             plan_present(THING, {"vcn_id": "v2"}, THERE, allow_replace=allowed)
 
 
-def test_what_has_failed_and_cannot_be_made_anew_is_told_so() -> None:
+def test_what_has_failed_and_cannot_be_replaced_is_reported() -> None:
     failed = {**THERE, "lifecycle_state": "FAILED"}
     with pytest.raises(ResourceError) as refused:
         Fake(failed).run()
     assert "is FAILED" in str(refused.value) and "allow_replace" not in str(refused.value)
-    with pytest.raises(ResourceError, match="it has failed and cannot be made anew: its name stays taken"):
+    with pytest.raises(ResourceError, match="it has failed and cannot be recreated: its name stays taken"):
         Fake(failed, allow_replace=True).run()
 
 

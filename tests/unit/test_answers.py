@@ -46,7 +46,7 @@ def test_an_answer_of_the_declared_type_is_one(declared: str, content: str) -> N
         ("Vcn", "{}", "not a Vcn but an object without id"),
         ("Cluster", '{"name": "c"}', "not a Cluster but an object without id"),
         ("Vcn", "<html><title>Proxy  sign-in</title>", "not a Vcn but a web page (Proxy sign-in)"),
-        ("Vcn", "upstream error", "not a Vcn but text that is no JSON"),
+        ("Vcn", "upstream error", "not a Vcn but text that is not JSON"),
         ("ClusterOptions", "{}", "not a ClusterOptions but an empty object"),
         ("ClusterOptions", '{"error": 1}', "not a ClusterOptions but an object with error"),
         ("str", "<html>", "not a str but a web page"),

@@ -9,9 +9,10 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine, Wish
+from ansible_collections.okestack.oci.plugins.module_utils.apply import Engine
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError, PlanError, ResourceError
+from ansible_collections.okestack.oci.plugins.module_utils.lifecycle import Lifecycle
 from ansible_collections.okestack.oci.plugins.module_utils.model import (
     Change,
     Deletion,
@@ -23,6 +24,8 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     placeholder,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.plan import plan_absent, plan_present
+from ansible_collections.okestack.oci.plugins.module_utils.run import Context, ResourceTask
+from ansible_collections.okestack.oci.plugins.module_utils.wish import Wish
 
 UNKNOWN = placeholder("vcn", "main", "id")
 ASKED: list[tuple[str, Document]] = []
@@ -86,7 +89,7 @@ def refusals(desired: Document, observed: Document | None = THERE, **options: An
     wish = Wish(fields={"compartment_id": "c1", "display_name": "a", **desired}, **options)
     engine = Engine(Session(Connection()), THING, wish, first_look=lambda: observed)
     try:
-        engine._plan(engine.find())
+        engine._plan(engine.reader.find())
     except (ResourceError, PlanError) as error:
         return str(error).splitlines()
     return []
@@ -201,7 +204,7 @@ def _deleting(type_: ResourceType, done: list[str], monkeypatch: pytest.MonkeyPa
         return Mock(headers={})
 
     monkeypatch.setattr(Session, "call", call)
-    monkeypatch.setattr(Engine, "wait", lambda *_arguments, **_more: done.append("gone"))
+    monkeypatch.setattr(Lifecycle, "wait", lambda *_arguments, **_more: done.append("gone"))
     return Engine(session, type_, wish, first_look=lambda: THERE)
 
 
@@ -220,7 +223,7 @@ def test_what_a_resource_lives_in_is_waited_for_before_a_write_and_after_a_delet
         "asked: its home is UPDATING",
         "asked: None",
     ]
-    assert sum("its home is UPDATING 0s" in line for line in kept) == 2, "told once a wait"
+    assert sum("its home is UPDATING 0s" in line for line in kept) == 2, "said once a wait"
 
 
 def test_what_will_not_pass_by_itself_is_told_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,6 +283,6 @@ def test_options_that_are_no_fields_are_checked_with_the_others() -> None:
         extra_options={"grace": {"type": "int"}},
         checks=(lambda options: ["grace: too long"] if options.get("grace", 0) > 60 else [],),
     )
-    wish = Wish(state="absent", fields={"compartment_id": "c1", "display_name": "a"}, extra={"grace": 61, "x": None})
+    options = {"state": "absent", "compartment_id": "c1", "display_name": "a", "grace": 61}
     with pytest.raises(ResourceError, match="grace: too long"):
-        Engine(Session(Connection()), type_, wish, first_look=lambda: THERE).run(check=True)
+        ResourceTask(type_).execute(options, Context())

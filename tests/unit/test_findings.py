@@ -88,7 +88,17 @@ STEP = {"step": "a write", "ok": True, "status": 201, "text": "status 201"}
         ("certificate", {"certificate": {**CERTIFICATE, "days_left": 20}}, {"days": 14}, "ok", "in 20 days"),
         ("url", {"steps": [STEP], "url": "https://x/"}, {}, "ok", "a write through https://x/"),
         ("paths", {"flows": [flow("reachable"), flow("blocked", "blocked")]}, {}, "ok", "2 flows are open or closed"),
+        ("command", {"ok": True, "output": "crud signs in"}, {}, "ok", "crud signs in"),
+        ("encryption", {"oke_clusters": [{"name": "shop", "kms_key_id": "k"}]},
+         {"key_id": "k", "keys": {"vault_keys": [{"id": "k", "lifecycle_state": "ENABLED"}]}}, "ok", "encrypted by k"),
+        ("encryption", {"oke_clusters": [{"name": "shop", "kms_key_id": "k"}]}, {"key_id": "k"}, "ok", "by k"),
         # breakages
+        ("command", {"ok": False, "output": ""}, {"todo": "see to it"}, "broken", "it printed nothing"),
+        ("encryption", {"oke_clusters": [{"name": "shop", "kms_key_id": None}]}, {"key_id": "k"}, "broken",
+         "by no key of yours, not by k"),
+        ("encryption", {"oke_clusters": [{"name": "shop", "kms_key_id": "k"}]},
+         {"key_id": "k", "keys": {"vault_keys": [{"id": "k", "lifecycle_state": "DISABLED"}]}}, "broken",
+         "by k, which is DISABLED"),
         ("resource", {"vcns": []}, VCN, "broken", "there is no VCN shop"),
         ("resource", {"vcns": [resource("FAILED", lifecycle_details="no capacity")]}, VCN, "broken",
          "is FAILED: no capacity"),
@@ -130,6 +140,7 @@ STEP = {"step": "a write", "ok": True, "status": 201, "text": "status 201"}
         ("nodes", {}, SIZE, "unknown", "not looked at"),
         ("resource", {"msg": "vault.list_vaults: 404"}, {**VCN, "key": "vaults"}, "unknown", "vault.list_vaults: 404"),
         ("certificate", {"certificate": None, "msg": "no"}, {"days": 1}, "unknown", "no"),
+        ("command", {"ok": None, "msg": "check mode starts no pod"}, {}, "unknown", "check mode starts no pod"),
     ],
 )  # fmt: skip
 def test_a_hop(check: str, observed: Doc, expected: Doc, status: str, what: str) -> None:
@@ -166,4 +177,4 @@ def test_the_table_has_a_line_for_each_and_the_result_names_the_first() -> None:
 
 def test_what_is_no_result_is_refused() -> None:
     hop = {"hop": "nodes", "check": "nodes", "observed": {"resources": [{"no": "node"}]}}
-    assert "no result of the task" in run_task(SiteFindings(), {"hops": [hop]}, Context())["msg"]
+    assert "not a result of the task" in run_task(SiteFindings(), {"hops": [hop]}, Context())["msg"]

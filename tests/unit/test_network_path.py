@@ -342,7 +342,7 @@ ECHO_BACK = rule("INGRESS", "10.0.1.0/24", "1", icmp_options={"type": 0}, **STAT
         (([S_OUT], [S_INTO], [S_BACK_OUT], [S_BACK_IN]), tcp(), "reachable", "open"),
         (([S_OUT], [INTO], [], [S_BACK_IN]), tcp(), "reachable", "open"),  # each end tracks for itself
         (([OUT], [S_INTO], [S_BACK_OUT], []), tcp(), "reachable", "open"),
-        (([OUT, S_OUT], [INTO], [], []), tcp(), "blocked", "open"),  # both match: the stateless one counts
+        (([OUT, S_OUT], [INTO], [], []), tcp(), "blocked", "open"),  # both match: the stateless one decides
         (([OUT, S_OUT], [INTO], [], []), tcp(81), "reachable", "open"),
         (([S_OUT], [INTO], [], [rule("INGRESS", "10.0.1.0/24")]), tcp(), "reachable", "open"),
         (([ECHO_OUT], [INTO], [], []), Traffic(1, icmp_type=8), "blocked", "open"),
@@ -437,7 +437,7 @@ def test_private_addresses_outside_come_in_by_a_drg_only() -> None:
     office = Party("office", (core.span_of("192.168.7.0/24"),))
     here = Party("here", (core.span_of("10.0.0.5"),), "a")
     blocked = analyse(routed([route("0.0.0.0/0", "internet")]), office, here, tcp(22))
-    assert (blocked.verdict, "no address of the internet" in blocked.decision.reason) == ("blocked", True)
+    assert (blocked.verdict, "not an address of the internet" in blocked.decision.reason) == ("blocked", True)
     by_drg = routed([route("192.168.0.0/16", "ocid1.drg.oc1..a")])
     assert analyse(by_drg, office, here, tcp(22)).verdict == "undecided"
     assert analyse(by_drg, office, here, tcp(23)).verdict == "blocked", "the rules are looked at all the same"
@@ -527,10 +527,10 @@ def test_what_should_be_is_compared() -> None:
         ({"parties": [{"name": "a", "address": "10.0.1.5", "subnet": "pods"}]}, ["is in subnet lb, not in pods"]),
         ({"parties": [{"name": "a", "address": "192.0.2.1", "subnet": "pods"}]}, ["is not in the VCN"]),
         ({"parties": [{"name": "a", "groups": ["lb"]}]}, ["no VNIC is seen in lb: name the subnet"]),
-        ({"flows": [flow("pods", "nobody", "tcp", 1)]}, ["flows[0].destination: 'nobody' is no name of parties"]),
+        ({"flows": [flow("pods", "nobody", "tcp", 1)]}, ["flows[0].destination: 'nobody' is not a name of parties"]),
         ({"flows": [flow("pods", "lb", "icmp", 1)]}, ["flows[0].ports: needs protocol tcp or udp"]),
-        ({"flows": [flow("pods", "lb", "tcp", "90-80")]}, ["flows[0].ports[0]: 90-80 is no range"]),
-        ({"flows": [flow("pods", "lb", "tcp", "https")]}, ["flows[0].ports[0]: 'https' is no port"]),
+        ({"flows": [flow("pods", "lb", "tcp", "90-80")]}, ["flows[0].ports[0]: 90-80 is not a range"]),
+        ({"flows": [flow("pods", "lb", "tcp", "https")]}, ["flows[0].ports[0]: 'https' is neither a port"]),
         ({"flows": [flow("pods", "lb", "sctp")]}, ["flows[0].protocol: 'sctp' is neither"]),
         ({"flows": [flow("pods", "lb", "tcp", icmp_code=3)]}, ["flows[0].icmp_code: needs icmp_type"]),
     ],

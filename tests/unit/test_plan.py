@@ -138,7 +138,7 @@ def test_how_a_change_is_carried_out_is_no_change_of_itself() -> None:
     assert changed.after == {"size": 2, "gently": {"cycle": True}}
     as_there = plan({"gently": {"surge": "1"}, "size": 2}, there)
     assert (as_there.calls[0].body or {})["gently"] == {"cycle": False, "surge": "1"}
-    assert as_there.after == {"size": 2}, "what it is already is no difference"
+    assert as_there.after == {"size": 2}, "what it is already is not a difference"
     # Operations of a field's own do not carry it.
     assert [c.operation for c in plan({"gently": gently, "stepped": ["y"]}, there).calls] == ["step"]
     made = plan({"gently": gently}, None)
@@ -380,7 +380,7 @@ def test_allowing_replacement_does_not_make_one() -> None:
     assert plan({"size": 2}, allow_replace=True).kind == "update"
 
 
-def test_a_failed_resource_is_made_anew_from_the_declaration() -> None:
+def test_a_failed_resource_is_replaced_from_the_declaration() -> None:
     made = plan({"size": 2}, {**THERE, "lifecycle_state": "FAILED"})
     assert made.kind == "replace"
     assert made.create == {"size": 2, "kind": "PLAIN"}
@@ -556,7 +556,7 @@ RULE_STEPS: list[tuple[str, list[Document], list[Document], list[tuple[str, Any]
 ]
 
 
-def told(calls: tuple[Call, ...]) -> list[tuple[str, Any]]:
+def named_calls(calls: tuple[Call, ...]) -> list[tuple[str, Any]]:
     rows = []
     for call in calls:
         body = call.body or {}
@@ -571,7 +571,7 @@ def plan_rules(before: list[Document], after: list[Document]) -> Plan:
 
 @pytest.mark.parametrize(("before", "after", "calls"), [r[1:] for r in RULE_STEPS], ids=[r[0] for r in RULE_STEPS])
 def test_rules_of_a_group(before: list[Document], after: list[Document], calls: list[Any]) -> None:
-    assert told(plan_rules(before, after).calls) == calls
+    assert named_calls(plan_rules(before, after).calls) == calls
 
 
 def played(rules: list[Document], calls: tuple[Call, ...]) -> list[Document]:
@@ -599,7 +599,7 @@ def test_rules_converge_from_any_to_any(count: int) -> None:
             after = played(before, plan_rules(before, list(wanted)).calls)
             assert plan_rules(after, list(wanted)) == Plan()
             kept = {r["id"] for r in before} & {r["id"] for r in after}
-            assert len(kept) >= sum(1 for r in wanted if r in there), "what stays is not made anew"
+            assert len(kept) >= sum(1 for r in wanted if r in there), "what stays is not recreated"
 
 
 def test_rules_are_sent_in_calls_of_the_size_that_the_service_takes() -> None:
@@ -773,7 +773,7 @@ OUT = {"direction": "EGRESS", "protocol": "all", "destination_type": "CIDR_BLOCK
                 "security_rules[0].tcp_options: needs protocol 6, not 17",
                 "security_rules[1].protocol: 'TCP' is neither all nor a number",
                 "security_rules[1].tcp_options: needs protocol 6, not TCP",
-                "security_rules[2].tcp_options.destination_port_range: 0-0 is no range within 1-65535",
+                "security_rules[2].tcp_options.destination_port_range: 0-0 is not a range within 1-65535",
             ],
         ),
         (
@@ -823,7 +823,7 @@ OUT = {"direction": "EGRESS", "protocol": "all", "destination_type": "CIDR_BLOCK
             {"filter_type": "FLOWLOG", "flow_log_capture_filter_rules": [{"priority": 1, "udp_options": {"x": {}}}]},
             [
                 "flow_log_capture_filter_rules[0].udp_options: needs protocol 17, not all",
-                "flow_log_capture_filter_rules[0].udp_options.x: None-None is no range within 1-65535",
+                "flow_log_capture_filter_rules[0].udp_options.x: None-None is not a range within 1-65535",
             ],
         ),
         (

@@ -1,4 +1,4 @@
-"""Each role's README says what its argument specs say; each default is documented."""
+"""Each role's README, and what Galaxy shows, say what its argument specs say; each default is documented."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ def test_the_readme_is_current(role: Path) -> None:
         assert text == maker["readme"](role), "run docs/make_role_readmes.py"
     else:
         assert text.startswith(f"# {role.name}\n")
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_what_galaxy_shows_is_current(role: Path) -> None:
+    maker = runpy.run_path(str(ROOT / "docs" / "make_role_readmes.py"))
+    assert (role / "meta" / "main.yml").read_text() == maker["galaxy"](role), "run docs/make_role_readmes.py"
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)

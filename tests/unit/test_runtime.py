@@ -37,3 +37,13 @@ def test_the_file_is_current() -> None:
 def test_every_module_has_a_task_and_every_task_a_module() -> None:
     assert [name for name in MODULES if registry.task(name) is None] == []
     assert sorted(set(all_types()) - set(MODULES)) == []
+
+
+def test_what_return_blocks_have_in_common_is_current() -> None:
+    completed = runpy.run_path(str(ROOT / "docs" / "make_returns.py"))["completed"]
+    stale = [
+        path.stem
+        for path in sorted((ROOT / "plugins" / "modules").glob("*.py"))
+        if path.read_text() != completed(path.stem, path.read_text())
+    ]
+    assert stale == [], "run `make generated`"

@@ -16,7 +16,7 @@ import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates
 from ansible_collections.okestack.oci.plugins.module_utils.kube.config import from_kubeconfig, problems_of
-from ansible_collections.okestack.oci.plugins.module_utils.tokens import claims_of, end_of, has_ended, told_time
+from ansible_collections.okestack.oci.plugins.module_utils.tokens import claims_of, end_of, has_ended, time_text
 
 
 def jwt(claims: Any) -> str:
@@ -44,7 +44,7 @@ def test_the_end_of_a_token(token: str, end: float | None) -> None:
 
 
 def test_times_are_told_in_utc() -> None:
-    assert told_time(1700000000) == "2023-11-14 22:13:20Z"
+    assert time_text(1700000000) == "2023-11-14 22:13:20Z"
     assert claims_of(jwt({"sub": "me"})) == {"sub": "me"}
 
 

@@ -103,13 +103,13 @@ def misfits(type_: ResourceType, model: type, fields: tuple[Field, ...], path: s
             yield f"{where}: {field.type} of {field.elements}, the SDK has {declared[field.name]}"
         known = values(room, model, field.name)
         if field.choices and not set(field.choices) <= known:
-            yield f"{where}: {set(field.choices) - known} are no values of it"
+            yield f"{where}: {set(field.choices) - known} are not values of it"
         inner = nested_model(room, declared[field.name])
         if inner is not None and field.fields:
             yield from misfits(type_, inner, field.fields, f"{where}.")
             unknown = {f.name for f in field.fields} - set(attributes(room, inner))
             if unknown and inner is nested_model(room, attributes(room, create_model(type_)).get(field.name, "")):
-                yield f"{where}: {unknown} are no attributes of {inner.__name__}"
+                yield f"{where}: {unknown} are not attributes of {inner.__name__}"
 
 
 def values(room: Any, model: type, name: str) -> set[str]:
@@ -154,7 +154,7 @@ def test_fields_change_the_way_the_service_can(type_: ResourceType) -> None:
 @every_type
 def test_what_is_compared_is_shown(type_: ResourceType) -> None:
     """A field that is compared must be in what get shows, else each run would change it."""
-    shown = {*getattr(models(type_), type_.read_model)().swagger_types, *type_.place}  # get is told the place
+    shown = {*getattr(models(type_), type_.read_model)().swagger_types, *type_.place}  # get is given the place
     hidden = {f.name for f in type_.all_fields if f.change is not Change.ONCE and (f.read or f.name) not in shown}
     assert not hidden or type_.complete, f"{hidden}: nothing shows them"
     added = {

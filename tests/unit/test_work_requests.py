@@ -58,7 +58,7 @@ def test_a_wait_lasts_as_long_as_the_request_runs_and_asks_no_more_once_it_is_do
     assert service.asked == ["get_work_request"] * 3
 
 
-def test_a_later_write_is_waited_for_anew() -> None:
+def test_a_later_write_is_waited_for_again() -> None:
     running = requests(Service("SUCCEEDED", "ACCEPTED"))
     assert not running.under_way()
     running.remember(Row(headers={}))

@@ -1,6 +1,6 @@
 """Serve: `python3 -m crud`.
 
-On SIGTERM the process first says that it is no longer ready and goes on serving for CRUD_DRAIN_SECONDS (default 3),
+On SIGTERM the process first says that it is no longer ready and goes on serving for CRUD_DRAIN_SECONDS (default 5),
 while load balancers take notice; then it stops listening, finishes what it is doing (up to 10 s) and ends.
 """
 
@@ -51,14 +51,14 @@ class Quiet(logging.Filter):
 
 
 def main() -> int:
-    """Serve until told to stop. Returns the process's exit status: 2 when the environment is not usable."""
+    """Serve until asked to stop. Returns the process's exit status: 2 when the environment is not usable."""
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         target = database(os.environ)
         target.tls()
         port = number(os.environ, "PORT", 8080, 1, 65535)
-        drain = number(os.environ, "CRUD_DRAIN_SECONDS", 3, 0, 60)
+        drain = number(os.environ, "CRUD_DRAIN_SECONDS", 5, 0, 60)
         pool = number(os.environ, "DB_POOL", 5, 1, 100)
     except ConfigError as error:
         print(f"crud: {error}", file=sys.stderr)
@@ -76,6 +76,8 @@ def main() -> int:
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=10,
+        # Longer than a proxy in front keeps a connection (Traefik: 90 s): it is never closed as a request comes.
+        timeout_keep_alive=120,
     )
     DrainingServer(config, health, drain).run()
     return 0

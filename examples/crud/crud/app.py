@@ -74,7 +74,7 @@ def validate(given: Any) -> tuple[str, str]:
     """Name and description, trimmed. Raises Invalid with every field that is wrong."""
     if not isinstance(given, dict):
         raise HTTPException(400, "the body must be a JSON object")
-    # A key may hold what UTF-8 cannot: it is told back in characters that fit an answer.
+    # A key may hold what UTF-8 cannot: it is returned in characters that fit an answer.
     unknown = (key[:64].encode("utf-8", "replace").decode() for key in given if key not in ("name", "description"))
     wrong = dict.fromkeys(unknown, "unknown field")
     values = {}
@@ -135,7 +135,7 @@ def create_app(items: Items, health: Health | None = None) -> Starlette:
         return FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
     async def livez(_: Request) -> Response:
-        """Alive: this process answers. A database that does not is no reason to restart it."""
+        """Alive: this process answers. A database that does not answer is not a reason to restart it."""
         return JSONResponse({"status": "ok", "version": __version__})
 
     async def healthz(_: Request) -> Response:

@@ -49,7 +49,7 @@ def wait_for(target: Database, timeout: float) -> pymysql.connections.Connection
     not mend (a wrong password).
     """
     deadline = time.monotonic() + timeout
-    pause, told = 0.2, ""
+    pause, printed = 0.2, ""
     while True:
         try:
             return connect(target, autocommit=True)
@@ -62,9 +62,9 @@ def wait_for(target: Database, timeout: float) -> pymysql.connections.Connection
             reason = str(error)
         if time.monotonic() > deadline:
             raise BootstrapError(f"{target.host}:{target.port} did not answer in {timeout:.0f} s: {reason}")
-        if reason != told:
+        if reason != printed:
             say(f"waiting for {target.host}:{target.port} ({reason})")
-            told = reason
+            printed = reason
         time.sleep(pause)
         pause = min(pause * 2, 5)
 

@@ -35,6 +35,10 @@ COLUMNS = "id, name, description, created_at, updated_at"
 PASSING = {1040, 1045, 1053, 1146, 1203, 1205, 1213, 1290, 1792, 1836}
 
 
+# The server ended the connection: at a shutdown, by a KILL (MariaDB), after wait_timeout.
+ENDED = {1053, 1927, 4031}
+
+
 class Unavailable(Exception):
     """The database does not answer now; a later try may succeed. The text never holds a password."""
 
@@ -81,8 +85,11 @@ class Items:
     def __init__(self, pool: Engine) -> None:
         self.pool = pool
 
-    def _run(self, statement: str, **values: Any) -> tuple[list[RowMapping], int, int]:
-        """Run one statement in a transaction of its own: (rows, rows matched, id made)."""
+    def _run(self, statement: str, /, *, again: bool = False, **values: Any) -> tuple[list[RowMapping], int, int]:
+        """Run one statement in a transaction of its own: (rows, rows matched, id made).
+
+        `again`: whether it may run twice, which it does once more where its connection is lost on the way.
+        """
         try:
             with self.pool.begin() as connection:
                 result = connection.execute(text(statement), values)
@@ -95,24 +102,29 @@ class Items:
         except DBAPIError as error:
             # The text of the driver's error may repeat the statement and its values: only its number leaves here.
             number = error.orig.args[0] if error.orig is not None and error.orig.args else 0
+            if again and (error.connection_invalidated or number in ENDED):
+                return self._run(statement, **values)
             if isinstance(error, OperationalError) or error.connection_invalidated or number in PASSING:
                 raise Unavailable(f"the database does not answer ({type(error.orig).__name__} {number})") from None
             raise
 
     def check(self) -> None:
         """Raise Unavailable unless the items' table can be read."""
-        self._run("SELECT id FROM items LIMIT 1")
+        self._run("SELECT id FROM items LIMIT 1", again=True)
 
     def list(self, *, limit: int, after: int) -> list[dict[str, Any]]:
         """Items in the order they were made, those with an id above `after`, at most `limit`."""
         rows, _, _ = self._run(
-            f"SELECT {COLUMNS} FROM items WHERE id > :after ORDER BY id LIMIT :limit", after=after, limit=limit
+            f"SELECT {COLUMNS} FROM items WHERE id > :after ORDER BY id LIMIT :limit",
+            again=True,
+            after=after,
+            limit=limit,
         )
         return [item(row) for row in rows]
 
     def get(self, item_id: int) -> dict[str, Any] | None:
         """One item, or None."""
-        rows, _, _ = self._run(f"SELECT {COLUMNS} FROM items WHERE id = :id", id=item_id)
+        rows, _, _ = self._run(f"SELECT {COLUMNS} FROM items WHERE id = :id", again=True, id=item_id)
         return item(rows[0]) if rows else None
 
     def create(self, name: str, description: str) -> dict[str, Any]:
@@ -121,7 +133,7 @@ class Items:
             "INSERT INTO items (name, description) VALUES (:name, :description)", name=name, description=description
         )
         made = self.get(item_id)
-        # Somebody may delete it at once; what was made is still told.
+        # Somebody may delete it at once; what was made is still returned.
         return made or {"id": item_id, "name": name, "description": description}
 
     def update(self, item_id: int, name: str, description: str) -> dict[str, Any] | None:
@@ -129,6 +141,7 @@ class Items:
         self._run(
             "UPDATE items SET name = :name, description = :description, updated_at = CURRENT_TIMESTAMP(6)"
             " WHERE id = :id",
+            again=True,
             id=item_id,
             name=name,
             description=description,

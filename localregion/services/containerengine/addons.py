@@ -17,10 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from localregion.core.errors import conflict, incorrect_state, invalid, missing, not_found, not_implemented
+from localregion.core.store import Record
 from localregion.host.programs import KUBERNETES_VERSION
-from localregion.services.base import Call, Record, Reply, Service, WorkRequest
+from localregion.services.base import Part
 from localregion.services.containerengine import model
 from localregion.services.registration import operation, step
+from localregion.services.resources import Call, Reply
+from localregion.services.work_requests import WorkRequest
 
 Doc = dict[str, Any]
 
@@ -125,7 +128,7 @@ def known(name: str) -> Addon:
 
 
 def configurations(addon: Addon, given: Iterable[Doc] | None) -> list[Doc]:
-    """Configuration as stored. Raises 400 for an unknown key, one given twice, a value that is none, a missing one."""
+    """Configuration as stored. Raises 400 for an unknown, repeated or missing key, or an invalid value."""
     result: list[Doc] = []
     own = addon.keys or {}
     for item in given or []:
@@ -152,79 +155,67 @@ def _check_json(key: str, value: str) -> None:
         text = value if value.lstrip().startswith(("{", "[")) else base64.b64decode(value, validate=True).decode()
         json.loads(text)
     except (ValueError, binascii.Error) as error:
-        raise invalid(f"configurations: the value of {key} is no JSON, plain or in base64") from error
+        raise invalid(f"configurations: the value of {key} is not JSON, plain or in base64") from error
 
 
-class Addons(Service):
-    """The part of the Kubernetes Engine that keeps add-ons; `ContainerEngine` is the whole."""
+class Addons(Part):
+    """The add-ons of clusters."""
 
-    def offered_versions(self) -> tuple[str, ...]:
-        """The versions of Kubernetes that clusters can have."""
-        return model.offered_versions(pure=self.region.settings.pure)
-
-    def target(self, call: Call) -> Record | None:
-        """A path names an add-on by its name within a cluster."""
-        if (name := call.path.get("addon_name")) is not None:
-            return self._addon(call.path["cluster_id"], name) or super().target(call)
-        return super().target(call)
-
-    def target_variables(self, record: Record) -> Mapping[str, str]:
-        """Policies know clusters, not their add-ons."""
-        cluster = self.store.find(record.parent or "") if record.kind == "addon" else None
-        return super().target_variables(cluster or record)
-
-    def _addon(self, cluster_id: str, name: str) -> Record | None:
+    def find(self, cluster_id: str, name: str) -> Record | None:
+        """An add-on of a cluster by its name."""
         return self.store.find(f"{cluster_id}/{name}")
 
     def _put_addon(self, cluster: Record, doc: Doc, state: str) -> Record:
-        return self.create(
+        return self.service.create(
             "addon", None, doc, state=state, compartment=cluster.compartment, parent=cluster.id,
             record_id=f"{cluster.id}/{doc['name']}",
         )  # fmt: skip
 
-    def make_essential_addons(self, cluster: Record) -> None:
+    def make_essential(self, cluster: Record) -> None:
         """The add-ons that a new cluster has, in versions that the service chooses."""
         for addon in ADDONS.values():
-            if addon.essential and self._addon(cluster.id, addon.name) is None:
+            if addon.essential and self.find(cluster.id, addon.name) is None:
                 current = versions(addon, cluster.doc["kubernetesVersion"])[-1]
                 document = {"name": addon.name, "currentInstalledVersion": current, "configurations": []}
                 self._put_addon(cluster, document, "ACTIVE")
 
-    def upgrade_addons(self, cluster_id: str, kubernetes: str) -> None:
+    def upgrade(self, cluster_id: str, kubernetes: str) -> None:
         """Bring the add-ons whose version the service chooses to those of a new version of Kubernetes."""
-        for record in self.living("addon", parent=cluster_id):
+        for record in self.service.living("addon", parent=cluster_id):
             if not record.doc.get("version"):
                 current = versions(ADDONS[record.doc["name"]], kubernetes)[-1]
-                self.update(record, {"currentInstalledVersion": current})
+                self.service.update(record, {"currentInstalledVersion": current})
 
-    def drop_addons(self, cluster_id: str) -> None:
+    def drop(self, cluster_id: str) -> None:
         """Forget the add-ons of a cluster that is gone."""
-        for record in self.living("addon", parent=cluster_id):
+        for record in self.service.living("addon", parent=cluster_id):
             self.store.remove(record.id)
 
     @operation
     async def list_addon_options(self, call: Call) -> Reply:
         """The add-ons that there are, for a Kubernetes version."""
         version, name = call.query["kubernetes_version"], call.query.get("addon_name")
-        if version not in self.offered_versions():
+        if version not in model.offered_versions(self.region.settings):
             raise invalid(f"Invalid kubernetesVersion: {version}")
         found = [option(addon, [version]) for addon in ADDONS.values() if name in (None, addon.name)]
-        return self.page(call, in_order(call, found))
+        return self.service.page(call, in_order(call, found))
 
     @operation
     async def list_addons(self, call: Call) -> Reply:
         """The add-ons of a cluster."""
-        cluster = self.get("cluster", call.path["cluster_id"])
-        return self.page(call, in_order(call, [record.doc for record in self.living("addon", parent=cluster.id)]))
+        cluster = self.service.get("cluster", call.path["cluster_id"])
+        return self.service.page(
+            call, in_order(call, [record.doc for record in self.service.living("addon", parent=cluster.id)])
+        )
 
     @operation
     async def get_addon(self, call: Call) -> Reply:
         """One add-on of a cluster."""
-        return self.show(self._installed(call))
+        return self.service.show(self._installed(call))
 
     def _installed(self, call: Call) -> Record:
-        cluster = self.get("cluster", call.path["cluster_id"])
-        record = self._addon(cluster.id, call.path["addon_name"])
+        cluster = self.service.get("cluster", call.path["cluster_id"])
+        record = self.find(cluster.id, call.path["addon_name"])
         if record is None:
             raise not_found()
         return record
@@ -246,10 +237,10 @@ class Addons(Service):
 
     def _begin(self, call: Call, record: Record, operation: str, via: str, to: str) -> Reply:
         action = {"ENABLE_ADDON": "CREATED", "UPDATE_ADDON": "UPDATED"}.get(operation, "DELETED")
-        cluster = self.get("cluster", record.parent)
-        request = self.work_request(call, operation, [(action, "cluster", cluster)])
-        self.transition(record, ADDON_MINUTES, to, via=via, also=self._addon_changed, request=request)
-        return self.accepted(request, 202)
+        cluster = self.service.get("cluster", record.parent)
+        request = self.service.work_request(call, operation, [(action, "cluster", cluster)])
+        self.service.transition(record, ADDON_MINUTES, to, via=via, also=self._addon_changed, request=request)
+        return self.service.accepted(request, 202)
 
     @step
     async def _addon_changed(self, record: Record, request: WorkRequest | None) -> Mapping[str, Any]:
@@ -261,7 +252,7 @@ class Addons(Service):
     @operation
     async def install_addon(self, call: Call) -> Reply:
         """Install an add-on (state only)."""
-        cluster = self.get("cluster", call.path["cluster_id"])
+        cluster = self.service.get("cluster", call.path["cluster_id"])
         body = call.body
         addon = known(body["addonName"])
         document = {
@@ -269,28 +260,28 @@ class Addons(Service):
             "version": self._checked_version(addon, cluster, body.get("version")),
             "configurations": configurations(addon, body.get("configurations")),
         }
-        record = self._addon(cluster.id, addon.name)
+        record = self.find(cluster.id, addon.name)
         self._changeable(cluster, record)
         if record is not None and not body.get("isOverrideExisting"):
             raise conflict(f"The add-on {addon.name} is installed already")
         if record is None:
             record = self._put_addon(cluster, document, "CREATING")
         else:
-            record = self.update(record, document)
+            record = self.service.update(record, document)
         return self._begin(call, record, "ENABLE_ADDON", "CREATING", "ACTIVE")
 
     @operation
     async def update_addon(self, call: Call) -> Reply:
         """Change an add-on's version or configuration (state only). What is not given stays."""
         record, body = self._installed(call), call.body
-        cluster, addon = self.get("cluster", record.parent), ADDONS[record.doc["name"]]
+        cluster, addon = self.service.get("cluster", record.parent), ADDONS[record.doc["name"]]
         changes: Doc = {}
         if "version" in body:
             changes["version"] = self._checked_version(addon, cluster, body["version"])
         if "configurations" in body:
             changes["configurations"] = configurations(addon, body["configurations"])
         self._changeable(cluster, record)
-        return self._begin(call, self.update(record, changes), "UPDATE_ADDON", "UPDATING", "ACTIVE")
+        return self._begin(call, self.service.update(record, changes), "UPDATE_ADDON", "UPDATING", "ACTIVE")
 
     @operation
     async def disable_addon(self, call: Call) -> Reply:
@@ -298,7 +289,7 @@ class Addons(Service):
         record = self._installed(call)
         if ADDONS[record.doc["name"]].essential:
             raise not_implemented(f"disabling {record.doc['name']}: the local region's clusters do not run without it")
-        self._changeable(self.get("cluster", record.parent), record)
+        self._changeable(self.service.get("cluster", record.parent), record)
         return self._begin(call, record, "DISABLE_ADDON", "DELETING", "DELETED")
 
 

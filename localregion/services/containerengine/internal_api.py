@@ -24,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from localregion.core.errors import ServiceError, not_found
+from localregion.services import lookup
 
 if TYPE_CHECKING:
     from localregion.services.context import Context
@@ -42,10 +43,14 @@ def _shown(vnic: Any) -> dict[str, Any]:
     }
 
 
-def internal_app(region: Context) -> Starlette:
-    """The application."""
+class _Internal:
+    """What the routes answer."""
 
-    async def attach(request: Request) -> Response:
+    def __init__(self, region: Context) -> None:
+        self._region, self._network = region, lookup.network(region)
+
+    async def attach(self, request: Request) -> Response:
+        """A VNIC for a pod."""
         try:
             body = await request.json()
             wanted = {
@@ -57,52 +62,58 @@ def internal_app(region: Context) -> Starlette:
             }
         except (ValueError, KeyError, TypeError) as error:
             return JSONResponse({"code": "InvalidParameter", "message": f"{type(error).__name__}: {error}"}, 400)
-        network: Any = region.services["network"]
-        if (fault := region.faults.hit("container_engine.pod_created", step=True)) is not None:
+        if (fault := self._region.faults.hit("container_engine.pod_created", step=True)) is not None:
             await asyncio.sleep(fault.delay)
             if fault.status:
                 raise ServiceError(fault.status, "OutOfHostCapacity", NO_CAPACITY)
-        vnic = await network.attach_vnic(**wanted)
-        addresses = network.living("private_ip", parent=vnic.id)
+        vnic = await self._network.vnics.attach(**wanted)
+        addresses = self._network.living("private_ip", parent=vnic.id)
         return JSONResponse(_shown(vnic) | {"privateIpId": addresses[0].id if addresses else ""})
 
-    async def detach(request: Request) -> Response:
-        network: Any = region.services["network"]
+    async def detach(self, request: Request) -> Response:
+        """Give a VNIC back."""
         try:
-            await network.detach_vnic(request.path_params["vnic_id"])
+            await self._network.vnics.detach(request.path_params["vnic_id"])
         except ServiceError as error:
             if error.status != 404:
                 raise
         return Response(status_code=204)
 
-    async def find(request: Request) -> Response:
-        network: Any = region.services["network"]
-        return JSONResponse({"items": [_shown(v) for v in network.vnics_of(request.query_params["ownerId"])]})
+    async def find(self, request: Request) -> Response:
+        """The VNICs of an owner."""
+        return JSONResponse({"items": [_shown(v) for v in self._network.vnics.of(request.query_params["ownerId"])]})
 
-    async def policy(request: Request) -> Response:
-        subnet = region.store.find(request.query_params["subnetId"])
+    async def policy(self, request: Request) -> Response:
+        """What virtual nodes may not do yet."""
+        subnet = self._region.store.find(request.query_params["subnetId"])
         if subnet is None or subnet.dead:
             raise not_found()
         groups = request.query_params.get("groups") == "true"
-        missing = region.iam.missing_for_virtual_nodes(subnet.id, subnet.compartment or "", groups=groups)
+        missing = self._region.iam.missing_for_virtual_nodes(subnet.id, subnet.compartment or "", groups=groups)
         return JSONResponse({"missing": missing})
 
-    async def images(request: Request) -> Response:
-        made = region.images
+    async def images(self, request: Request) -> Response:
+        """What an image still waits for."""
+        made = self._region.images
         return JSONResponse({"making": await made.making(request.query_params["name"]) if made is not None else ""})
 
-    async def failed(request: Request, error: Exception) -> Response:
-        if isinstance(error, ServiceError):
-            return JSONResponse({"code": error.code, "message": error.message}, error.status)
-        return JSONResponse({"code": "InternalError", "message": f"{type(error).__name__}: {error}"}, 500)
 
+async def _failed(request: Request, error: Exception) -> Response:
+    if isinstance(error, ServiceError):
+        return JSONResponse({"code": error.code, "message": error.message}, error.status)
+    return JSONResponse({"code": "InternalError", "message": f"{type(error).__name__}: {error}"}, 500)
+
+
+def internal_app(region: Context) -> Starlette:
+    """The application."""
+    api = _Internal(region)
     return Starlette(
         routes=[
-            Route("/internal/vnics", attach, methods=["POST"]),
-            Route("/internal/vnics", find, methods=["GET"]),
-            Route("/internal/vnics/{vnic_id}", detach, methods=["DELETE"]),
-            Route("/internal/policy", policy, methods=["GET"]),
-            Route("/internal/images", images, methods=["GET"]),
+            Route("/internal/vnics", api.attach, methods=["POST"]),
+            Route("/internal/vnics", api.find, methods=["GET"]),
+            Route("/internal/vnics/{vnic_id}", api.detach, methods=["DELETE"]),
+            Route("/internal/policy", api.policy, methods=["GET"]),
+            Route("/internal/images", api.images, methods=["GET"]),
         ],
-        exception_handlers={ServiceError: failed, Exception: failed},
+        exception_handlers={ServiceError: _failed, Exception: _failed},
     )

@@ -8,6 +8,7 @@ of the service in public issues.
 from __future__ import annotations
 
 import base64
+import hashlib
 import ipaddress
 import re
 from collections import Counter
@@ -18,14 +19,14 @@ import yaml
 
 from localregion import settings as names
 from localregion.core.errors import invalid, missing
-from localregion.host.programs import KUBERNETES_VERSION
+from localregion.host.programs import KUBERNETES_VERSION, OTHER_VERSIONS
 
 Doc = dict[str, Any]
 
-KUBERNETES_VERSIONS = ("v1.35.2", "v1.36.0", "v1.36.1")
-"""What OKE offered in August 2026. A region with real parts offers `offered_versions`."""
 PODS_CIDR = "10.244.0.0/16"
 SERVICES_CIDR = "10.96.0.0/16"
+ACCEPTED_MINUTES = 5 / 60
+"""How long a work request is ACCEPTED before its work begins."""
 MAX_NSGS = 5
 MAX_POOL_SIZE = 500
 POD_SHAPES: tuple[Doc, ...] = tuple(
@@ -62,41 +63,37 @@ def cluster_type(body: Doc) -> str:
     return str(body.get("type") or "BASIC_CLUSTER")
 
 
-def offered_versions(*, pure: bool) -> tuple[str, ...]:
-    """The versions that clusters can have: with real parts, the one release that its programs are built from."""
-    return KUBERNETES_VERSIONS if pure else (KUBERNETES_VERSION,)
+def offered_versions(settings: names.Settings) -> tuple[str, ...]:
+    """The versions that clusters can have: with real parts, those that the region has a Go module for."""
+    return settings.kubernetes_versions if settings.pure else (*OTHER_VERSIONS, KUBERNETES_VERSION)
 
 
-def kubernetes_version(version: str, offered: Sequence[str] = KUBERNETES_VERSIONS) -> str:
+def kubernetes_version(version: str, offered: Sequence[str]) -> str:
     """The version if OKE offers it. Raises 400, in the service's own words."""
     if version not in offered:
         raise invalid("Invalid kubernetesVersion")
     return version
 
 
-def upgrades(current: str, offered: Sequence[str] = KUBERNETES_VERSIONS) -> list[str]:
+def upgrades(current: str, offered: Sequence[str]) -> list[str]:
     """The versions that a control plane can be upgraded to: newer ones of its minor release and of the next."""
-    here = _release(current)
+    here = names.release(current)
     return [
         version for version in offered
-        if _release(version) > here and _release(version)[0] == here[0] and _release(version)[1] - here[1] <= 1
+        if (found := names.release(version)) > here and found[0] == here[0] and found[1] - here[1] <= 1
     ]  # fmt: skip
 
 
-def upgraded(current: str, wanted: str, offered: Sequence[str] = KUBERNETES_VERSIONS) -> str:
+def upgraded(current: str, wanted: str, offered: Sequence[str]) -> str:
     """The version after an update. Raises 400 for a downgrade and for one that skips a minor release."""
     kubernetes_version(wanted, offered)
     if wanted != current and wanted not in upgrades(current, offered):
-        reason = "a control plane cannot be downgraded" if _release(wanted) < _release(current) else (
+        reason = "a control plane cannot be downgraded" if names.release(wanted) < names.release(current) else (
             "minor versions cannot be skipped"
         )  # fmt: skip
         available = ", ".join(upgrades(current, offered)) or "none"
         raise invalid(f"Invalid kubernetesVersion: {wanted}: {reason}. Available upgrades of {current}: {available}")
     return wanted
-
-
-def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.removeprefix("v").split("."))
 
 
 def cluster_name(name: str) -> str:
@@ -410,19 +407,14 @@ def short_name(cluster_id: str) -> str:
     return cluster_id[-11:]
 
 
+def folder_name(record_id: str) -> str:
+    """A short name for folders: they hold sockets, whose paths are short."""
+    return hashlib.sha256(record_id.encode()).hexdigest()[:12]
+
+
 def endpoint_name(cluster_id: str) -> str:
     """The host name of a cluster's endpoint that is outside of its VCN."""
     return f"{short_name(cluster_id)}.{names.REGION}.clusters.oci.{names.REALM_DOMAIN}"
-
-
-def endpoints(cluster_id: str, private_ip: str, public_ip: str | None, fqdn: str | None) -> Doc:
-    """Where a cluster answers. The name outside of the VCN leads nowhere: the region's clusters have addresses only."""
-    found = {"kubernetes": f"{endpoint_name(cluster_id)}:6443", "privateEndpoint": f"{private_ip}:6443"}
-    if public_ip:
-        found["publicEndpoint"] = f"{public_ip}:6443"
-    if fqdn:
-        found["vcnHostnameEndpoint"] = f"{fqdn}:6443"
-    return found
 
 
 def kubeconfig(cluster_id: str, server: str, ca: bytes) -> str:

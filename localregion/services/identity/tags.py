@@ -11,20 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from localregion import settings as names
-from localregion.services.base import (
-    Call,
-    Document,
-    Kind,
-    Record,
-    Reply,
-    Service,
-    ServiceError,
-    conflict,
-    invalid,
-    limit_exceeded,
-    not_found,
-)
+from localregion.core.errors import ServiceError, conflict, invalid, limit_exceeded, not_found
+from localregion.core.store import Document, Record
+from localregion.services.base import Part
 from localregion.services.registration import operation
+from localregion.services.resources import Call, Kind, Reply
 
 ORACLE_TAGS = "Oracle-Tags"
 MAX_FREEFORM, MAX_DEFINED = 10, 64
@@ -40,23 +31,23 @@ TAG_KINDS = (
 )
 
 
-class Tags(Service):
-    """The part of the identity service that has the tags; `Identity` is the whole."""
+class Tags(Part):
+    """The operations of tag namespaces and keys, and the check of tags."""
 
-    def seed_tags(self) -> None:
+    def seed(self) -> None:
         """The namespace that every tenancy has."""
         if self._namespace(ORACLE_TAGS):
             return
         doc = {"name": ORACLE_TAGS, "description": "Default tags of resources", "isRetired": False}
-        namespace = self.create("tag_namespace", None, doc, state="ACTIVE", compartment=names.TENANCY_ID)
+        namespace = self.service.create("tag_namespace", None, doc, state="ACTIVE", compartment=names.TENANCY_ID)
         for name in ("CreatedBy", "CreatedOn"):
             self._make_tag(namespace, {"name": name, "description": name})
 
-    def default_tags(self, user: str) -> Document:
+    def defaults(self, user: str) -> Document:
         """The defined tags that a new resource gets."""
         return {ORACLE_TAGS: {"CreatedBy": user, "CreatedOn": self.clock.timestamp()}}
 
-    def check_tags(self, body: Mapping[str, Any]) -> None:
+    def check(self, body: Mapping[str, Any]) -> None:
         """Check the tags of a request's body. Raises 400."""
         freeform = body.get("freeformTags") or {}
         if len(freeform) > MAX_FREEFORM:
@@ -80,11 +71,11 @@ class Tags(Service):
                     raise invalid(f"The tag {name}.{key} must be one of {', '.join(allowed)}.")
 
     def _namespace(self, name: str) -> Record | None:
-        found = (one for one in self.living("tag_namespace") if one.name.lower() == name.lower())
+        found = (one for one in self.service.living("tag_namespace") if one.name.lower() == name.lower())
         return next(found, None)
 
     def _tag(self, namespace: Record, name: str) -> Record | None:
-        found = (tag for tag in self.living("tag", parent=namespace.id) if tag.name.lower() == name.lower())
+        found = (tag for tag in self.service.living("tag", parent=namespace.id) if tag.name.lower() == name.lower())
         return next(found, None)
 
     # namespaces
@@ -93,7 +84,7 @@ class Tags(Service):
     async def list_tag_namespaces(self, call: Call) -> Reply:
         """The namespaces of a compartment, or of those below it too."""
         place, deep = call.query["compartment_id"], call.query.get("include_subcompartments", False)
-        return self.list(
+        return self.service.list(
             "tag_namespace",
             call,
             {
@@ -106,56 +97,58 @@ class Tags(Service):
 
     @operation
     async def create_tag_namespace(self, call: Call) -> Reply:
-        """A namespace; its name is the tenancy's only one."""
+        """Create a namespace; names are unique in the tenancy."""
         name = call.body["name"]
         _check_name(name)
         if self._namespace(name):
             raise ServiceError(409, "TagNamespaceAlreadyExists", f"Tag namespace '{name}' already exists.")
-        return self.show(self.create("tag_namespace", call, {"isRetired": False}, state="ACTIVE"))
+        return self.service.show(self.service.create("tag_namespace", call, {"isRetired": False}, state="ACTIVE"))
 
     @operation
     async def update_tag_namespace(self, call: Call) -> Reply:
         """New description or tags; retire it, or take it into use again."""
-        namespace = self.get("tag_namespace", call.path["tag_namespace_id"])
-        return self.show(self.apply(namespace, call, "description", "isRetired", "freeformTags", "definedTags"))
+        namespace = self.service.get("tag_namespace", call.path["tag_namespace_id"])
+        return self.service.show(
+            self.service.apply(namespace, call, "description", "isRetired", "freeformTags", "definedTags")
+        )
 
     @operation
     async def delete_tag_namespace(self, call: Call) -> Reply:
         """Delete a retired namespace without keys."""
-        namespace = self.get("tag_namespace", call.path["tag_namespace_id"])
-        if not namespace.doc["isRetired"] or self.living("tag", parent=namespace.id):
+        namespace = self.service.get("tag_namespace", call.path["tag_namespace_id"])
+        if not namespace.doc["isRetired"] or self.service.living("tag", parent=namespace.id):
             raise conflict("A tag namespace must be retired and empty to be deleted.")
-        self.retire(namespace)
-        return self.accepted()
+        self.service.retire(namespace)
+        return self.service.accepted()
 
     # keys
 
     @operation
     async def list_tags(self, call: Call) -> Reply:
         """The keys of a namespace."""
-        namespace = self.get("tag_namespace", call.path["tag_namespace_id"])
-        return self.page(call, [tag.doc for tag in self.living("tag", parent=namespace.id)])
+        namespace = self.service.get("tag_namespace", call.path["tag_namespace_id"])
+        return self.service.page(call, [tag.doc for tag in self.service.living("tag", parent=namespace.id)])
 
     @operation
     async def create_tag(self, call: Call) -> Reply:
         """A key of a namespace."""
-        namespace = self.get("tag_namespace", call.path["tag_namespace_id"])
+        namespace = self.service.get("tag_namespace", call.path["tag_namespace_id"])
         _check_name(call.body["name"])
         if self._tag(namespace, call.body["name"]):
             raise ServiceError(409, "TagDefinitionAlreadyExists", f"Tag '{call.body['name']}' already exists.")
-        return self.show(self._make_tag(namespace, call.body))
+        return self.service.show(self._make_tag(namespace, call.body))
 
     def _make_tag(self, namespace: Record, body: Mapping[str, Any]) -> Record:
         document = {
             "tagNamespaceId": namespace.id, "tagNamespaceName": namespace.name, "isRetired": False,
             "isCostTracking": False, **body,
         }  # fmt: skip
-        return self.create(
+        return self.service.create(
             "tag", None, document, state="ACTIVE", compartment=namespace.compartment, parent=namespace.id
         )
 
     def _named_tag(self, call: Call) -> Record:
-        tag = self._tag(self.get("tag_namespace", call.path["tag_namespace_id"]), call.path["tag_name"])
+        tag = self._tag(self.service.get("tag_namespace", call.path["tag_namespace_id"]), call.path["tag_name"])
         if tag is None:
             raise not_found()
         return tag
@@ -163,13 +156,13 @@ class Tags(Service):
     @operation
     async def get_tag(self, call: Call) -> Reply:
         """A key of a namespace."""
-        return self.show(self._named_tag(call))
+        return self.service.show(self._named_tag(call))
 
     @operation
     async def update_tag(self, call: Call) -> Reply:
         """New description, tags or values; retire it, or take it into use again."""
         fields = ("description", "isRetired", "isCostTracking", "validator", "freeformTags", "definedTags")
-        return self.show(self.apply(self._named_tag(call), call, *fields))
+        return self.service.show(self.service.apply(self._named_tag(call), call, *fields))
 
     @operation
     async def delete_tag(self, call: Call) -> Reply:
@@ -177,8 +170,8 @@ class Tags(Service):
         tag = self._named_tag(call)
         if not tag.doc["isRetired"]:
             raise conflict("A tag must be retired to be deleted.")
-        self.retire(tag)
-        return self.accepted()
+        self.service.retire(tag)
+        return self.service.accepted()
 
 
 def _unknown_tag(what: str) -> ServiceError:

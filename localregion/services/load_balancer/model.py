@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from localregion.core.errors import ServiceError, conflict, invalid, missing, not_found, not_implemented
@@ -39,6 +39,8 @@ _TLS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}\Z")
 _CERTIFICATE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}\Z")
 _LISTENER_NAME = re.compile(r"\S{1,255}\Z")
+# A token of RFC 6265.
+_COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,4096}\Z")
 # Parts of a load balancer that the local region has no program for.
 _UNSUPPORTED = {
     "hostnames": "create_hostname",
@@ -192,6 +194,13 @@ def backend_set(name: str, details: Doc) -> Doc:
     ):
         if details.get(field) is not None:
             made[field] = details[field]
+    for field in ("sessionPersistenceConfiguration", "lbCookieSessionPersistenceConfiguration", "healthChecker"):
+        part = made.get(field, {})
+        for key, value in part.items():
+            if isinstance(value, str) and not value.isprintable():
+                raise invalid(f"{field}.{key} has a character that cannot be printed: {value!r}")
+        if part.get("cookieName") and not _COOKIE_NAME.match(part["cookieName"]):
+            raise invalid(f"{field}.cookieName is not the name of a cookie: '{part['cookieName']}'")
     if (secure := ssl(details.get("sslConfiguration"), listener=False)) is not None:
         made["sslConfiguration"] = secure
     return made
@@ -258,9 +267,13 @@ def certificate(details: Doc) -> tuple[Doc, bytes | None]:
         password = details["passphrase"].encode() if details.get("passphrase") else None
         try:
             loaded = serialization.load_pem_private_key(private.encode(), password)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise invalid("privateKey is not a PEM private key, or the passphrase is wrong") from None
-        if _spki(loaded.public_key()) != _spki(chain[0].public_key()):
+        try:
+            matching = _spki(loaded.public_key()) == _spki(chain[0].public_key())
+        except (ValueError, UnsupportedAlgorithm):
+            matching = False
+        if not matching:
             raise invalid("privateKey and publicCertificate do not match")
         key = loaded.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -289,7 +302,7 @@ def _issued(last: x509.Certificate, authorities: list[x509.Certificate]) -> None
         try:
             last.verify_directly_issued_by(authority)
             return
-        except (ValueError, TypeError, InvalidSignature):
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             continue
     raise invalid("caCertificate is not the issuer of publicCertificate")
 
@@ -366,7 +379,7 @@ def check(doc: Doc) -> None:
     for each in doc["listeners"].values():
         if each["defaultBackendSetName"] not in doc["backendSets"]:
             raise invalid(f"Listener '{each['name']}' refers to unknown backend set '{each['defaultBackendSetName']}'")
-        # Two listeners of a port are told apart by their hostnames, which do not exist here.
+        # Listeners that share a port differ by their hostnames, which do not exist here.
         if each["port"] in ports:
             raise invalid(f"Listeners '{ports[each['port']]}' and '{each['name']}' both use port {each['port']}")
         ports[each["port"]] = each["name"]

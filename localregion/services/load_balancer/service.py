@@ -13,47 +13,63 @@ import asyncio
 import copy
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from localregion.backends.fabric import FabricError
-from localregion.backends.haproxy import Haproxy, HaproxyError
+from localregion.core.errors import ServiceError, conflict, incorrect_state, invalid
+from localregion.core.store import Document, Record
 from localregion.core.validate import Form
-from localregion.services.base import (
-    SECOND,
-    Call,
-    Document,
-    Kind,
-    Record,
-    Reply,
-    Service,
-    ServiceError,
-    WorkRequest,
-    conflict,
-    incorrect_state,
-    invalid,
-    not_found,
-)
+from localregion.services import lookup
+from localregion.services.base import Service
 from localregion.services.load_balancer import model
+from localregion.services.load_balancer.running_balancers import RunningBalancers
 from localregion.services.registration import operation, step
-from localregion.services.sealing import Sealer, sealer
+from localregion.services.resources import SECOND, Call, Kind, Reply
+from localregion.services.work_requests import WorkRequest, WorkRequestForm
 
 if TYPE_CHECKING:
     from localregion.services.context import Context
-    from localregion.services.network.addresses import Vnic
-    from localregion.services.network.service import Network
+    from localregion.services.network.vnics import Vnic
 
 _CREATE_MINUTES = 0.75
 _DELETE_MINUTES = 0.25
 _CHANGE_MINUTES = 4 * SECOND
 
 
+def _work_request_doc(record: Record) -> Document:
+    """The service's form of a work request."""
+    doc = record.doc
+    errors = record.private.get("errors", [])
+    state = doc["status"]
+    balancer_id = doc["resources"][0]["identifier"]
+    shown = {
+        "id": record.id,
+        "loadBalancerId": balancer_id,
+        "compartmentId": doc["compartmentId"],
+        "type": doc["operationType"],
+        "lifecycleState": state,
+        "timeAccepted": doc["timeAccepted"],
+        "errorDetails": [
+            {
+                "errorCode": "INTERNAL_ERROR" if error["code"] == "InternalError" else "BAD_INPUT",
+                "message": error["message"],
+            }
+            for error in errors
+        ],
+    }
+    if doc.get("timeFinished"):
+        message = errors[0]["message"] if errors else f"{doc['operationType']}: {state}"
+        shown |= {"timeFinished": doc["timeFinished"], "message": message}
+    return shown
+
+
 class LoadBalancer(Service):
     """Load balancers."""
 
     name = "load_balancer"
+    etag_form = "09d"
     package = "load_balancer"
     kinds = (Kind("load_balancer", model="LoadBalancer", resource="load-balancers", operations=("get",)),)
-    work_request_entity = "loadbalancerworkrequest"
+    work_request_form = WorkRequestForm("loadbalancerworkrequest", document=_work_request_doc)
     # recorded: a work request says nothing before its end, an answer without a document has no etag
     form = Form(nullable=frozenset({"WorkRequest.message"}))
     etag_without_document = False
@@ -69,17 +85,14 @@ class LoadBalancer(Service):
     def __init__(self, region: Context) -> None:
         super().__init__(region)
         self._locks: dict[str, asyncio.Lock] = {}
-        self._proxies: dict[str, Haproxy] = {}
-        self._exposed: dict[str, set[int]] = {}
+        self.running = RunningBalancers(self)
         self.handlers |= {name: functools.partial(self._accept, name) for name in model.CHANGES}
 
-    @property
-    def _network(self) -> Network:
-        return cast("Network", self.region.services["network"])
-
-    @property
-    def _sealer(self) -> Sealer:
-        return sealer(self.region.settings.state)
+    def accepted(self, request: WorkRequest | None = None, status: int = 204, record: Record | None = None) -> Reply:
+        """As the service writes them: the type of a content that is not there."""
+        reply = super().accepted(request, status, record)
+        reply.headers["content-type"] = "application/json"
+        return reply
 
     # life of a load balancer
 
@@ -112,7 +125,7 @@ class LoadBalancer(Service):
             return None
         if len(given) > 1 or body.get("isPrivate"):
             raise invalid("reservedIps takes one address, of a public load balancer")
-        address = self._network.get("public_ip", given[0], related=True)
+        address = lookup.network(self.region).get("public_ip", given[0], related=True)
         if address.doc["lifetime"] != "RESERVED":
             raise invalid(f"reservedIps: public IP {address.id} is not reserved")
         if address.doc.get("privateIpId") or address.state != "AVAILABLE":
@@ -121,13 +134,15 @@ class LoadBalancer(Service):
 
     def _drop_secrets(self, balancer: Record, keys: Mapping[str, bytes]) -> None:
         """Keep private keys sealed beside the document; the document never had them (model.certificate)."""
-        sealed = {name: self._sealer.seal(key, f"{balancer.id} {name}") for name, key in keys.items()}
+        sealed = {name: self.region.sealer.seal(key, f"{balancer.id} {name}") for name, key in keys.items()}
         self.update(balancer, {}, private={"keys": balancer.private.get("keys", {}) | sealed})
 
     def _check_network(self, doc: Document) -> None:
         if len(doc["subnetIds"]) != 1:
             raise invalid("subnetIds must hold one subnet (two are for regions of several availability domains)")
-        self._network.check_placement(doc["subnetIds"][0], doc["networkSecurityGroupIds"], public=not doc["isPrivate"])
+        lookup.network(self.region).vnics.check_placement(
+            doc["subnetIds"][0], doc["networkSecurityGroupIds"], public=not doc["isPrivate"]
+        )
 
     @step
     async def _provision(self, balancer: Record, request: WorkRequest | None) -> Document:
@@ -139,11 +154,11 @@ class LoadBalancer(Service):
         if reserved:
             shown["reservedIp"] = {"id": reserved.id}
         changes = {"ipAddresses": [shown]}
-        await self._serve(self.update(balancer, changes))
+        await self.running.serve(self.update(balancer, changes))
         return changes
 
     async def _attach(self, balancer_id: str, doc: Document, reserved: Record | None = None) -> Vnic:
-        vnic = await self._network.attach_vnic(
+        vnic = await lookup.network(self.region).vnics.attach(
             subnet_id=doc["subnetIds"][0],
             display_name="load-balancer",
             owner_id=balancer_id,
@@ -151,13 +166,13 @@ class LoadBalancer(Service):
             public=not doc["isPrivate"] and reserved is None,
         )
         if reserved and vnic.public_ip is None:
-            self._network.assign_reserved(reserved, vnic.id)
-            vnic = next(each for each in self._network.vnics_of(balancer_id) if each.id == vnic.id)
+            lookup.network(self.region).public_ips.assign_reserved(reserved, vnic.id)
+            vnic = next(each for each in lookup.network(self.region).vnics.of(balancer_id) if each.id == vnic.id)
         return vnic
 
     async def _detach(self, balancer_id: str) -> None:
-        for vnic in self._network.vnics_of(balancer_id):
-            await self._network.detach_vnic(vnic.id)
+        for vnic in lookup.network(self.region).vnics.of(balancer_id):
+            await lookup.network(self.region).vnics.detach(vnic.id)
 
     @operation
     async def delete_load_balancer(self, call: Call) -> Reply:
@@ -174,7 +189,7 @@ class LoadBalancer(Service):
     @step
     async def _remove(self, balancer: Record, request: WorkRequest | None) -> None:
         async with self._lock(balancer.id):
-            await self._end(balancer)
+            await self.running.end(balancer)
             await self._detach(balancer.id)
             self.update(balancer, {}, private={"keys": {}})
 
@@ -184,7 +199,7 @@ class LoadBalancer(Service):
             if balancer.state == "ACTIVE":
                 try:
                     await self._attach(balancer.id, balancer.doc)
-                    await self._serve(balancer)
+                    await self.running.serve(balancer)
                 except ServiceError as error:
                     self.log.error("%s does not serve: %s", balancer.id, error.message)
         await super().resume()
@@ -200,7 +215,7 @@ class LoadBalancer(Service):
         balancer = self._active(call)
         self.move(balancer, call)
         request = self._request_for(call, "ChangeCompartment", balancer)
-        self._finish(request)
+        request.finish()
         return self.accepted(request)
 
     # changes of an active load balancer
@@ -212,18 +227,19 @@ class LoadBalancer(Service):
         return balancer
 
     async def _accept(self, operation: str, call: Call) -> Reply:
-        """Check a change, and let it be carried out in its turn."""
+        """Check a change, and carry it out in its turn."""
         balancer = self._active(call)
         body, sealed = call.body, {}
         if operation == "create_certificate":
             shown, key = model.certificate(body)
             body = shown
             if key:
-                sealed = {shown["certificateName"]: self._sealer.seal(key, f"{balancer.id} {shown['certificateName']}")}
+                name = shown["certificateName"]
+                sealed = {name: self.region.sealer.seal(key, f"{balancer.id} {name}")}
         trial = copy.deepcopy(balancer.doc)
         model.apply(operation, trial, body, call.path)
         if operation == "update_network_security_groups":
-            self._network.check_placement(trial["subnetIds"][0], trial["networkSecurityGroupIds"])
+            lookup.network(self.region).vnics.check_placement(trial["subnetIds"][0], trial["networkSecurityGroupIds"])
         request = self._request_for(call, model.CHANGES[operation][0], balancer)
         change = {"operation": operation, "body": body, "path": call.path, "keys": sealed, "balancer": balancer.id}
         self.update(request.record, {}, private={"change": change})
@@ -251,9 +267,9 @@ class LoadBalancer(Service):
                 )
                 self.update(record, {}, private={"applied": True})
             if change["operation"] == "update_network_security_groups":
-                for vnic in self._network.vnics_of(balancer.id):
-                    await self._network.set_vnic_groups(vnic.id, balancer.doc["networkSecurityGroupIds"])
-            await self._serve(balancer)
+                for vnic in lookup.network(self.region).vnics.of(balancer.id):
+                    await lookup.network(self.region).vnics.set_groups(vnic.id, balancer.doc["networkSecurityGroupIds"])
+            await self.running.serve(balancer)
 
     def _lock(self, balancer_id: str) -> asyncio.Lock:
         return self._locks.setdefault(balancer_id, asyncio.Lock())
@@ -330,7 +346,7 @@ class LoadBalancer(Service):
         balancer = self.get("load_balancer", call.path["load_balancer_id"])
         set_name, name = call.path["backend_set_name"], call.path["backend_name"]
         backend = model.find_backend(balancer.doc, set_name, name)
-        state = (await self._health(balancer)).get(set_name, {}).get(name, "UNKNOWN")
+        state = (await self.running.health(balancer)).get(set_name, {}).get(name, "UNKNOWN")
         checked = "OFFLINE" if backend["offline"] else {"OK": "OK", "CRITICAL": "CONNECT_FAILED"}.get(state, "UNKNOWN")
         results = []
         if balancer.doc.get("ipAddresses"):
@@ -349,7 +365,7 @@ class LoadBalancer(Service):
         """Health of a backend set."""
         balancer = self.get("load_balancer", call.path["load_balancer_id"])
         found = model.find(balancer.doc, "backendSets", call.path["backend_set_name"])
-        states = (await self._health(balancer)).get(found["name"], {})
+        states = (await self.running.health(balancer)).get(found["name"], {})
         states = {each["name"]: states.get(each["name"], "UNKNOWN") for each in found["backends"]}
         return Reply(
             200,
@@ -385,7 +401,7 @@ class LoadBalancer(Service):
 
     async def _whole_health(self, balancer: Record) -> Document:
         sets = balancer.doc["backendSets"]
-        found = await self._health(balancer)
+        found = await self.running.health(balancer)
         states = {}
         for name, each in sets.items():
             known = found.get(name, {})
@@ -402,97 +418,12 @@ class LoadBalancer(Service):
             },
         }
 
-    # work requests of the service's own form
-
     def _request_for(self, call: Call, kind: str, balancer: Record) -> WorkRequest:
         return self.work_request(call, kind, [("RELATED", "loadbalancer", balancer)])
 
-    def _finish(self, request: WorkRequest) -> None:
-        request.finish()
-
-    def work_request_doc(self, record: Record) -> Document:
-        """The service's form of a work request."""
-        doc = record.doc
-        errors = record.private.get("errors", [])
-        state = doc["status"]
-        balancer_id = doc["resources"][0]["identifier"]
-        shown = {
-            "id": record.id,
-            "loadBalancerId": balancer_id,
-            "compartmentId": doc["compartmentId"],
-            "type": doc["operationType"],
-            "lifecycleState": state,
-            "timeAccepted": doc["timeAccepted"],
-            "errorDetails": [
-                {
-                    "errorCode": "INTERNAL_ERROR" if error["code"] == "InternalError" else "BAD_INPUT",
-                    "message": error["message"],
-                }
-                for error in errors
-            ],
-        }
-        if doc.get("timeFinished"):
-            message = errors[0]["message"] if errors else f"{doc['operationType']}: {state}"
-            shown |= {"timeFinished": doc["timeFinished"], "message": message}
-        return shown
-
-    # HAProxy
-
-    def _proxy(self, balancer: Record) -> Haproxy:
-        if balancer.id not in self._proxies:
-            vnic = self._network.vnics_of(balancer.id)[0]
-            folder = self.region.settings.state / "load-balancers" / balancer.id.rsplit(".", 1)[-1][-16:]
-            self._proxies[balancer.id] = Haproxy(folder, netns=vnic.netns, address=vnic.private_ip)
-        return self._proxies[balancer.id]
-
-    async def _serve(self, balancer: Record) -> None:
-        """Let HAProxy serve the load balancer as its document says, and the host relay its public address."""
-        vnic = self._network.vnics_of(balancer.id)[0]
-        if not self.region.settings.pure:
-            keys = {name: self.certificate_key(balancer, name) for name in balancer.private.get("keys", {})}
-            try:
-                await self._proxy(balancer).apply(balancer.doc, keys)
-            except HaproxyError as error:
-                raise ServiceError(500, "InternalError", str(error)) from error
-        if vnic.public_ip is None:
-            return
-        wanted = {each["port"] for each in balancer.doc["listeners"].values()}
-        exposed = self._exposed.setdefault(balancer.id, set())
-        for port in sorted(exposed - wanted):
-            await self.region.fabric.unexpose(vnic.public_ip, port)
-        try:
-            for port in sorted(wanted - exposed):
-                await self.region.fabric.expose(vnic.public_ip, port, vnic.private_ip, port)
-        except FabricError as error:
-            raise ServiceError(500, "InternalError", str(error)) from error
-        self._exposed[balancer.id] = wanted
-
-    async def _end(self, balancer: Record) -> None:
-        """End HAProxy and the relays of a load balancer."""
-        for vnic in self._network.vnics_of(balancer.id):
-            if vnic.public_ip is not None:
-                await self.region.fabric.unexpose(vnic.public_ip)
-        self._exposed.pop(balancer.id, None)
-        if not self.region.settings.pure and self._network.vnics_of(balancer.id):
-            await self._proxy(balancer).destroy()
-        self._proxies.pop(balancer.id, None)
-
     async def stop(self) -> None:
         """End the proxies; the documents stay."""
-        await asyncio.gather(*(proxy.stop() for proxy in self._proxies.values()))
-
-    async def _health(self, balancer: Record) -> dict[str, dict[str, str]]:
-        """Backend set and backend to OK, WARNING, CRITICAL or UNKNOWN, as HAProxy sees them."""
-        if balancer.id not in self._proxies:
-            return {}
-        return await self._proxies[balancer.id].health()
-
-    def certificate_key(self, balancer: Record, name: str) -> bytes:
-        """The private key (PEM) of a certificate. 404 when the certificate has none."""
-        sealed = balancer.private.get("keys", {}).get(name)
-        if sealed is None:
-            raise not_found()
-        return self._sealer.open(sealed, f"{balancer.id} {name}")
+        await self.running.stop_all()
 
 
 __all__ = ["LoadBalancer"]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HeatWave clusters of DB systems: state only.
 
-MariaDB has nothing that would accelerate queries, so a cluster here is what the API shows of it: its shape, size and
+The server has nothing that would accelerate queries, so a cluster here is what the API shows of it: its shape, size and
 nodes, its states and those that its DB system goes through meanwhile, what the service refuses, its work requests. No
 query runs faster or slower for it, and nothing is loaded into it.
 
@@ -10,23 +10,16 @@ A cluster is a record of its own below its DB system, which is UPDATING, and ref
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from localregion.services.base import (
-    Call,
-    Document,
-    Kind,
-    Record,
-    Reply,
-    WorkRequest,
-    conflict,
-    incorrect_state,
-    not_found,
-)
+from localregion.core.errors import conflict, incorrect_state, not_found
+from localregion.core.store import Document, Record
+from localregion.services.base import Part
 from localregion.services.mysql import model
+from localregion.services.mysql.requests import begun, db_system
 from localregion.services.registration import operation, step
-from localregion.services.schedule import DeletesLater
+from localregion.services.resources import Call, Kind, Reply
+from localregion.services.work_requests import WorkRequest
 
 # Cloud minutes.
 _CHANGE, _REMOVE, _START, _STOP, _RESTART = 4.0, 2.0, 2.0, 2.0, 2.0
@@ -42,37 +35,29 @@ ACCESS = {
 }
 
 
-class HeatWave(DeletesLater):
-    """The part of the MySQL service that has the HeatWave clusters; `Mysql` is the whole."""
+class HeatWave(Part):
+    """The operations of HeatWave clusters, and what DB systems do with theirs."""
 
-    if TYPE_CHECKING:
-
-        def _steady(self, call: Call, *states: str) -> Record: ...
-
-        def _begun(self, call: Call, kind: str, resources: Sequence[tuple[str, str, Record | str]]) -> WorkRequest: ...
-
-    # what a DB system's own operations do with its cluster
-
-    def cluster_of(self, system: Record) -> Record | None:
+    def of(self, system: Record) -> Record | None:
         """The living HeatWave cluster of a DB system."""
-        found = self.living(KIND.name, parent=system.id)
+        found = self.service.living(KIND.name, parent=system.id)
         return found[-1] if found else None
 
-    def cluster_follows(self, system: Record, was: str, becomes: str) -> Document:
+    def follow(self, system: Record, was: str, becomes: str) -> Document:
         """The cluster in one state goes into another with its DB system; fields of the DB system that follow."""
-        cluster = self.cluster_of(system)
+        cluster = self.of(system)
         if cluster is not None and cluster.state == was:
             self._enter(cluster, becomes)
         return self._summary(system)
 
-    def cluster_goes(self, system: Record) -> Document:
+    def remove(self, system: Record) -> Document:
         """The cluster goes with its DB system; fields of the DB system that follow."""
-        if cluster := self.cluster_of(system):
+        if cluster := self.of(system):
             self._enter(cluster, "DELETED")
         return self._summary(system)
 
     def _summary(self, system: Record) -> Document:
-        cluster = self.cluster_of(system)
+        cluster = self.of(system)
         if cluster is None:
             return {"isHeatWaveClusterAttached": False, "heatWaveCluster": None}
         return {
@@ -92,18 +77,18 @@ class HeatWave(DeletesLater):
             name = f"node-{number}"
             made = cluster.doc["clusterNodes"][old.index(name)]["timeCreated"] if name in old else now
             nodes.append({"nodeId": name, "lifecycleState": state, "timeCreated": made, "timeUpdated": now})
-        return self.update(cluster, {**(changes or {}), "clusterNodes": nodes}, state=state)
+        return self.service.update(cluster, {**(changes or {}), "clusterNodes": nodes}, state=state)
 
     def _step(
         self, call: Call, system: Record, cluster: Record, kind: str, becomes: str, minutes: float
     ) -> tuple[WorkRequest, Record]:
         """A cluster is on its way into a state, and its DB system is UPDATING meanwhile."""
         was, during = cluster.state, {"ADD": "CREATING", "DELETE": "DELETING"}.get(kind, "UPDATING")
-        self.update(cluster, {}, private={"becomes": becomes, "was": was})
+        self.service.update(cluster, {}, private={"becomes": becomes, "was": was})
         self._enter(cluster, during)
-        system = self.update(system, self._summary(system))
-        request = self._begun(call, f"{kind}_HEATWAVE_CLUSTER", [("UPDATED", "mysqldbsystem", system)])
-        system = self.transition(
+        system = self.service.update(system, self._summary(system))
+        request = begun(self.service, call, f"{kind}_HEATWAVE_CLUSTER", [("UPDATED", "mysqldbsystem", system)])
+        system = self.service.transition(
             system, minutes, "ACTIVE", via="UPDATING", also=self._stepped, request=request, failed="ACTIVE"
         )
         return request, system
@@ -111,15 +96,15 @@ class HeatWave(DeletesLater):
     @step
     async def _stepped(self, system: Record, request: WorkRequest | None) -> Document:
         """The end of a step. Runs again after a restart."""
-        if cluster := self.cluster_of(system):
+        if cluster := self.of(system):
             self._enter(cluster, cluster.private["becomes"], cluster.private.get("changes"))
-            self.update(cluster, {}, private={"changes": None})
+            self.service.update(cluster, {}, private={"changes": None})
         return self._summary(system)
 
     def _attached(self, call: Call, *states: str) -> tuple[Record, Record]:
         """The DB system of a call, which is ACTIVE, and its cluster in one of these states. Raises 404 or 409."""
-        system = self._steady(call, "ACTIVE")
-        cluster = self.cluster_of(system)
+        system = db_system(self.service, call, "ACTIVE")
+        cluster = self.of(system)
         if cluster is None:
             raise not_found()
         if cluster.state not in states:
@@ -133,21 +118,21 @@ class HeatWave(DeletesLater):
     @operation
     async def get_heat_wave_cluster(self, call: Call) -> Reply:
         """The HeatWave cluster of a DB system; a deleted one as long as the region remembers it."""
-        system = self.get("db_system", call.path["db_system_id"])
-        found = self.store.select(self.name, KIND.name, parent=system.id, dead=None)
+        system = self.service.get("db_system", call.path["db_system_id"])
+        found = self.store.select(self.service.name, KIND.name, parent=system.id, dead=None)
         if not found:
             raise not_found()
-        return self.show(system, doc=found[-1].doc)
+        return self.service.show(system, doc=found[-1].doc)
 
     @operation
     async def add_heat_wave_cluster(self, call: Call) -> Reply:
         """Add a HeatWave cluster; a DB system has one at most."""
-        system = self._steady(call, "ACTIVE")
-        if self.cluster_of(system):
+        system = db_system(self.service, call, "ACTIVE")
+        if self.of(system):
             raise conflict(f"DB System {system.id} has a HeatWave cluster already")
         body = call.body
         model.heatwave(body["shapeName"], body["clusterSize"], system.doc)
-        cluster = self.create(
+        cluster = self.service.create(
             KIND.name,
             None,
             {
@@ -163,27 +148,27 @@ class HeatWave(DeletesLater):
         )
         request, _ = self._step(call, system, cluster, "ADD", "ACTIVE", _CHANGE)
         # The retry token is void once this cluster, not its DB system, is gone.
-        return self.show(cluster, request=request)
+        return self.service.show(cluster, request=request)
 
     @operation
     async def update_heat_wave_cluster(self, call: Call) -> Reply:
-        """Change shape, size or Lakehouse: the cluster is made anew behind its name, which shows at the end."""
+        """Change shape, size or Lakehouse: the cluster is replaced, which shows at the end."""
         system, cluster = self._attached(call, "ACTIVE", "INACTIVE")
         given = {
             name: call.body[name] for name in ("shapeName", "clusterSize", "isLakehouseEnabled") if name in call.body
         }
         wanted = cluster.doc | given
         model.heatwave(wanted["shapeName"], wanted["clusterSize"], system.doc)
-        cluster = self.update(cluster, {}, private={"changes": given})
+        cluster = self.service.update(cluster, {}, private={"changes": given})
         request, system = self._step(call, system, cluster, "UPDATE", cluster.state, _CHANGE)
-        return self.accepted(request, 202, system)
+        return self.service.accepted(request, 202, system)
 
     @operation
     async def delete_heat_wave_cluster(self, call: Call) -> Reply:
         """Remove the HeatWave cluster."""
         system, cluster = self._attached(call, "ACTIVE", "INACTIVE", "FAILED")
         request, system = self._step(call, system, cluster, "DELETE", "DELETED", _REMOVE)
-        return self.accepted(request, 202, system)
+        return self.service.accepted(request, 202, system)
 
     @operation
     async def start_heat_wave_cluster(self, call: Call) -> Reply:
@@ -203,4 +188,4 @@ class HeatWave(DeletesLater):
     def _switched(self, call: Call, kind: str, was: str, becomes: str, minutes: float) -> Reply:
         system, cluster = self._attached(call, was)
         request, system = self._step(call, system, cluster, kind, becomes, minutes)
-        return self.accepted(request, 202, system)
+        return self.service.accepted(request, 202, system)

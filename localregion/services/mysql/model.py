@@ -145,6 +145,15 @@ def time_of_day(value: str, field: str) -> str:
     return f"{hour}:{minute}{':00' if seconds else ''}{zone or ''}"
 
 
+def window_begin(value: str, now: dt.datetime) -> dt.datetime:
+    """When a daily window (a time of day, in UTC unless it says where) last began, as seen at `now`."""
+    time = dt.time.fromisoformat(value.replace("Z", "+00:00"))
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=dt.UTC)
+    begin = dt.datetime.combine(now.astimezone(time.tzinfo).date(), time)
+    return begin if begin <= now else begin - dt.timedelta(days=1)
+
+
 def maintenance_window(value: str) -> str:
     """`{day-of-week} {time-of-day}`, of which the service shows the day's full name in capitals."""
     day, _, time = value.strip().partition(" ")
@@ -331,9 +340,9 @@ def configurations() -> dict[str, Doc]:
 
 
 def server_variables(variables: Doc) -> dict[str, str]:
-    """A custom configuration's variables for MariaDB: numbers and switches that are no sizes of memory.
+    """A custom configuration's variables for the server: numbers and switches, but not sizes of memory.
 
-    A server of this machine is not of the shape's size; names that MariaDB does not know are ignored by it (`loose_`).
+    A server of this machine is not of the shape's size; names that it does not know are ignored by it (`loose_`).
     """
     made = {}
     for name, value in variables.items():
@@ -370,30 +379,13 @@ def new(body: Doc, restored: Doc | None, now: dt.datetime, known: Mapping[str, D
     unsupported(body)
     placement(body)
     restored = restored or {}
-    if not restored:
-        if not body.get("adminUsername"):
-            raise missing("adminUsername")
-        if not body.get("adminPassword"):
-            raise missing("adminPassword")
-    if bool(body.get("adminUsername")) != bool(body.get("adminPassword")):
-        raise missing("adminPassword" if body.get("adminUsername") else "adminUsername")
-    if body.get("adminUsername"):
-        username(body["adminUsername"])
-        password(body["adminPassword"])
+    _check_account(body, required=not restored)
     name = shape(body["shapeName"])
     available = bool(body.get("isHighlyAvailable"))
     if name == "MySQL.Free":
         always_free(body, "CreateDbSystem")
-    size = body.get("dataStorageSizeInGBs") or restored.get("dataStorageSizeInGBs")
-    if size is None:
-        raise missing("dataStorageSizeInGBs")
-    if restored and size < restored["dataStorageSizeInGBs"]:
-        raise invalid(f"dataStorageSizeInGBs must be at least {restored['dataStorageSizeInGBs']}, the backup's size")
-    if name == "MySQL.Free" and size != 50:
-        raise invalid("dataStorageSizeInGBs of shape MySQL.Free must be 50")
-    label = body.get("hostnameLabel")
-    if label is not None and not _LABEL.match(label):
-        raise invalid(f"hostnameLabel must comply with RFC 952 and RFC 1123: '{label}'")
+    size = _initial_size(body, restored)
+    _check_label(body.get("hostnameLabel"))
     ports = {"port": port(body.get("port") or 3306, "port"), "portX": port(body.get("portX") or 33060, "portX")}
     if ports["port"] == ports["portX"]:
         raise invalid("port and portX must differ")
@@ -439,6 +431,33 @@ def new(body: Doc, restored: Doc | None, now: dt.datetime, known: Mapping[str, D
     return doc
 
 
+def _check_account(body: Doc, *, required: bool) -> None:
+    """The administrator's name and password: both or, unless they are required, neither."""
+    for field, other in (("adminUsername", "adminPassword"), ("adminPassword", "adminUsername")):
+        if not body.get(field) and (required or body.get(other)):
+            raise missing(field)
+    if body.get("adminUsername"):
+        username(body["adminUsername"])
+        password(body["adminPassword"])
+
+
+def _initial_size(body: Doc, restored: Doc) -> int:
+    """GB of data storage of a new DB system, at least those of the one that it is restored from."""
+    size: int | None = body.get("dataStorageSizeInGBs") or restored.get("dataStorageSizeInGBs")
+    if size is None:
+        raise missing("dataStorageSizeInGBs")
+    if restored and size < restored["dataStorageSizeInGBs"]:
+        raise invalid(f"dataStorageSizeInGBs must be at least {restored['dataStorageSizeInGBs']}, the backup's size")
+    if body["shapeName"] == "MySQL.Free" and size != 50:
+        raise invalid("dataStorageSizeInGBs of shape MySQL.Free must be 50")
+    return size
+
+
+def _check_label(label: str | None) -> None:
+    if label is not None and not _LABEL.match(label):
+        raise invalid(f"hostnameLabel must comply with RFC 952 and RFC 1123: '{label}'")
+
+
 _LATER = ("mysqlVersion", "ipAddress", "port", "portX", "faultDomain")
 
 
@@ -480,6 +499,15 @@ def configuration(given: str | None, shape_name: str, highly_available: bool, kn
     return given
 
 
+_AS_GIVEN = (
+    "displayName", "description", "freeformTags", "definedTags", "securityAttributes", "availabilityDomain",
+    "faultDomain", "crashRecovery", "databaseManagement", "subnetId", "ipAddress", "hostnameLabel", "isHighlyAvailable",
+)  # fmt: skip
+"""Fields that an update sets to what it gives."""
+_MERGED = {"backupPolicy": backup_policy, "maintenance": maintenance, "deletionPolicy": deletion_policy}
+"""Fields of which an update may give a part."""
+
+
 def changed(doc: Doc, body: Doc, known: Mapping[str, Doc]) -> Doc:
     """The document after an update, or 400. `doc` is not altered; `known`: configurations by OCID.
 
@@ -492,41 +520,20 @@ def changed(doc: Doc, body: Doc, known: Mapping[str, Doc]) -> Doc:
     unsupported(body)
     placement(body)
     new_doc = dict(doc)
-    for field in (
-        "displayName",
-        "description",
-        "freeformTags",
-        "definedTags",
-        "securityAttributes",
-        "availabilityDomain",
-        "faultDomain",
-        "crashRecovery",
-        "databaseManagement",
-        "subnetId",
-        "ipAddress",
-    ):
-        if field in body:
-            new_doc[field] = body[field]
+    new_doc |= {field: body[field] for field in _AS_GIVEN if field in body}
     if body.get("displayName") == "":
         raise invalid("displayName must not be empty")
     if "adminPassword" in body:
         password(body["adminPassword"])
     if "adminUsername" in body:
         username(body["adminUsername"])
-    if "hostnameLabel" in body:
-        if not _LABEL.match(body["hostnameLabel"]):
-            raise invalid(f"hostnameLabel must comply with RFC 952 and RFC 1123: '{body['hostnameLabel']}'")
-        new_doc["hostnameLabel"] = body["hostnameLabel"]
+    _check_label(body.get("hostnameLabel"))
     if "nsgIds" in body:
         new_doc["nsgIds"] = groups(body["nsgIds"])
     if "shapeName" in body:
         new_doc["shapeName"] = shape(body["shapeName"])
-        if (body["shapeName"] == "MySQL.Free") != (doc["shapeName"] == "MySQL.Free") and body[
-            "shapeName"
-        ] == "MySQL.Free":
+        if body["shapeName"] == "MySQL.Free" != doc["shapeName"]:
             raise invalid("A DB System cannot be changed to shape MySQL.Free")
-    if "isHighlyAvailable" in body:
-        new_doc["isHighlyAvailable"] = body["isHighlyAvailable"]
     if new_doc["shapeName"] == "MySQL.Free":
         always_free(body, "UpdateDbSystem")
     if "configurationId" in body or any(new_doc[f] != doc[f] for f in ("shapeName", "isHighlyAvailable")):
@@ -534,11 +541,7 @@ def changed(doc: Doc, body: Doc, known: Mapping[str, Doc]) -> Doc:
             body.get("configurationId"), new_doc["shapeName"], new_doc["isHighlyAvailable"], known
         )
     if "mysqlVersion" in body:
-        wanted = version(body["mysqlVersion"])
-        if _numbers(wanted) < _numbers(doc["mysqlVersion"]):
-            raise invalid(f"MySQL cannot be downgraded from {doc['mysqlVersion']} to {body['mysqlVersion']}")
-        if _numbers(wanted) > _numbers(doc["mysqlVersion"]):
-            new_doc["mysqlVersion"] = wanted
+        new_doc["mysqlVersion"] = _upgraded(doc["mysqlVersion"], body["mysqlVersion"])
     if "dataStorageSizeInGBs" in body or "dataStorage" in body:
         new_doc |= _grown(doc, body)
     for field in ("port", "portX"):
@@ -546,12 +549,9 @@ def changed(doc: Doc, body: Doc, known: Mapping[str, Doc]) -> Doc:
             new_doc[field] = port(body[field], field)
     if new_doc["port"] == new_doc["portX"]:
         raise invalid("port and portX must differ")
-    if "backupPolicy" in body:
-        new_doc["backupPolicy"] = backup_policy(body["backupPolicy"], doc["backupPolicy"])
-    if "maintenance" in body:
-        new_doc["maintenance"] = maintenance(body["maintenance"], doc["maintenance"])
-    if "deletionPolicy" in body:
-        new_doc["deletionPolicy"] = deletion_policy(body["deletionPolicy"], doc["deletionPolicy"])
+    for field, merged in _MERGED.items():
+        if field in body:
+            new_doc[field] = merged(body[field], doc[field])
     if "customerContacts" in body:
         new_doc["customerContacts"] = contacts(body["customerContacts"])
     if "secureConnections" in body:
@@ -567,6 +567,14 @@ def changed(doc: Doc, body: Doc, known: Mapping[str, Doc]) -> Doc:
         new_doc["accessMode"] = mode(body["accessMode"], "accessMode", ("UNRESTRICTED", "RESTRICTED"))
     new_doc["currentPlacement"] = {key: new_doc[key] for key in ("availabilityDomain", "faultDomain")}
     return new_doc
+
+
+def _upgraded(current: str, given: str) -> str:
+    """The version after an update. Raises 400 for an older one; the same one stays as it is shown."""
+    wanted = version(given)
+    if _numbers(wanted) < _numbers(current):
+        raise invalid(f"MySQL cannot be downgraded from {current} to {given}")
+    return wanted if _numbers(wanted) > _numbers(current) else current
 
 
 def always_free(body: Doc, operation: str) -> None:

@@ -1,4 +1,4 @@
-"""Capture filters, and the VTAPs that mirror traffic by them. State only: the region mirrors no packet.
+"""Capture filters, and the VTAPs that mirror traffic by them (`packets` has the fabric do it).
 
 Sources: https://docs.oracle.com/en-us/iaas/Content/Network/Concepts/capture-filters.htm and .../Network/Tasks/vtap.htm.
 The range of packet sizes and what is shown for fields not given are not documented: taken from the console.
@@ -9,21 +9,12 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from localregion.services.base import (
-    SECOND,
-    Call,
-    Document,
-    Record,
-    Reply,
-    conflict,
-    invalid,
-    limit_exceeded,
-    missing,
-    not_found,
-)
-from localregion.services.network import rules
-from localregion.services.network.addresses import WORDS, Addresses
+from localregion.core.errors import conflict, invalid, limit_exceeded, missing, not_found
+from localregion.core.store import Document, Record
+from localregion.services.base import Part
+from localregion.services.network import checks, rules
 from localregion.services.registration import operation
+from localregion.services.resources import SECOND, Call, Reply
 
 MAX_CAPTURE_RULES = 10
 _PACKET_SIZES = (64, 9000)
@@ -33,45 +24,43 @@ _SOURCES = {"subnet": "SUBNET", "vnic": "VNIC", "load_balancer": "LOAD_BALANCER"
 """Kinds of the region that a VTAP can listen at, and the API's word for each."""
 
 
-class Capture(Addresses):
-    """The part of the network service that says which traffic is mirrored or logged."""
-
-    # capture filters
+class CaptureFilters(Part):
+    """The operations of capture filters."""
 
     @operation
     async def create_capture_filter(self, call: Call) -> Reply:
         """A filter for VTAPs or for flow logs, with up to ten rules."""
         kind = call.body["filterType"]
         document: Document = {_RULES[kind]: []} | self._filter_rules(kind, call.body)
-        record = self.create("capture_filter", call, document, state="PROVISIONING")
-        self.transition(record, SECOND, "AVAILABLE")
-        return self.show(record)
+        record = self.service.create("capture_filter", call, document, state="PROVISIONING")
+        self.service.transition(record, SECOND, "AVAILABLE")
+        return self.service.show(record)
 
     @operation
     async def update_capture_filter(self, call: Call) -> Reply:
         """New name, tags or rules; what uses the filter follows."""
-        record = self.get("capture_filter", call.path["capture_filter_id"])
-        self._check_available(record, WORDS["capture_filter"])
+        record = self.service.get("capture_filter", call.path["capture_filter_id"])
+        checks.available(record, checks.WORDS["capture_filter"])
         changes = self._filter_rules(record.doc["filterType"], call.body)
-        self.update(record, {**call.body, **changes})
+        self.service.update(record, {**call.body, **changes})
         if changes:
-            self.transition(record, SECOND, "AVAILABLE", via="UPDATING")
-        return self.show(record)
+            self.service.transition(record, SECOND, "AVAILABLE", via="UPDATING")
+        return self.service.show(record)
 
     @operation
     async def delete_capture_filter(self, call: Call) -> Reply:
         """Delete a filter that nothing uses."""
-        record = self.get("capture_filter", call.path["capture_filter_id"])
-        self._check_available(record, WORDS["capture_filter"])
-        for vtap in self.living("vtap"):
+        record = self.service.get("capture_filter", call.path["capture_filter_id"])
+        checks.available(record, checks.WORDS["capture_filter"])
+        for vtap in self.service.living("vtap"):
             if vtap.doc["captureFilterId"] == record.id:
                 raise conflict(f"The Capture Filter {record.id} is associated with the VTAP {vtap.id}.")
         for log in self.store.select("logging", "log"):
             source = (log.doc.get("configuration") or {}).get("source") or {}
             if record.id in (source.get("parameters") or {}).values():
                 raise conflict(f"The Capture Filter {record.id} is associated with the flow log {log.id}.")
-        self.transition(record, SECOND, "TERMINATED", via="TERMINATING")
-        return self.accepted()
+        self.service.transition(record, SECOND, "TERMINATED", via="TERMINATING")
+        return self.service.accepted()
 
     def _filter_rules(self, kind: str, body: Document) -> Document:
         """The rules of a body in their kept form. Raises 400 for those of the other kind of filter."""
@@ -91,9 +80,12 @@ class Capture(Addresses):
                 raise invalid(f"Each of {field} must have a distinct priority.")
         return changes
 
-    # VTAPs: created, changed and removed as everything in a VCN
 
-    def _vtap(self, vcn: Record, body: Document, record: Record | None) -> Document:
+class Vtaps(Part):
+    """VTAPs: created, changed and removed as everything in a VCN (see `children`)."""
+
+    def document(self, vcn: Record, body: Document, record: Record | None) -> Document:
+        """The fields of a new VTAP, or the changes of one. Raises 400, 404 or 409."""
         old = record.doc if record else {}
         changes: Document = {}
         if record is None:
@@ -109,11 +101,11 @@ class Capture(Addresses):
             changes["sourceType"] = self._source_type(vcn, whole["sourceId"], body.get("sourceType"))
         changes |= self._target(vcn, body, old)
         if "captureFilterId" in body:
-            chosen = self.get("capture_filter", body["captureFilterId"])
+            chosen = self.service.get("capture_filter", body["captureFilterId"])
             if chosen.doc["filterType"] != "VTAP":
                 raise invalid(f"The Capture Filter {chosen.id} is not of type VTAP.")
         if "sourcePrivateEndpointSubnetId" in body:
-            self._of_vcn("subnet", body["sourcePrivateEndpointSubnetId"], vcn)
+            checks.of_vcn(self.service, "subnet", body["sourcePrivateEndpointSubnetId"], vcn)
         if "sourcePrivateEndpointIp" in body:
             rules.address(body["sourcePrivateEndpointIp"], "sourcePrivateEndpointIp")
         if not 0 <= body.get("vxlanNetworkIdentifier", 0) < _IDENTIFIERS:
@@ -132,7 +124,7 @@ class Capture(Addresses):
         if source is None or source.dead or source.kind not in _SOURCES:
             raise not_found()
         subnet_id = source.id if source.kind == "subnet" else source.doc.get("subnetId") or source.doc["subnetIds"][0]
-        self._of_vcn("subnet", subnet_id, vcn)
+        checks.of_vcn(self.service, "subnet", subnet_id, vcn)
         found = _SOURCES[source.kind]
         if given not in (None, found):
             raise invalid(f"The source {source_id} is not of type {given}.")
@@ -144,8 +136,8 @@ class Capture(Addresses):
             raise invalid("Only one of targetId and targetIp can be given.")
         changes: Document = {}
         if "targetId" in body:
-            vnic = self.get("vnic", body["targetId"])
-            self._of_vcn("subnet", vnic.doc["subnetId"], vcn)
+            vnic = self.service.get("vnic", body["targetId"])
+            checks.of_vcn(self.service, "subnet", vnic.doc["subnetId"], vcn)
             changes = {"targetIp": None, "targetType": "VNIC"}
         elif "targetIp" in body:
             rules.address(body["targetIp"], "targetIp")
@@ -156,19 +148,16 @@ class Capture(Addresses):
         return changes
 
     def _check_mirrored_once(self, source_id: str, record: Record | None) -> None:
-        for other in self.living("vtap"):
+        for other in self.service.living("vtap"):
             own = record is not None and other.id == record.id
             if not own and other.doc["sourceId"] == source_id and other.doc["isVtapEnabled"]:
                 raise conflict(f"The traffic of {source_id} is mirrored by the VTAP {other.id} already.")
 
-    def _detached(self, vnic_id: str) -> None:
-        self._stop_vtaps(vnic_id)
-
-    def _stop_vtaps(self, gone_id: str) -> None:
-        """A VTAP whose source or target goes stops."""
-        for vtap in self.living("vtap"):
+    def stop(self, gone_id: str) -> None:
+        """Stop the VTAPs whose source or target goes."""
+        for vtap in self.service.living("vtap"):
             if gone_id in (vtap.doc["sourceId"], vtap.doc.get("targetId")):
-                self.update(vtap, {"isVtapEnabled": False, "lifecycleStateDetails": "STOPPED"})
+                self.service.update(vtap, {"isVtapEnabled": False, "lifecycleStateDetails": "STOPPED"})
 
     @operation
     async def list_vtaps(self, call: Call) -> Reply:
@@ -178,4 +167,4 @@ class Capture(Addresses):
             return not wanted or record.doc["isVtapEnabled"]
 
         filters = {"is_vtap_enabled": running, "source": lambda record, value: record.doc["sourceId"] == value}
-        return self.list("vtap", call, filters)
+        return self.service.list("vtap", call, filters)

@@ -13,7 +13,8 @@ from typing import Any
 
 from localregion import ocids
 from localregion import settings as names
-from localregion.services.base import Document, invalid, missing
+from localregion.core.errors import invalid, missing
+from localregion.core.store import Document, Record
 
 _DNS_LABEL = re.compile(r"[a-z][a-z0-9]{0,14}")
 _TCP, _UDP, _ICMP, _ICMPV6 = "6", "17", "1", "58"
@@ -61,6 +62,11 @@ def any_cidr(text: str, what: str) -> str:
         return str(ipaddress.ip_network(text, strict=False))
     except ValueError:
         raise invalid(f"{what} {text} is not a valid CIDR block.") from None
+
+
+def blocks(vcn: Record) -> list[ipaddress.IPv4Network]:
+    """The CIDR blocks of a VCN."""
+    return [network(text) for text in vcn.doc["cidrBlocks"]]
 
 
 def dns_label(text: str) -> str:

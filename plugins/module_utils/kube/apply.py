@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, UnknownKind
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
+from ansible_collections.okestack.oci.plugins.module_utils.retries import Retry
 
+from .changes import Change, Options, compared, creation, difference
 from .client import FIELD_MANAGER, WELL_KNOWN, Client, Resource
-from .field_ownership import Fields, applied, below, client_side, minus, stands, taken_over, without
+from .field_ownership import below, client_side, has_replicas, is_applied, minus, taken_over, without
 from .objects import (
     OWNER_LABEL,
     Item,
     Key,
-    changed_parts,
+    autoscaled,
     holds,
     key_of,
     overlaid,
@@ -31,8 +32,8 @@ from .objects import (
     rows_of,
     settled,
     stages,
-    veiled,
 )
+from .removal import Remover
 from .wait import Predicate, Target, Waiter, definition, predicate_for
 
 _CANNOT_CHANGE = (
@@ -42,66 +43,6 @@ _CANNOT_CHANGE = (
     "may not change fields other than",
     "may not change once set",
 )
-
-
-_NEVER_PRUNED = ("Namespace", "CustomResourceDefinition", "PersistentVolume", "PersistentVolumeClaim", "Event")
-"""What holds more than was declared, so that objects and data of others go with it; and what nobody declares."""
-
-
-@dataclass
-class Change:
-    """What is to happen to one object."""
-
-    action: str
-    """create, update, replace, delete or none."""
-    key: Key
-    item: Item | None = None
-    resource: Resource | None = None
-    """None while the kind is not there."""
-    live: Mapping[str, Any] | None = None
-    before: Any = field(default_factory=dict)
-    after: Any = field(default_factory=dict)
-    note: str = ""
-    take: Callable[[Mapping[str, Any]], Fields | None] | None = None
-    """Which fields of other managers become ours before the write, so that those not declared go."""
-
-    def summary(self) -> dict[str, Any]:
-        """For the result: who and what, no content."""
-        told: dict[str, Any] = {
-            "action": self.action,
-            "api_version": self.key.api_version,
-            "kind": self.key.kind,
-            "namespace": self.key.namespace,
-            "name": self.key.name,
-        }
-        if self.note:
-            told["note"] = self.note
-        return told
-
-
-@dataclass
-class Options:
-    """How a set is brought about."""
-
-    namespace: str | None = None
-    """For namespaced objects that name none."""
-    owner: str | None = None
-    """Value of the owner label that every object gets; what pruning goes by."""
-    prune: bool = False
-    force: bool = True
-    """Take fields back that other managers set to other values."""
-    allow_replace: bool = False
-    check_mode: bool = False
-    wait: bool = True
-    timeout: float = 600.0
-    interval: float = 10.0
-    conditions: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """For kinds whose readiness we do not know, by kind: `{"ExternalSecret": ["Ready"]}`."""
-    create_namespaces: bool = False
-    """Make the namespaces that objects are put into; one that is there is left as it is, and never deleted."""
-    delete_finished_pods: bool = False
-    webhook_timeout: float = 90.0
-    """Seconds for which a write is repeated that an admission webhook's server did not answer."""
 
 
 class Applier:
@@ -125,8 +66,9 @@ class Applier:
         self.warn = warn
         self.unknown = unknown
         self.sleep = sleep
+        self.remover = Remover(client, options, report, warn, unknown, sleep)
         self.held: list[str] = []
-        """What is told to stand still and was not waited for."""
+        """What is paused and was not waited for."""
 
     @property
     def server(self) -> Client:
@@ -157,7 +99,7 @@ class Applier:
             placed = self._missing_namespaces([item for item, _resource in placed]) + placed
         changes = side_by_side(self._plan_one, placed, KubeError) if placed else []
         if self.options.prune:
-            changes += self._to_prune([change.key for change in changes])
+            changes += self.remover.to_prune([change.key for change in changes])
         return changes
 
     def _placed(self, items: Sequence[Item]) -> list[tuple[Item, Resource | None]]:
@@ -190,6 +132,7 @@ class Applier:
             item.manifest.pop("status", None)
             item.key = key_of(item.manifest)
             here.append((item, resource))
+        self._scaled = autoscaled(item for item, _resource in here)
         self._namespaces = {item.key.name for item, _resource in here if item.key.kind == "Namespace"}
         return here
 
@@ -209,10 +152,10 @@ class Applier:
         item, resource = placed
         key = item.key
         if self.client is None or resource is None or self.unknown(key.name) or self.unknown(key.namespace):
-            return _create(item, resource, "" if self.client and resource else "planned")
+            return creation(item, resource, "" if self.client and resource else "planned")
         live = self.client.get(resource, key.namespace, key.name)
         if live is not None and live["metadata"].get("deletionTimestamp"):
-            return _create(item, resource, "after the one being deleted", live)
+            return creation(item, resource, "after the one being deleted", live)
         if live is not None:
             self._look_at_owner(key, live, resource.namespaced)
         change = self._compared(item, resource, live)
@@ -220,7 +163,7 @@ class Applier:
             return change
         if self.options.allow_replace and change.action in ("none", "update") and (failed := failure(key, live)):
             after = overlaid(settled(live), item.manifest)
-            change = _differ("replace", item, resource, live, after, f"it {failed}")
+            change = difference("replace", item, resource, live, after, f"it {failed}")
         return change
 
     def _look_at_owner(self, key: Key, live: Mapping[str, Any], namespaced: bool) -> None:
@@ -239,7 +182,7 @@ class Applier:
     def _compared(self, item: Item, resource: Resource, live: Mapping[str, Any] | None) -> Change:
         """What an apply would change, by the server's own word."""
         adopted = self.options.force and live is not None and any(map(client_side, _records(live)))
-        if live is not None and not adopted and stands(item.manifest, live, FIELD_MANAGER):
+        if live is not None and not adopted and is_applied(item.manifest, live, FIELD_MANAGER):
             return Change("none", item.key, item, resource, live)
         undone = ""
         try:
@@ -256,20 +199,33 @@ class Applier:
         after = settled(dry)
         if adopted:
             after = _without_client_side(after, dry)
-        change = _compare(item, resource, live, dry, after)
+        kept = self._kept_replicas(item, live)
+        if kept is not None:
+            after["spec"]["replicas"] = kept
+        change = compared(item, resource, live, dry, after)
         if live is not None and (fixed := fixed_by_balancer(live, after)):
             if not self.options.allow_replace:
                 raise KubeError(
                     f"{item.key}: its load balancer cannot change {', '.join(fixed)} in place. Set allow_replace: true "
-                    "to have the Service, and with it the load balancer and its address, deleted and made anew"
+                    "to have the Service, and with it the load balancer and its address, deleted and recreated"
                 )
             change.action, change.note = "replace", "its load balancer cannot change in place"
             return change
         change.note = undone or change.note
+        change.replicas = kept
         if adopted:
             change.action, change.take = "update", client_side
             change.note = change.note or f"what kubectl apply declared becomes managed by {FIELD_MANAGER}"
         return change
+
+    def _kept_replicas(self, item: Item, live: Mapping[str, Any] | None) -> int | None:
+        """The replicas of what was declared with a number, and has an autoscaler instead now."""
+        key, spec = item.key, item.manifest.get("spec") or {}
+        if live is None or "replicas" in spec or not has_replicas(live, FIELD_MANAGER):
+            return None
+        if (key.api_version, key.kind, key.namespace, key.name) not in self._scaled:
+            return None
+        return int((live.get("spec") or {}).get("replicas", 1))
 
     def _undone(self, key: Key, held: Mapping[str, Sequence[str]]) -> str:
         """Whose changes an apply undoes, in words."""
@@ -284,7 +240,7 @@ class Applier:
     def _refused(self, error: ApiError, item: Item, resource: Resource, live: Mapping[str, Any] | None) -> Change:
         """What a refused dry run means."""
         if error.namespace_missing and (item.key.namespace in self._namespaces or self.options.check_mode):
-            return _create(item, resource, "in a namespace that is planned")
+            return creation(item, resource, "in a namespace that is planned")
         conflict = _conflict(error, item.key)
         if conflict:
             raise conflict from None
@@ -292,32 +248,31 @@ class Applier:
             if not self.options.allow_replace:
                 raise KubeError(
                     f"{item.key} cannot be changed in place: {error}. "
-                    "Set allow_replace: true to have it deleted and made anew"
+                    "Set allow_replace: true to have it deleted and recreated"
                 ) from None
             after = overlaid(settled(live), item.manifest)
-            return _differ("replace", item, resource, live, after, "cannot change in place")
+            return difference("replace", item, resource, live, after, "cannot change in place")
         twice = [str(cause.get("field")) for cause in error.causes if cause.get("reason") == "FieldValueDuplicate"]
         if live is not None and twice and self.options.force:
-            # Another manager changed what a list's members are told apart by: its member stands beside ours.
+            # Another manager changed the key that identifies a list's members: its member is there beside ours.
             after = overlaid(settled(live), item.manifest)
-            change = _differ("update", item, resource, live, after, f"undoes members of others in {twice[0]}")
+            change = difference("update", item, resource, live, after, f"undoes members of others in {twice[0]}")
             change.take = below(twice[0])
             return change
         no_dry_run = error.status == 400 and "dry run" in error.message
         if no_dry_run or (self.options.check_mode and self.unknown(item.manifest)):
             # The server cannot tell: compare with what is declared alone.
             if live is None:
-                return _create(item, resource)
+                return creation(item, resource)
             if holds(live, item.manifest):
                 return Change("none", item.key, item, resource, live)
-            return _differ("update", item, resource, live, overlaid(settled(live), item.manifest), "")
+            return difference("update", item, resource, live, overlaid(settled(live), item.manifest), "")
         raise KubeError(f"{item.key} ({item.source}): {error}") from None
 
     def _apply(self, resource: Resource, item: Item, dry_run: bool, force: bool) -> dict[str, Any]:
         """Apply, patient with admission webhooks and service accounts that are just coming up."""
         client = self.server
-        until = time.monotonic() + self.options.webhook_timeout
-        delay = 0.5
+        retry = Retry(self.options.webhook_timeout, longest=5.0)
         said = False
         while True:
             try:
@@ -326,13 +281,13 @@ class Applier:
                 starting = error.webhook_unavailable or (
                     not dry_run and error.status == 403 and "error looking up service account" in error.message
                 )
-                if not starting or time.monotonic() + delay > until:
+                pause = retry.pause() if starting else None
+                if pause is None:
                     raise
                 if not said:
                     self.report(f"{item.key}: waiting for an admission webhook: {error.message[:200]}")
                     said = True
-            self.sleep(delay)
-            delay = min(delay * 2, 5.0)
+            self.sleep(pause)
 
     def _write(self, changes: Sequence[Change]) -> None:
         client = self.server
@@ -349,7 +304,7 @@ class Applier:
                 client.forget()
         gone = [change for change in changes if change.action == "delete"]
         if gone:
-            self._delete(gone)
+            self.remover.delete(gone)
 
     def _write_one(self, change: Change) -> Change:
         client, item = self.server, change.item
@@ -365,6 +320,8 @@ class Applier:
         try:
             if change.take and change.action == "update":
                 self._take_over(resource, change)
+            if change.replicas is not None:
+                self._leave_replicas(resource, change)
             change.live = self._apply(resource, item, dry_run=False, force=self.options.force)
         except ApiError as error:
             conflict = _conflict(error, change.key)
@@ -388,6 +345,14 @@ class Applier:
             except ApiError as error:
                 if error.status != 409 or attempt == 4:  # changed meanwhile: look again
                     raise
+
+    def _leave_replicas(self, resource: Resource, change: Change) -> None:
+        """Let the number of replicas be another manager's too: it stays when the apply that follows gives it up."""
+        key = change.key
+        metadata = {"name": key.name, "namespace": key.namespace}
+        manifest = {"apiVersion": key.api_version, "kind": key.kind, "metadata": metadata}
+        manifest["spec"] = {"replicas": change.replicas}
+        self.server.apply(resource, manifest, force=True, manager=f"{FIELD_MANAGER}.replicas")
 
     def ready(self, changes: Sequence[Change]) -> bool:
         """Whether all objects were ready when they were last looked at; one just written without a wait is not."""
@@ -432,8 +397,8 @@ class Applier:
     @property
     def _again(self) -> str:
         if self.options.allow_replace:
-            return "The next run makes it anew"
-        return "Set allow_replace: true to have it deleted and made anew, or delete it"
+            return "The next run recreates it"
+        return "Set allow_replace: true to have it deleted and recreated, or delete it"
 
     def _delete_pods(self, target: Target) -> None:
         """Pods of a Job that is complete: kept, they go on being billed; the Job stays as the record."""
@@ -443,137 +408,9 @@ class Applier:
             if (row.get("status") or {}).get("phase") == "Succeeded":
                 client.delete(pods, target.namespace, row["metadata"]["name"])
 
-    # Prune
-
-    def _to_prune(self, keep: Sequence[Key]) -> list[Change]:
-        """Objects with our owner label, applied by us, that are not declared any more - of any kind but a few."""
-        if not self.options.owner:
-            raise KubeError("prune needs owner")
-        if self.client is None:
-            return []
-        client = self.client
-        kept = {(key.group, key.kind, key.namespace, key.name) for key in keep}
-        denied: list[str] = []
-
-        def find(resource: Resource) -> list[Change]:
-            try:
-                rows = client.list(resource, label_selector=f"{OWNER_LABEL}={self.options.owner}", metadata_only=True)
-            except ApiError as error:
-                if error.status == 403:
-                    denied.append(resource.plural)
-                if error.status in (403, 404, 405):
-                    return []
-                raise
-            gone = []
-            for row in rows:
-                key = key_of(row)
-                # Controllers copy labels (an EndpointSlice has its Service's): ours are those that we applied.
-                ours = applied(row, FIELD_MANAGER) is not None
-                keep = ((row["metadata"].get("annotations") or {}).get("helm.sh/resource-policy")) == "keep"
-                if ours and not keep and (key.group, key.kind, key.namespace, key.name) not in kept:
-                    gone.append(_delete_change(key, resource, row))
-            return gone
-
-        kinds = [resource for resource in client.all_resources() if resource.kind not in _NEVER_PRUNED]
-        found = [change for group in side_by_side(find, kinds, KubeError) for change in group]
-        if denied:
-            self.warn(f"prune may not list {', '.join(sorted(denied))}: what was once applied of these stays")
-        return found
-
-    # Absent
-
     def absent(self, items: Sequence[Item]) -> list[Change]:
         """Delete what is there, the last of the order first, and wait until it is gone."""
-        placed = self._placed_for_absence(items)
-        if self.client is None:
-            return []
-        client = self.client
-
-        def look(pair: tuple[Item, Resource]) -> Change:
-            item, resource = pair
-            live = client.get(resource, item.key.namespace, item.key.name)
-            if live is None:
-                return Change("none", item.key, None, resource)
-            owner = owner_of(live)
-            if self.options.owner and owner and owner != self.options.owner:
-                return self._left(Change("none", item.key, None, resource), f"it belongs to {owner}")
-            return _delete_change(item.key, resource, live)
-
-        changes = side_by_side(look, placed, KubeError) if placed else []
-        if self.options.prune:
-            seen = {change.key for change in changes}
-            changes += [change for change in self._to_prune([]) if change.key not in seen]
-        self._spare_definitions(client, changes)
-        if not self.options.check_mode:
-            self._delete([change for change in changes if change.action == "delete"])
-        return changes
-
-    def _left(self, change: Change, why: str) -> Change:
-        self.warn(f"{change.key} is left: {why}")
-        change.action, change.note, change.before = "none", f"left: {why}", {}
-        return change
-
-    def _spare_definitions(self, client: Client, changes: Sequence[Change]) -> None:
-        """Leave the definitions of which somebody else has objects: these would go with them."""
-        going = {
-            (change.key.group, change.key.kind, change.key.namespace, change.key.name)
-            for change in changes
-            if change.action == "delete"
-        }
-        namespaces = {name for _group, kind, _namespace, name in going if kind == "Namespace"}
-
-        def look(change: Change) -> None:
-            for resource in _defined(change.live or {}):
-                for row in client.list(resource, metadata_only=True):
-                    key, owner = key_of(row), owner_of(row)
-                    ours = owner and owner == self.options.owner
-                    leaving = row["metadata"].get("deletionTimestamp") or key.namespace in namespaces
-                    if ours or leaving or (key.group, key.kind, key.namespace, key.name) in going:
-                        continue
-                    self._left(change, f"{key} of {owner or 'somebody else'} is of its kind, and would go with it")
-                    return
-
-        definitions = [
-            change for change in changes if change.action == "delete" and change.key.kind == "CustomResourceDefinition"
-        ]
-        if definitions:
-            side_by_side(look, definitions, KubeError)
-
-    def _placed_for_absence(self, items: Sequence[Item]) -> list[tuple[Item, Resource]]:
-        found = []
-        for item in items:
-            if self.client is None or self.unknown(item.key.name) or self.unknown(item.key.namespace):
-                continue
-            try:
-                resource = self.client.resource(item.key.api_version, item.key.kind)
-            except UnknownKind:
-                continue  # no kind, no object
-            metadata = item.manifest["metadata"]
-            if not resource.namespaced:
-                metadata.pop("namespace", None)
-            elif not metadata.get("namespace"):
-                metadata["namespace"] = self.options.namespace or self.client.connection.namespace
-            item.key = key_of(item.manifest)
-            found.append((item, resource))
-        return found
-
-    def _delete(self, changes: Sequence[Change]) -> None:
-        client = self.server
-        waiter = self._waiter(client, quiet=2.0)
-        for place in sorted({rank(change.key) for change in changes}, reverse=True):
-            stage = [change for change in changes if rank(change.key) == place]
-
-            def send(change: Change) -> Target:
-                key = change.key
-                resource = change.resource or client.resource(key.api_version, key.kind)
-                uid = ((change.live or {}).get("metadata") or {}).get("uid")
-                if client.delete(resource, key.namespace, key.name, uid):
-                    self.report(f"{key}: deleted")
-                return Target(resource, key.namespace, key.name, definition)
-
-            targets = side_by_side(send, stage, KubeError)
-            if self.options.wait:
-                waiter.gone(targets)
+        return self.remover.absent(items)
 
     def _waiter(self, client: Client, quiet: float = 0.0) -> Waiter:
         return Waiter(client, self.report, self.options.timeout, self.options.interval, self.sleep, quiet=quiet)
@@ -594,53 +431,6 @@ def _scopes(items: Sequence[Item]) -> dict[tuple[str, str], bool]:
         for version in rows_of(spec.get("versions")):
             found[(f"{spec.get('group')}/{version.get('name')}", str(kind))] = spec.get("scope") != "Cluster"
     return found
-
-
-def _defined(definition: Mapping[str, Any]) -> list[Resource]:
-    """Where the objects of a definition are found, in one of its versions: all objects are in each of them."""
-    spec = definition.get("spec") or {}
-    names = spec.get("names") or {}
-    served = [row["name"] for row in rows_of(spec.get("versions")) if row.get("served")]
-    group, namespaced = spec.get("group"), spec.get("scope") != "Cluster"
-    return [Resource(f"{group}/{name}", names["kind"], names["plural"], namespaced) for name in served[:1]]
-
-
-def _create(item: Item, resource: Resource | None, note: str = "", live: Mapping[str, Any] | None = None) -> Change:
-    _before, after = veiled({}, item.manifest)
-    return Change("create", item.key, item, resource, live, {}, after, note)
-
-
-def _compare(
-    item: Item, resource: Resource, live: Mapping[str, Any] | None, dry: Mapping[str, Any], after: Mapping[str, Any]
-) -> Change:
-    if live is None:
-        return _create(item, resource)
-    if settled(live) != after:
-        return _differ("update", item, resource, live, after, "")
-    if _own_fields(live) != _own_fields(dry):
-        # The values are right, but who manages them is not: without this write they would not be ours to remove.
-        note = "fields become managed by " + FIELD_MANAGER
-        return Change("update", item.key, item, resource, live, {}, {}, note)
-    return Change("none", item.key, item, resource, live)
-
-
-def _differ(
-    action: str, item: Item, resource: Resource, live: Mapping[str, Any], after: Mapping[str, Any], note: str
-) -> Change:
-    parts = changed_parts(*veiled(settled(live), after)) or ({}, {})
-    return Change(action, item.key, item, resource, live, parts[0], parts[1], note)
-
-
-def _delete_change(key: Key, resource: Resource, live: Mapping[str, Any]) -> Change:
-    what = {"apiVersion": key.api_version, "kind": key.kind, "metadata": {"name": key.name}}
-    if key.namespace:
-        what["metadata"] = {"namespace": key.namespace, "name": key.name}
-    return Change("delete", key, None, resource, live, what, {})
-
-
-def _own_fields(live: Mapping[str, Any]) -> Any:
-    """The fields that we manage of an object by apply; None where we never applied it."""
-    return (applied(live, FIELD_MANAGER) or {}).get("fieldsV1")
 
 
 def _records(live: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -666,7 +456,7 @@ def failure(key: Key, live: Mapping[str, Any]) -> str:
 
 
 _ONCE = ("Job", "Pod")
-"""Kinds that end; one that has failed stays so until it is made anew."""
+"""Kinds that end; one that has failed stays so until it is recreated."""
 
 _BALANCER = "service.beta.kubernetes.io/oci-load-balancer-"
 _NETWORK_BALANCER = "oci-network-load-balancer.oraclecloud.com/"
@@ -716,19 +506,3 @@ def _conflict(error: ApiError, key: Key) -> KubeError | None:
         f"{key}: fields are managed by others with other values: {'; '.join(texts)}. "
         "Set force: true to take them over, or leave them out of the declaration"
     )
-
-
-def diff_of(changes: Sequence[Change]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Before and after of all changes, by object; only what changes."""
-    before, after = {}, {}
-    for change in changes:
-        if change.action == "none":
-            continue
-        name = str(change.key)
-        if change.before:
-            before[name] = change.before
-        if change.after:
-            after[name] = change.after
-        elif change.note and change.action != "delete":
-            after[name] = f"({change.note})"
-    return before, after

@@ -14,7 +14,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import Document
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 
 DEPTH, VALUES = 200, 400_000
-"""More levels, or more values, than any definition has: a circle, or a small text that stands for a huge one."""
+"""More levels, or more values, than any definition has: a circle, or a small text that expands to a huge one."""
 
 
 class KubeTask(ABC):
@@ -59,7 +59,7 @@ def _values(value: Any, path: str) -> Iterator[str]:
             if problem := _text(one):
                 yield f"{where}: {problem}"
         elif isinstance(one, float) and not math.isfinite(one):
-            yield f"{where}: {one} is no number that can be sent"
+            yield f"{where}: {one} is not a number that can be sent"
         elif isinstance(one, (bytes, set)):
             yield f"{where}: {type(one).__name__} cannot be sent: write text, for example base64"
 
@@ -71,5 +71,5 @@ def _text(text: str) -> str:
         try:
             text.encode()
         except UnicodeEncodeError:
-            return "holds half a character (a lone surrogate), which is no text"
+            return "holds half a character (a lone surrogate), which is not text"
     return ""

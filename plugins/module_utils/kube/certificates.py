@@ -35,7 +35,7 @@ class Wanted:
     renew_before_days: int
 
     def check(self) -> None:
-        """:raises KubeError: no name at all, an address that is none, times that make no sense."""
+        """:raises KubeError: no name at all, an invalid address, times that make no sense."""
         problems = []
         if not self.dns_names and not self.ip_addresses:
             problems.append("a certificate needs dns_names or ip_addresses")
@@ -43,11 +43,11 @@ class Wanted:
             try:
                 ipaddress.ip_address(text)
             except ValueError:
-                problems.append(f"ip_addresses: {text!r} is no address")
+                problems.append(f"ip_addresses: {text!r} is not an address")
         for text in self.dns_names:
             labels = text.removeprefix("*.").removesuffix(".").split(".")
             if len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-                problems.append(f"dns_names: {text!r} is no DNS name")
+                problems.append(f"dns_names: {text!r} is not a DNS name")
         if self.valid_days > MOST_DAYS:
             problems.append(f"valid_days ({self.valid_days}) must be at most {MOST_DAYS}")
         if self.valid_days < 1 or self.renew_before_days < 0 or self.renew_before_days >= self.valid_days:
@@ -57,7 +57,7 @@ class Wanted:
 
 
 def end_of_certificate(pem: str) -> float | None:
-    """When a certificate ends, in seconds since the epoch; None where the text is none that can be read."""
+    """When a certificate ends, in seconds since the epoch; None where the text cannot be read as one."""
     if x509 is None:
         return None
     try:
@@ -140,7 +140,7 @@ def matches(certificate: str, key: str) -> bool:
 
 
 def describe(certificate: str) -> dict[str, object]:
-    """What may be told of a (first) certificate: names, end, fingerprint."""
+    """What may be shown of a (first) certificate: names, end, fingerprint."""
     found = x509.load_pem_x509_certificate(certificate.encode())
     names: list[str] = []
     try:

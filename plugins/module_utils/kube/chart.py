@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
-from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret, scrub
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret, scrub, shown_url
 
 from .objects import Item, items_of, parse_documents
 
@@ -47,7 +47,7 @@ def find_helm(path: str | None) -> str:
     found = shutil.which(Path(path or "helm").expanduser())
     if not found:
         raise KubeError(
-            f"{path} is no program" if path else "helm is not on PATH: install Helm 3, or set the option helm_path"
+            f"{path} is not a program" if path else "helm is not on PATH: install Helm 3, or set the option helm_path"
         )
     return found
 
@@ -57,7 +57,7 @@ def render(chart: Chart, helm: str, warn: Callable[[str], None] = lambda text: N
 
     Warns of hooks, which are left out, and of objects that are others at each rendering.
 
-    :raises KubeError: helm failed, with what it said; a name that is none.
+    :raises KubeError: helm failed, with what it said; an invalid name.
     """
     _check(chart)
     with tempfile.TemporaryDirectory(prefix="okestack-chart-") as scratch:
@@ -85,12 +85,17 @@ def _check(chart: Chart) -> None:
     problems = []
     if not _NAME.fullmatch(chart.release) or len(chart.release) > RELEASE_LENGTH:
         problems.append(
-            f"chart.release: {chart.release!r} is no name of a release: lower case letters, digits and - between "
+            f"chart.release: {chart.release!r} is not a name of a release: lower case letters, digits and - between "
             f"them, at most {RELEASE_LENGTH}"
         )
     for option, value in (("path", chart.path), ("repo", chart.repo), ("version", chart.version)):
         if value and (value.startswith("-") or not value.isprintable()):
-            problems.append(f"chart.{option}: {value!r} is no {option} of a chart")
+            problems.append(f"chart.{option}: {value!r} is not a {option} of a chart")
+        elif value and shown_url(value) != value:
+            problems.append(
+                f"chart.{option}: {shown_url(value)} was given with a log-in, which every process list would show: log "
+                "in with helm (helm repo add, helm registry login), and write the address without it"
+            )
     if problems:
         raise KubeError("\n".join(problems))
 

@@ -16,10 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, UnknownKind, Unreachable
+from ansible_collections.okestack.oci.plugins.module_utils.retries import Retry
+from ansible_collections.okestack.oci.plugins.module_utils.snapshot import SNAPSHOT, key_of
 
 from .config import Connection, problems_of
 
@@ -29,6 +31,8 @@ try:
 except ImportError:  # absent only where imports are checked; Client says so
     urllib3 = None  # type: ignore[assignment]
     HTTPError = OSError  # type: ignore[assignment,misc]
+
+T = TypeVar("T")
 
 FIELD_MANAGER = "okestack"
 APPLY = "application/apply-patch+yaml"
@@ -51,7 +55,7 @@ class Resource:
         """URL path of one object, or of the collection without a name."""
         for part in (namespace, name):
             if part in (".", ".."):  # a URL would lead elsewhere
-                raise KubeError(f"{part!r} is no name of an object")
+                raise KubeError(f"{part!r} is not a name of an object")
         root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
         if self.namespaced and namespace:
             root += f"/namespaces/{quote(namespace, safe='')}"
@@ -95,10 +99,13 @@ WELL_KNOWN: Mapping[tuple[str, str], Resource] = {
 class Client:
     """One API server. Errors are KubeErrors; a success is the parsed body."""
 
-    def __init__(self, connection: Connection, timeout: float = 30.0, retry_timeout: float = 30.0) -> None:
+    def __init__(
+        self, connection: Connection, timeout: float = 30.0, retry_timeout: float = 30.0, who: object = None
+    ) -> None:
         """
         :param timeout: seconds for one request.
         :param retry_timeout: seconds for which a request is repeated that got no answer, 429 or 503.
+        :param who: who asks, the same for the tasks of a run that may share the answers; None: these are not shared.
         """
         if urllib3 is None:
             raise KubeError("the Python package urllib3 is needed on the controller: pip install urllib3")
@@ -106,6 +113,7 @@ class Client:
             raise KubeError("\n".join(problems))
         self.connection = connection
         self.retry_timeout = retry_timeout
+        self.who = who
         self._prefix = urlsplit(connection.server).path.rstrip("/")
         self._resources: dict[tuple[str, str], Resource] = dict(WELL_KNOWN)
         self._discovered: set[str] = set()
@@ -140,16 +148,15 @@ class Client:
     ) -> dict[str, Any]:
         """Send and parse. What passes is asked again: no answer, a proxy's answer, a server that is just starting.
 
-        :param fits: whether a success is what was asked for; what is not is no answer.
+        :param fits: whether a success is what was asked for; if not, it is an error like a missing answer.
         :raises ApiError: the server's refusal.
         :raises Unreachable: no answer, or none of a Kubernetes API, within `retry_timeout`.
         """
-        began = time.monotonic()
-        delay = 0.2
+        retry = Retry(self.retry_timeout, first=0.2, longest=5.0)
         # A create is not repeated blindly; all else that we send says what is to be, not what is to happen.
         repeatable = method != "POST"
         while True:
-            wait: float = delay
+            wait: float | None = None
             try:
                 response = self._send(method, path, query, body, content_type, accept)
             except (HTTPError, OSError) as error:
@@ -165,36 +172,47 @@ class Client:
                 if status < MULTIPLE_CHOICES or (status == NOT_FOUND and not _tells_of_absence(response.data, answer)):
                     kind = response.headers.get("Content-Type") or "no type"
                     problem = Unreachable(
-                        f"{self.connection.server}: the answer to {method} {path} is none of a Kubernetes API (status "
-                        f"{status}, {len(response.data)} bytes, {kind}). Does a proxy answer in its place?"
+                        f"{self.connection.server}: the answer to {method} {path} is not one of a Kubernetes API "
+                        f"(status {status}, {len(response.data)} bytes, {kind}). Does a proxy answer in its place?"
                     )
                     patience = self.retry_timeout if repeatable else 0.0
                 else:
                     said = answer or {"message": response.data.decode(errors="replace").strip()}
                     problem = ApiError(method, path, status, said)
                     patience = self._patience(problem, content_type)
-                    wait = _retry_after(response.headers.get("Retry-After"), delay)
-            if time.monotonic() + wait > began + patience:
+                    wait = _retry_after(response.headers.get("Retry-After"))
+            if (pause := retry.pause(wait, patience)) is None:
                 self._denied = self._denied or (isinstance(problem, ApiError) and problem.status in (401, 403))
                 raise problem
-            time.sleep(wait)
-            delay = min(delay * 2, 5.0)
+            time.sleep(pause)
+
+    def text(self, path: str) -> str:
+        """What a path that is not one of objects answers (`/metrics`), asked once. Raises ApiError and Unreachable."""
+        try:
+            response = self._send("GET", path, None, None, "", "text/plain, */*")
+        except (HTTPError, OSError) as error:
+            raise Unreachable(f"{self.connection.server}: no answer to GET {path}: {error}") from None
+        said = response.data.decode(errors="replace")
+        if response.status >= MULTIPLE_CHOICES:
+            raise ApiError("GET", path, response.status, _parse(response.data) or {"message": said.strip()[:200]})
+        return str(said)
 
     def _patience(self, error: ApiError, content_type: str) -> float:
-        """Seconds for which a refusal may pass by itself; 0 where it stands."""
+        """Seconds for which a refusal may pass without a change; 0 where it will not."""
         if error.status == 429 or error.status == 503:
             return self.retry_timeout  # the server did nothing
-        if error.method == "POST":
+        method = error.operation.partition(" ")[0]
+        if method == "POST":
             return 0.0
         if error.status in (502, 504) or (error.status == 500 and not error.webhook_unavailable and not error.ours):
             return self.retry_timeout
         if error.status == 409 and not error.causes and "Precondition failed" not in error.message:
             # Somebody else wrote at that moment; a declaration is as right after it as before.
-            again = error.method == "DELETE" or content_type == APPLY
+            again = method == "DELETE" or content_type == APPLY
             return self.retry_timeout if again else 0.0
         if error.status == 403 and "not yet ready to handle request" in error.message:
             return self.retry_timeout
-        denied = error.status == 401 or (error.status == 403 and (" cannot " in error.message or not error.reason))
+        denied = error.status == 401 or (error.status == 403 and (" cannot " in error.message or not error.code))
         # A server that has just started does not know its roles and authenticators yet.
         return min(DENIAL_PASSES, self.retry_timeout) if denied and not self._denied else 0.0
 
@@ -217,7 +235,26 @@ class Client:
         url = self.connection.server + path
         if query:
             url += "?" + urlencode(query)
+        if method != "GET" and not (query or {}).get("dryRun"):
+            SNAPSHOT.end()
         return self._pool.request(method, url, body=data, headers=headers, redirect=False)
+
+    @property
+    def shares(self) -> bool:
+        """Whether tasks of the run share the answers."""
+        return self.who is not None and SNAPSHOT.is_open
+
+    def shared(self, what: str, ask: Callable[[], T]) -> tuple[T, bool]:
+        """What `ask` gives, or what it gave another task of the run moments ago, and whether it is the latter's."""
+        if not self.shares:
+            return ask(), False
+        key, began = key_of(self.who, self.connection.server, what), time.monotonic()
+        kept = SNAPSHOT.get(key)
+        if kept is not None:
+            return kept.value, True
+        answer = ask()
+        SNAPSHOT.keep(key, answer, began)
+        return answer, False
 
     # What a kind is called in URLs
 
@@ -257,8 +294,11 @@ class Client:
                 self._resources[(api_version, row["kind"])] = found
         self._discovered.add(api_version)
 
-    def _all(self) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
+    def _all(self) -> list[tuple[str, Mapping[str, Any], bool]]:
         """Each API version, a kind that it has, and whether the version is its group's preferred one (two calls)."""
+        return self.shared("discovery", lambda: list(self._discover_all()))[0]
+
+    def _discover_all(self) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
         accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
         for root in ("/api", "/apis"):
             listing = self.request("GET", root, accept=accept, fits=lambda answer: answer["kind"].startswith("API"))
@@ -333,11 +373,16 @@ class Client:
             query["continue"] = token
 
     def apply(
-        self, resource: Resource, manifest: Mapping[str, Any], dry_run: bool = False, force: bool = False
+        self,
+        resource: Resource,
+        manifest: Mapping[str, Any],
+        dry_run: bool = False,
+        force: bool = False,
+        manager: str = FIELD_MANAGER,
     ) -> dict[str, Any]:
-        """Server-side apply as our field manager; returns the object as it is (or would be) then."""
+        """Server-side apply, by default as our field manager; returns the object as it is (or would be) then."""
         metadata = manifest["metadata"]
-        query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        query = {"fieldManager": manager, "fieldValidation": "Strict"}
         if dry_run:
             query["dryRun"] = "All"
         if force:
@@ -384,7 +429,7 @@ def _ssl_context(connection: Connection) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cadata=connection.ca)
         except (ssl.SSLError, ValueError):
-            raise KubeError("the authority of the API server's certificate is no PEM text of certificates") from None
+            raise KubeError("the authority of the API server's certificate is not PEM text of certificates") from None
     else:
         context.load_default_certs()
     if connection.client_certificate and connection.client_key:
@@ -401,7 +446,7 @@ def _ssl_context(connection: Connection) -> ssl.SSLContext:
 
 
 def _parse(data: bytes) -> dict[str, Any] | None:
-    """A JSON object; None where it is none."""
+    """A JSON object; None where the text is not one."""
     try:
         parsed = json.loads(data)
     except (ValueError, RecursionError):
@@ -438,8 +483,8 @@ def _is_list(answer: Mapping[str, Any]) -> bool:
     )
 
 
-def _retry_after(value: str | None, otherwise: float) -> float:
+def _retry_after(value: str | None) -> float | None:
     try:
-        return min(float(value), 10.0) if value else otherwise
+        return min(float(value), 10.0) if value else None
     except ValueError:
-        return otherwise
+        return None

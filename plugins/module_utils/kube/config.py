@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
-from ansible_collections.okestack.oci.plugins.module_utils.kube.documents import shown_url
-from ansible_collections.okestack.oci.plugins.module_utils.tokens import end_of, has_ended, told_time
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import looks_secret, passwords, shown_url
+from ansible_collections.okestack.oci.plugins.module_utils.tokens import end_of, has_ended, time_text
 
 from .certificates import end_of_certificate
 from .documents import load_all
@@ -40,6 +40,13 @@ class Connection:
     tls_server_name: str | None = None
     verify: bool = True
     namespace: str = "default"
+    hidden: frozenset[str] = frozenset()
+    """What else of it nobody may see: a helper's variables that have the name of a secret."""
+
+    @property
+    def secrets(self) -> set[str]:
+        """What of it nobody may see. Whoever asks for a token hides it."""
+        return {*self.hidden, *passwords(self.proxy_url), *passwords(self.server), self.client_key or ""} - {""}
 
 
 def load_yaml(text: str, source: str) -> Any:
@@ -70,7 +77,7 @@ def from_kubeconfig(
     for what, row in (("cluster", cluster), ("context", entry), ("user", user)):
         for key, value in row.items():
             if key in _TEXTS and value is not None and not isinstance(value, str):
-                raise KubeError(f"{key} of the kubeconfig's {what} is no text")
+                raise KubeError(f"{key} of the kubeconfig's {what} is not text")
     return Connection(
         server=cluster["server"].rstrip("/"),
         ca=_text(cluster, "certificate-authority", folder),
@@ -81,6 +88,7 @@ def from_kubeconfig(
         tls_server_name=cluster.get("tls-server-name"),
         verify=not cluster.get("insecure-skip-tls-verify", False),
         namespace=entry.get("namespace") or "default",
+        hidden=frozenset(_variables(user)),
     )
 
 
@@ -110,12 +118,12 @@ def problems_of(connection: Connection) -> Iterator[str]:
         except ValueError:
             good = False
         if not good or " " in url:
-            yield f"{shown_url(url)!r} is no URL of a {what}: https://HOST:PORT"
+            yield f"{shown_url(url)!r} is not a URL of a {what}: https://HOST:PORT"
     if connection.tls_server_name and not connection.tls_server_name.isascii():
-        yield f"tls_server_name: {connection.tls_server_name!r} is no name of a server"
+        yield f"tls_server_name: {connection.tls_server_name!r} is not a name of a server"
     end = end_of_certificate(connection.client_certificate) if connection.client_certificate else None
     if end is not None and end <= time.time():
-        yield f"the client certificate of the kubeconfig expired at {told_time(end)}: get a new kubeconfig"
+        yield f"the client certificate of the kubeconfig expired at {time_text(end)}: get a new kubeconfig"
 
 
 def read_kubeconfig(path: str, context: str | None = None) -> Connection:
@@ -134,12 +142,12 @@ def read_kubeconfig(path: str, context: str | None = None) -> Connection:
 def _named(document: Mapping[str, Any], section: str, part: str, name: Any) -> Mapping[str, Any]:
     rows = document.get(section) or []
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-        raise KubeError(f"{section} of the kubeconfig is no list of mappings")
+        raise KubeError(f"{section} of the kubeconfig is not a list of mappings")
     for entry in rows:
         if entry.get("name") == name:
             found = entry.get(part) or {}
             if not isinstance(found, Mapping):
-                raise KubeError(f"{part} {name!r} of the kubeconfig is no mapping")
+                raise KubeError(f"{part} {name!r} of the kubeconfig is not a mapping")
             return found
     raise KubeError(f"the kubeconfig has no {part} {name!r}")
 
@@ -189,10 +197,23 @@ def _token(user: Mapping[str, Any], folder: Path | None) -> Callable[[], str] | 
     return None
 
 
+def _variables(user: Mapping[str, Any]) -> Iterator[str]:
+    """Values of an exec helper's variables that have the name of a secret."""
+    spec = user.get("exec")
+    rows = spec.get("env") if isinstance(spec, Mapping) else None
+    for row in rows if isinstance(rows, list) else ():
+        if (
+            isinstance(row, Mapping)
+            and looks_secret(str(row.get("name")).lower())
+            and isinstance(row.get("value"), str)
+        ):
+            yield row["value"]
+
+
 def _living(token: str, what: str) -> str:
     """A token; the API server would say of one that ended no more than Unauthorized."""
     if has_ended(token):
-        raise KubeError(f"{what} expired at {told_time(end_of(token) or 0)}: put a new one there")
+        raise KubeError(f"{what} expired at {time_text(end_of(token) or 0)}: put a new one there")
     return token
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.model import is_name, is_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
@@ -57,7 +58,7 @@ RETRY_TIMEOUT = 60.0
 
 
 class _Token:
-    """A token of the cluster: signed here, and anew long before it ends. The server asks the cloud about each."""
+    """A token of the cluster: signed here, and again long before it expires. The server asks the cloud about each."""
 
     KEPT = 60.0
     """Seconds; the server takes one for minutes."""
@@ -75,6 +76,17 @@ class _Token:
             return self._text
 
 
+def _hidden(token: Callable[[], str], context: Context) -> Callable[[], str]:
+    """Tokens that nobody sees: a server's answer may repeat what it was sent."""
+
+    def bearer_token() -> str:
+        text = token()
+        context.secrets.add(text)
+        return text
+
+    return bearer_token
+
+
 def client_for(params: Mapping[str, Any], context: Context) -> Client | None:
     """The client; None where the cluster, or the kubeconfig's file, is only planned (check mode).
 
@@ -90,7 +102,11 @@ def client_for(params: Mapping[str, Any], context: Context) -> Client | None:
         connection = adjusted(read_kubeconfig(params["kubeconfig"], params.get("context")), params)
     else:
         connection = cluster_connection(params, context)
-    return Client(connection, retry_timeout=min(RETRY_TIMEOUT, context.connection.retry_timeout))
+    context.secrets |= connection.secrets
+    if connection.token:
+        connection = dataclasses.replace(connection, token=_hidden(connection.token, context))
+    who = (params.get("kubeconfig"), params.get("context"), dataclasses.astuple(context.connection.sign_in))
+    return Client(connection, retry_timeout=min(RETRY_TIMEOUT, context.connection.retry_timeout), who=who)
 
 
 def cluster_connection(params: Mapping[str, Any], context: Context) -> Connection:
@@ -100,19 +116,24 @@ def cluster_connection(params: Mapping[str, Any], context: Context) -> Connectio
     """
     session, cluster_id = context.session, params["cluster_id"]
     if is_name(cluster_id):
-        raise KubeError(f"cluster_id: {cluster_id!r} is no OCID of a cluster")
+        raise KubeError(f"cluster_id: {cluster_id!r} is not an OCID of a cluster")
     if params.get("cluster_endpoint") and (params.get("cluster_ca_certificate") or params.get("cluster_ca_file")):
         connection = Connection(server=params["cluster_endpoint"])
     else:
-        client = session.client("container_engine.ContainerEngineClient")
-        # Wire names: a plain dict is sent as it is.
-        details = {"tokenVersion": "2.0.0", "endpoint": params.get("endpoint_kind") or "PUBLIC_ENDPOINT"}
-        answer = session.call(
-            client, "create_kubeconfig", cluster_id, create_cluster_kubeconfig_content_details=details
-        )
+        answer = described(session, params)
         connection = from_kubeconfig(answer.data.text, use_exec=False)
     token = _Token(lambda: make_token(session.signer, session.region, cluster_id))
     return adjusted(dataclasses.replace(connection, token=token), params)
+
+
+def described(session: Session, params: Mapping[str, Any]) -> Any:
+    """The service's answer about the way to a cluster (CreateKubeconfig, which makes nothing)."""
+    client = session.client("container_engine.ContainerEngineClient")
+    # Wire names: a plain dict is sent as it is.
+    details = {"tokenVersion": "2.0.0", "endpoint": params.get("endpoint_kind") or "PUBLIC_ENDPOINT"}
+    return session.look().call(
+        client, "create_kubeconfig", params["cluster_id"], create_cluster_kubeconfig_content_details=details
+    )
 
 
 def access_of(cluster_id: str, connection: Connection) -> dict[str, str]:

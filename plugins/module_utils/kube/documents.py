@@ -1,10 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""YAML from people: what is no YAML, goes round in a circle or is a huge thing in a small text is told, not loaded."""
+"""YAML from people: what is not YAML, refers to itself or expands to something huge is reported, not loaded."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
@@ -43,7 +42,7 @@ def load_all(text: str, source: str) -> list[Any]:
         raise KubeError(f"{source}: not YAML (half a character, a lone surrogate, is in it)") from None
     except RecursionError:
         raise KubeError(f"{source}: nested too deep") from None
-    except (ValueError, OverflowError, TypeError):  # a date that is none, a key that cannot be one
+    except (ValueError, OverflowError, TypeError):  # an invalid date, a key that cannot be one
         raise KubeError(f"{source}: not YAML (a value is not what it looks like)") from None
     return found
 
@@ -69,8 +68,3 @@ def _weigh(root: Any, source: str) -> None:
     total = sizes.get(id(root), 0)
     if total > EXPANDED and total > TIMES * len(sizes):
         raise KubeError(f"{source}: its aliases make {len(sizes)} values {total}")
-
-
-def shown_url(url: str) -> str:
-    """A URL for people's eyes: without the name and password that it may hold."""
-    return re.sub(r"(?<=//)[^/?#]*@", "", url)

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether an object is what is declared, told from the object alone: by the fields that the server keeps a record of as
+"""Whether an object is what is declared, judged from the object alone: by the fields that the server records as
 applied by us (`metadata.managedFields`, format FieldsV1). Pure functions.
 
 What is not plainly so is left to the server's dry run, so a wrong "no" costs a request and a wrong "yes" must not be.
@@ -31,7 +31,7 @@ def applied(live: Mapping[str, Any], manager: str) -> Mapping[str, Any] | None:
     return None
 
 
-def stands(manifest: Mapping[str, Any], live: Mapping[str, Any], manager: str) -> bool:
+def is_applied(manifest: Mapping[str, Any], live: Mapping[str, Any], manager: str) -> bool:
     """Whether an apply of the manifest would change nothing: the manager's fields are exactly those that are declared,
     and they hold what is declared."""
     record = applied(live, manager)
@@ -72,7 +72,13 @@ def _member(key: str, fields: Mapping[str, Any], declared: list[Any], live: list
     return len(wanted) == len(there) == 1 and _same(fields, wanted[0], there[0])
 
 
-# Taking fields over from other managers: what an apply does not do by itself, since it only ever drops its own.
+def has_replicas(live: Mapping[str, Any], manager: str) -> bool:
+    """Whether the manager's last apply declared how many replicas there are."""
+    fields = (applied(live, manager) or {}).get("fieldsV1") or {}
+    return "f:replicas" in (fields.get("f:spec") or {})
+
+
+# Taking fields over from other managers: what an apply alone does not do, since it only drops its own.
 
 
 def client_side(row: Mapping[str, Any]) -> Fields | None:
@@ -127,7 +133,7 @@ def taken_over(
 
 def union(one: Fields, other: Fields) -> dict[str, Any]:
     """Fields of either."""
-    if not one or not other:  # a leaf stands for itself
+    if not one or not other:  # a leaf is compared as it is
         return {**one, **other, ".": {}} if one or other else {}
     return {**one, **other, **{key: union(one[key], other[key]) for key in one if key in other and key != "."}}
 

@@ -14,16 +14,17 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.okestack.oci.plugins.module_utils.cloud import Session
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
-from ansible_collections.okestack.oci.plugins.module_utils.kube.documents import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.signers import PROFILE_TYPES
 
 from . import oke_token
 from .base_task import KubeTask
 from .config import Connection, load_yaml
-from .connect import WAY_CONSTRAINTS, WAY_OPTIONS, access_of, cluster_connection
+from .connect import WAY_CONSTRAINTS, WAY_OPTIONS, access_of, cluster_connection, described
 from .objects import SECRET
 
 try:
@@ -56,12 +57,20 @@ class KubeconfigTask(KubeTask):
             "python": {"type": "path"},
         }
 
+    def look(self, params: Document, session: Session) -> None:
+        """Reads what the service says, so that the task itself need not."""
+        if params.get("state") != "absent" and not holds_unknown(
+            [params["cluster_id"], params.get("cluster_endpoint")]
+        ):
+            described(session, params)
+
     def perform(self, params: Document, context: Context) -> Document:
         if params.get("state") == "absent":
             name = params["context"]
             return self._kept(params, context, lambda before: _without(before, name))
         unknown = holds_unknown([params.get("cluster_id"), params.get("cluster_endpoint")])
         connection = None if unknown else cluster_connection(params, context)
+        context.secrets |= connection.secrets if connection else set()
         result: Document = {"changed": False, "access": {"cluster_id": params["cluster_id"]}}
         if connection:
             result["access"] = access_of(params["cluster_id"], connection)
@@ -73,8 +82,14 @@ class KubeconfigTask(KubeTask):
             planned = {"cluster": params["cluster_id"]}
             diff = {"before": {}, "after": planned, "before_header": str(path), "after_header": str(path)}
             changes = [{"name": f"kubeconfig {path}", "change": "created"}]
-            told = {"changed": True, "path": str(path), "context": params["context"], "diff": diff, "changes": changes}
-            return {**result, **told}
+            summary = {
+                "changed": True,
+                "path": str(path),
+                "context": params["context"],
+                "diff": diff,
+                "changes": changes,
+            }
+            return {**result, **summary}
         user = _user(params, context)
         return {**result, **self._kept(params, context, lambda before: _with(before, params, connection, user))}
 

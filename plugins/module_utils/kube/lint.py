@@ -4,7 +4,7 @@
 
 A pure function. Source: Oracle's documentation of virtual nodes, "Kubernetes features and capabilities not
 supported", as of November 2026, and what nodes were seen to refuse and to take (subPath; probes of kind tcpSocket).
-Fields that virtual nodes only ignore (terminationGracePeriodSeconds) are no problem.
+Fields that virtual nodes only ignore (terminationGracePeriodSeconds) are not a problem.
 """
 
 from __future__ import annotations
@@ -281,7 +281,7 @@ def _capabilities(body: Mapping[str, Any], path: str) -> Found:
         names = body.get(side)
         for number, name in enumerate(names if isinstance(names, (list, tuple)) else ()):
             if str(name).upper().removeprefix("CAP_") not in known:
-                yield f"{path}.{side}[{number}]", f"{name} is none of the service's: {', '.join(known)}"
+                yield f"{path}.{side}[{number}]", f"{name} is not one of the service's: {', '.join(known)}"
 
 
 def _provisioners(manifests: Iterable[Mapping[str, Any]]) -> dict[str, str]:

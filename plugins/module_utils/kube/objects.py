@@ -115,7 +115,7 @@ _WITH_TEMPLATE = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 
 
 def refuse_shapeless(items: Sequence[Item]) -> None:
-    """:raises KubeError: what patches made of objects is none any more."""
+    """:raises KubeError: after the patches it is not an object any more."""
     problems = []
     for item in items:
         metadata = item.manifest.get("metadata")
@@ -197,7 +197,7 @@ def refuse_odd_secrets(items: Sequence[Item], unknown: Callable[[Any], bool]) ->
     """What the server would refuse of a Secret's values, whose message would repeat them.
 
     :param unknown: whether a value holds a placeholder.
-    :raises KubeError: values that are no text, or no base64 in `data`; none of them is in the text.
+    :raises KubeError: values that are not text, or not base64 in `data`; none of them is in the text.
     """
     problems = []
     for item, section, values in _secrets(items):
@@ -222,7 +222,7 @@ def refuse_odd_secrets(items: Sequence[Item], unknown: Callable[[Any], bool]) ->
 def secret_texts(items: Sequence[Item]) -> set[str]:
     """What nobody may see of the Secrets' values, in all the forms in which a message may hold it.
 
-    Not what names an object of the set: that stands in the open.
+    Not what names an object of the set: that can be seen anyway.
     """
     found: set[str] = set()
     for _item, section, values in _secrets(items):
@@ -247,7 +247,7 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def _decoded(text: str) -> bytes | None:
-    """The bytes of base64 text, as strictly as the API server reads it; None where it is none."""
+    """The bytes of base64 text, as strictly as the API server reads it; None where it is not base64."""
     try:
         return base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
     except ValueError:
@@ -332,7 +332,7 @@ def settled(live: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def veiled(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def masked(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Two states of an object for people's eyes: a Secret's values say only whether they differ, schemas are folded."""
     one, other = dict(before), dict(after)
     if "CustomResourceDefinition" in (one.get("kind"), other.get("kind")):
@@ -351,8 +351,19 @@ def veiled(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[st
     return one, other
 
 
+def autoscaled(items: Iterable[Item]) -> set[tuple[str, str, str | None, str]]:
+    """What autoscalers of the set scale: API version, kind, namespace and name."""
+    found = set()
+    for item in items:
+        if item.key.kind == "HorizontalPodAutoscaler" and item.key.group == "autoscaling":
+            target = (item.manifest.get("spec") or {}).get("scaleTargetRef") or {}
+            names = (str(target.get("apiVersion")), str(target.get("kind")))
+            found.add((*names, item.key.namespace, str(target.get("name"))))
+    return found
+
+
 def rows_of(value: Any) -> list[Mapping[str, Any]]:
-    """The mappings of a list, whatever it is that stands there."""
+    """The mappings of a list, whatever else is in it."""
     return [row for row in value if isinstance(row, Mapping)] if isinstance(value, (list, tuple)) else []
 
 

@@ -4,7 +4,7 @@
 
 The shape is that of `oci ce cluster generate-token` (PyPI oci-cli, containerengine_cli_extended.py): the URL is
 containerengine's in oraclecloud.com whatever endpoint the session uses, its signature and date are query parameters.
-The server takes a token for some minutes after its date.
+The server accepts a token for some minutes after its date.
 
 Run as a program (`python oke_token.py --cluster-id OCID [--profile NAME] ...`) it is the exec helper of the kubeconfigs
 that we write, so it must work outside of Ansible: it imports nothing of the collection.
@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 LIFETIME = datetime.timedelta(minutes=4)
-"""How long a token is used before it is made anew (the CLI's number)."""
+"""How long a token is used before it is replaced (the CLI's number)."""
 
 
 class Signer(Protocol):
@@ -75,7 +75,7 @@ def _signer(authentication: str, config_file: str, profile: str, auth_endpoint: 
     import oci
 
     if authentication == "instance_principal":
-        once = oci.retry.NoneRetryStrategy()  # kubectl waits for us: better told soon than after three minutes
+        once = oci.retry.NoneRetryStrategy()  # kubectl waits for us: better to fail soon than after three minutes
         principal = oci.auth.signers.InstancePrincipalsSecurityTokenSigner(
             federation_endpoint=f"{auth_endpoint}/v1/x509" if auth_endpoint else None,
             retry_strategy=once,
@@ -120,7 +120,7 @@ def _has_ended(token: str) -> bool:
 
     try:
         return bool(SecurityTokenContainer(None, token).get_jwt()["exp"] <= time.time())
-    except Exception:  # whatever its reader says of what is no token, the API server is to tell
+    except Exception:  # whatever is wrong with the token, the API server is to say it
         return False
 
 

@@ -33,7 +33,7 @@ def parse_path(path: str) -> list[tuple[str, Any]]:
     while place < len(path):
         found = _STEP.match(path, place)
         if not found:
-            raise KubeError(f"patches: {path!r} is no path: stuck at {path[place:]!r}")
+            raise KubeError(f"patches: {path!r} is not a path: stuck at {path[place:]!r}")
         place = found.end()
         if found["deep"]:
             steps.append(("deep", None))

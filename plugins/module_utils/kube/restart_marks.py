@@ -42,7 +42,7 @@ def mark(items: Sequence[Item], version: Version, unknown: Callable[[str, str], 
 
 
 def pod_template(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The template of the pods that an object makes anew when it changes."""
+    """The template of the pods that an object replaces when it changes."""
     if manifest.get("kind") not in ("Deployment", "StatefulSet", "Job"):
         return None
     template = (manifest.get("spec") or {}).get("template")

@@ -17,8 +17,9 @@ from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.types.vault import read_secret
 
 from . import certificates
-from .apply import Applier, Options, diff_of
+from .apply import Applier
 from .base_task import KubeTask
+from .changes import Options, diff_of
 from .client import Client
 from .connect import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
 from .objects import items_of
@@ -81,14 +82,14 @@ class SecretTask(KubeTask):
         absent = params.get("state") == "absent"
         wanted = None if absent or not params.get("self_signed") else _wanted(params["self_signed"])
         client = client_for(params, context)
-        told: dict[str, Any] = {"name": name, "namespace": namespace}
+        shown: dict[str, Any] = {"name": name, "namespace": namespace}
         if not absent:
             live = self._live(client, name, namespace)
             contents = self._contents(params, context, live, wanted)
             manifest["type"] = "kubernetes.io/dockerconfigjson" if params.get("registry") else "kubernetes.io/tls"
             manifest["data"] = contents
-            told["type"] = manifest["type"]
-            told.update(self._told(name, contents))
+            shown["type"] = manifest["type"]
+            shown.update(self._public_parts(name, contents))
         options = Options(
             owner=params.get("owner"),
             force=bool(params.get("force", True)),
@@ -100,7 +101,7 @@ class SecretTask(KubeTask):
         items = items_of([manifest], "kubernetes_secret")
         changes = applier.absent(items) if absent else applier.present(items)
         changed = any(change.action != "none" for change in changes)
-        result: Document = {"changed": changed, "secret": told, "objects": [change.summary() for change in changes]}
+        result: Document = {"changed": changed, "secret": shown, "objects": [change.summary() for change in changes]}
         if changed:
             before, after = diff_of(changes)
             result["diff"] = {"before_header": "cluster", "after_header": "cluster", "before": before, "after": after}
@@ -148,12 +149,12 @@ class SecretTask(KubeTask):
             reason = certificates.unfit(certificate, key, wanted, now)
             if not reason:
                 return certificate, key
-            context.report(f"the certificate is made anew: {reason}")
+            context.report(f"the certificate is recreated: {reason}")
         if context.check_mode:
             return "", placeholder("Secret", "", "tls.key")
         return certificates.make(wanted, now)
 
-    def _told(self, name: str, contents: Mapping[str, str]) -> dict[str, Any]:
+    def _public_parts(self, name: str, contents: Mapping[str, str]) -> dict[str, Any]:
         """What of the contents is public."""
         if "tls.crt" not in contents:
             return {}

@@ -16,8 +16,9 @@ from ansible_collections.okestack.oci.plugins.module_utils.redaction import scru
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 
 from . import restart_marks
-from .apply import Applier, Change, Options, diff_of
+from .apply import Applier
 from .base_task import KubeTask
+from .changes import Change, Options, diff_of
 from .chart import Chart, find_helm, render
 from .client import Client
 from .connect import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
@@ -169,7 +170,9 @@ class ManifestTask(KubeTask):
 
 
 def _tell_of_nothing(params: Mapping[str, Any], context: Context) -> None:
-    """What a set without objects means."""
+    """What a set without objects means, where it may not be meant."""
+    if params.get("prune") and params.get("state") == "absent":
+        return
     if params.get("prune"):
         context.warn(
             f"no object is declared, so prune removes everything that was applied under owner {params.get('owner')}"
@@ -209,11 +212,11 @@ _CONDITION = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?(=[A-Za-z]+)?
 
 
 def _conditions(wanted: Any, path: str) -> list[str]:
-    """Conditions as given, one or a list; KubeError where they are none."""
+    """Conditions as given, one or a list; KubeError where they are not conditions."""
     rows = wanted if isinstance(wanted, list) and wanted else [wanted]
     bad = [row for row in rows if not isinstance(row, str) or not _CONDITION.fullmatch(row)]
     if bad:
-        raise KubeError(f"{path}: {bad[0]!r} is no condition: a name (Ready), or a name and a value (Ready=False)")
+        raise KubeError(f"{path}: {bad[0]!r} is not a condition: a name (Ready), or a name and a value (Ready=False)")
     return rows
 
 
@@ -222,9 +225,13 @@ def _options(params: Mapping[str, Any], context: Context) -> Options:
     for kind, wanted in (params.get("wait_conditions") or {}).items():
         conditions[str(kind)] = _conditions(wanted, f"wait_conditions.{kind}")
     if (name := params.get("namespace")) and not is_unknown(name) and not _NAMESPACE.fullmatch(name):
-        raise KubeError(f"namespace: {name!r} is no name of a namespace: lower case letters, digits and - between them")
+        raise KubeError(
+            f"namespace: {name!r} is not a name of a namespace: lower case letters, digits and - between them"
+        )
     if (owner := params.get("owner")) and not is_unknown(owner) and not _LABEL.fullmatch(owner):
-        raise KubeError(f"owner: {owner!r} is no value of a label: at most 63 letters, digits, and - _ . between them")
+        raise KubeError(
+            f"owner: {owner!r} is not a value of a label: at most 63 letters, digits, and - _ . between them"
+        )
     return Options(
         namespace=params.get("namespace"),
         owner=params.get("owner"),

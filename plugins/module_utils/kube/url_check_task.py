@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 
 from .base_task import KubeTask
-from .documents import shown_url
 
 
 class UrlCheckTask(KubeTask):
@@ -112,12 +112,12 @@ def _certificate(place: _Place) -> Document | None:
     try:
         with place.connect(checked=False) as stream:
             shown = (stream.getpeercert(binary_form=True) if isinstance(stream, ssl.SSLSocket) else None) or b""
-        told: Document = dict(describe(ssl.DER_cert_to_PEM_cert(shown or b"")))
+        summary: Document = dict(describe(ssl.DER_cert_to_PEM_cert(shown or b"")))
     except (OSError, ValueError):
         return None
-    end = datetime.datetime.strptime(told["not_after"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
-    told["days_left"] = (end - datetime.datetime.now(datetime.UTC)).days
-    return told
+    end = datetime.datetime.strptime(summary["not_after"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
+    summary["days_left"] = (end - datetime.datetime.now(datetime.UTC)).days
+    return summary
 
 
 def _step(place: _Place, name: str, method: str, path: str, wanted: tuple[int, ...], body: Any = None) -> Document:
@@ -132,8 +132,8 @@ def _step(place: _Place, name: str, method: str, path: str, wanted: tuple[int, .
             "text": f"the certificate does not hold: {error.verify_message}",
         }
     except (OSError, http.client.HTTPException) as error:
-        told = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return {"step": name, "ok": False, "status": None, "text": f"no answer: {told}"}
+        summary = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return {"step": name, "ok": False, "status": None, "text": f"no answer: {summary}"}
     try:
         answer = json.loads(content) if content else None
     except ValueError:

@@ -8,16 +8,15 @@ import base64
 import http.client
 import socket
 import ssl
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError, ResourceError
-from ansible_collections.okestack.oci.plugins.module_utils.kube.documents import shown_url
+from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown
+from ansible_collections.okestack.oci.plugins.module_utils.redaction import passwords, shown_url
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import duration
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import Wait
 
 from .base_task import KubeTask
 
@@ -44,29 +43,27 @@ class UrlTask(KubeTask):
         if context.check_mode and holds_unknown(asked):
             return {"changed": False, "url": shown_url(params["url"]), "status": None, "duration": 0.0}
         url, tls = shown_url(params["url"]), _checked(params)
-        password = urlsplit(params["url"]).password
-        context.secrets |= {text for text in (password, unquote(password or "")) if text}
-        began = heard = time.monotonic()
-        delay, said = 0.2, ""
+        context.secrets |= passwords(params["url"])
+        waiting = Wait(
+            url,
+            timeout=float(params["wait_timeout"]),
+            interval=float(params["wait_interval"]),
+            report=context.report,
+            stop=context.stop,
+        )
+        waited = False
         while True:
             text, status = _ask(params, tls)
-            now = time.monotonic()
             if text == "ready":
-                took = round(now - began, 1)
-                if said:
-                    context.report(f"{url}: {status} {duration(took)}")
-                return {"changed": False, "url": url, "status": status, "duration": took}
-            if context.check_mode or now - began > float(params["wait_timeout"]):
-                if context.check_mode:
-                    context.warn(f"{url}: {text}")
-                    return {"changed": False, "url": url, "status": status, "duration": 0.0}
-                raise ResourceError(f"{url} is not ready within {params['wait_timeout']}s: {text}")
-            if text != said or now - heard > 30:
-                context.report(f"{url}: {text} {duration(now - began)}")
-                said, heard = text, now
-            if context.stop.wait(delay):
-                raise ResourceError(f"{url}: stopped while it was waited for: {text}")
-            delay = min(delay * 2, float(params["wait_interval"]))
+                if waited:
+                    waiting.tell(str(status))
+                return {"changed": False, "url": url, "status": status, "duration": round(waiting.elapsed, 1)}
+            if context.check_mode:
+                context.warn(f"{url}: {text}")
+                return {"changed": False, "url": url, "status": status, "duration": 0.0}
+            waiting.tell(text)
+            waited = True
+            waiting.pause(lambda took, why=text: f"{url} is not ready within {params['wait_timeout']}s: {why}")  # type: ignore[misc]
 
 
 def _checked(params: Mapping[str, Any]) -> ssl.SSLContext | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
-from ansible_collections.okestack.oci.plugins.module_utils.waiting import duration
+from ansible_collections.okestack.oci.plugins.module_utils.waiting import HEARTBEAT, News, Pauses, duration
 
 from .client import FIELD_MANAGER, Client, Resource
 from .objects import OWNER_LABEL, owner_of
@@ -30,7 +30,7 @@ class Status:
     failed: bool = False
     """It will not become ready by waiting."""
     held: bool = False
-    """It is told to stand still: there is nothing to wait for."""
+    """It is paused: there is nothing to wait for."""
 
 
 Predicate = Callable[[Object], Status]
@@ -196,6 +196,22 @@ def namespace(live: Object) -> Status:
     return Status(phase == "Active", phase)
 
 
+def autoscaler(live: Object) -> Status:
+    """Its target has as many replicas as it wants, within its bounds: the controller has read what was declared. That
+    there are metrics yet is not waited for; the first come a while after the first pod."""
+    spec, status = live.get("spec") or {}, live.get("status") or {}
+    least, most = int(spec.get("minReplicas") or 1), int(spec.get("maxReplicas") or 1)
+    wanted, there = int(status.get("desiredReplicas") or 0), int(status.get("currentReplicas") or 0)
+    if least <= wanted <= most and there == wanted:
+        return Status(True, f"{there} replicas, from {least} to {most}")
+    if condition_of(live, "ScalingActive").get("reason") == "ScalingDisabled":
+        return Status(False, "disabled while its target has 0 replicas: kubectl scale it to one at least", held=True)
+    able = condition_of(live, "AbleToScale")
+    if able.get("status") == "False":
+        return Status(False, f"unable to scale: {able.get('message') or able.get('reason') or ''}".rstrip(": "))
+    return Status(False, f"{there} replicas, to be from {least} to {most}")
+
+
 LOOK_UP_GRACE = 15.0
 """Seconds in which the operator looks a changed ExternalSecret up; it does not where only managers changed."""
 
@@ -229,6 +245,7 @@ PREDICATES: Mapping[tuple[str, str], Predicate] = {
     ("apps", "StatefulSet"): stateful_set,
     ("apps", "DaemonSet"): daemon_set,
     ("batch", "Job"): job,
+    ("autoscaling", "HorizontalPodAutoscaler"): autoscaler,
     ("", "Pod"): pod,
     ("", "Service"): service,
     ("", "PersistentVolumeClaim"): volume_claim,
@@ -286,14 +303,14 @@ class Waiter:
         timeout: float = 600.0,
         interval: float = 10.0,
         sleep: Callable[[float], object] = time.sleep,
-        heartbeat: float = 30.0,
+        heartbeat: float = HEARTBEAT,
         quiet: float = 0.0,
         consumers_come: bool = False,
     ) -> None:
         """
         :param timeout: seconds for everything that is waited for together.
         :param interval: longest pause between two looks, seconds.
-        :param quiet: seconds in which nothing is told, for what is nearly always done by then.
+        :param quiet: seconds in which nothing is reported, for what is nearly always done by then.
         :param consumers_come: whether a claim that is bound when a pod comes is waited for.
         """
         self.client = client
@@ -388,34 +405,24 @@ class Waiter:
     def _loop(
         self, pending: list[Target], step: Callable[[list[Target], Callable[[Target, str], None]], list[Target]]
     ) -> list[Target]:
-        began = time.monotonic()
-        said: dict[int, tuple[str, float]] = {}
-        delay = 0.2
-        moved = False
+        pauses = Pauses(self.timeout - (time.monotonic() - self.started), self.interval, self.sleep)
+        news = {id(target): News(self.heartbeat) for target in pending}
 
         def progress(target: Target, text: str) -> None:
-            nonlocal moved
-            now = time.monotonic()
-            before, when = said.get(id(target), ("", 0.0))
-            if _gist(text) != _gist(before):
-                moved = True
-            elif now - when < self.heartbeat:
-                return
-            if now - began < self.quiet:
+            about, gist, now = news[id(target)], _gist(text), pauses.elapsed
+            moved = about.changed(gist)
+            if moved:
+                pauses.soon()
+            if now < self.quiet or not about.due(gist, now):
                 return
             # Still the same after half a minute: people want to know whether it is stuck, and on what.
-            why = self._trouble(target) if _gist(text) == _gist(before) else ""
-            self.report(f"{target}: {text} {duration(now - began)}{why}")
-            said[id(target)] = (text, now)
+            why = "" if moved else self._trouble(target)
+            self.report(f"{target}: {text} {duration(now)}{why}")
+            about.said(gist, now)
 
-        while pending:
-            moved = False
-            pending = step(pending, progress)
-            left = self.timeout - (time.monotonic() - self.started)
-            if not pending or left <= 0:
+        while pending := step(pending, progress):
+            if not pauses.next():
                 break
-            delay = 0.2 if moved else min(delay * 2, self.interval)
-            self.sleep(min(delay, self.interval, left))
         return pending
 
     def _outlook(self, target: Target, live: Object, status: Status) -> Status:
@@ -533,7 +540,7 @@ class Waiter:
 _REVISION = "deployment.kubernetes.io/revision"
 _WORKLOADS = ("Deployment", "StatefulSet", "Job", "Pod")
 _REFUSED = re.compile(r"Error creating pod: \[(?!.*insufficient capacity)")
-"""What virtual nodes say of a pod that they never run; a lack of capacity is told the same way and passes."""
+"""What virtual nodes say of a pod that they never run; a lack of capacity is reported the same way and passes."""
 
 _TIMES = re.compile(r"\b(?:\d+h\d+m|\d+m\d+s|\d+s|\d+%)")
 

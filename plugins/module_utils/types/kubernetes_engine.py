@@ -184,6 +184,7 @@ OKE_CLUSTER = ResourceType(
     states=_STATES,
     answers_at=_endpoints,
     wait_timeout=3600,
+    granted=("kms_key_id",),  # Oracle's page: the policy must be there before the cluster is
     fields=(
         Field("vcn_id", change=Change.REPLACE, required=True, reference="vcn"),
         Field("kubernetes_version", required=True, choose=_chosen_version, refusal=_never_down, among=_versions),
@@ -320,7 +321,7 @@ def _pool_problems(options: Document) -> Iterable[str]:
         yield "virtual_node_pool_cycling_details: with no node more and none fewer no node can be replaced"
     grace = options.get("eviction_grace_duration")
     if grace is not None and not is_unknown(grace) and _minutes(grace) is None:
-        yield f"eviction_grace_duration: {grace!r} is no duration from PT0M to PT60M"
+        yield f"eviction_grace_duration: {grace!r} is not a duration from PT0M to PT60M"
 
 
 def _nothing(details: Document, surge: str, unavailable: str) -> bool:
@@ -329,7 +330,7 @@ def _nothing(details: Document, surge: str, unavailable: str) -> bool:
 
 
 def _minutes(text: str) -> float | None:
-    """An ISO 8601 duration in minutes; None where it is none, or longer than the service takes."""
+    """An ISO 8601 duration in minutes; None where it is not one, or longer than the service takes."""
     match = _DURATION.match(text)
     if match is None:
         return None
@@ -349,7 +350,7 @@ VIRTUAL_NODE_POOL = ResourceType(
     lacks={"move": "it stays with its cluster", **_NOT_REVIVED},
     states=replace(_STATES, resting=("NEEDS_ATTENTION",)),
     held=_cluster_changes,
-    unheeded=("nsg_ids", "freeform_tags", "defined_tags"),
+    ignored_updates=("nsg_ids", "freeform_tags", "defined_tags"),
     noted_in="virtual_node_tags",
     usable=_nodes_active,
     wait_timeout=2400,

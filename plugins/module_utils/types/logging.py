@@ -45,7 +45,7 @@ LOG_GROUP = ResourceType(
 def _check_log(options: Document) -> Iterator[str]:
     days = options.get("retention_duration")
     if days is not None and not is_unknown(days) and days not in _RETENTION:
-        yield f"retention_duration: {days} is none of {', '.join(map(str, _RETENTION))} days"
+        yield f"retention_duration: {days} must be one of {', '.join(map(str, _RETENTION))} days"
     if options.get("log_type") == "CUSTOM" and (options.get("configuration") or {}).get("source"):
         yield "configuration.source: a CUSTOM log has none"
 

@@ -22,6 +22,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     caseless,
     is_unknown,
     moment,
+    time_of,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.types.vault import (
     current_version,
@@ -48,7 +49,7 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)(?::[0-5]\d(?:\.\d+)?)?(?:[zZ]|([
 
 
 def _minutes(text: str) -> int | None:
-    """A time of day in minutes from midnight in UTC, maybe of the day before or after; None: it is none.
+    """A time of day in minutes from midnight in UTC, maybe of the day before or after; None: it is not one.
 
     The service cuts seconds off; a time without a zone is in UTC.
     """
@@ -127,7 +128,7 @@ def _numbers(version: Any) -> list[int]:
 
 def _does(there: Any, declared: Any) -> bool:
     """Whether a version does for the one declared: the same, or ahead of it within its series. The service patches a DB
-    System by itself, and moves it on from a version that it withdraws; a series (8.4) means any version of it."""
+    System, and moves it on from a version that it withdraws; a series (8.4) means any version of it."""
     old, new = _numbers(there), _numbers(declared)
     series = 1 if new[:1] >= [9] else 2  # innovation releases (9.x) are one series
     return bool(new) and old[: min(series, len(new))] == new[:series] and old[: len(new)] >= new
@@ -246,7 +247,7 @@ def _old_version(session: Any, secret_id: str, version: str, system: Document) -
     try:
         current = current_version(session, secret_id)
         if not version and current > 1:
-            later = moment(version_made(session, secret_id, current)) > moment(system.get("time_created"))
+            later = time_of(version_made(session, secret_id, current)) > time_of(system["time_created"])
             version = str(current - 1) if later else ""
     except CloudError as error:
         if error.status == 404:

@@ -264,7 +264,7 @@ ROUTES_A_TABLE = 200
 
 
 def _own_routes(session: Any, document: Document, desired: Document) -> Document:
-    """A table without the rules that the service adds by itself: they are nobody's to declare."""
+    """A table without the rules that the service adds: nobody declares them."""
     rules = [r for r in document.get("route_rules") or [] if r.get("route_type") != "LOCAL"]
     return {**document, "route_rules": rules}
 
@@ -345,7 +345,7 @@ def _rule_problems(rule: Document) -> Iterable[str]:
         for name, ports in (rule.get(option) or {}).items():
             low, high = ports.get("min"), ports.get("max")
             if not (isinstance(low, int) and isinstance(high, int) and 1 <= low <= high <= 65535):
-                yield f"{option}.{name}: {low}-{high} is no range within 1-65535"
+                yield f"{option}.{name}: {low}-{high} is not a range within 1-65535"
     for name, value in (rule.get("icmp_options") or {}).items():
         if isinstance(value, int) and not 0 <= value <= 255:
             yield f"icmp_options.{name}: {value} is outside of 0 to 255"
@@ -466,7 +466,7 @@ def _shorthand_problems(rule: Document) -> Iterable[str]:
             yield f"{many}: needs protocol {protocol}, or none, not {rule['protocol']}"
     for many, one in (("sources", "source"), ("destinations", "destination")):
         if rule.get(many) and rule.get(one):
-            yield f"{many}: stands beside {one}; one of them is enough"
+            yield f"{many}: {one} is given too; give one of them"
     if rule.get("sources") and rule.get("destinations"):
         yield "destinations: a rule has sources or destinations, by its direction"
 
@@ -619,7 +619,7 @@ PUBLIC_IP = ResourceType(
         Field("private_ip_id", reference="private_ip"),
         Field("public_ip_pool_id", change=Change.REPLACE, reference="public_ip_pool"),
     ),
-    unmanaged={"lifetime": "always RESERVED: an ephemeral address comes and goes with its private IP, by itself"},
+    unmanaged={"lifetime": "always RESERVED: an ephemeral address comes and goes with its private IP"},
 )
 
 # --- mirrored traffic --------------------------------------------------------------------------------------------
@@ -675,7 +675,7 @@ CAPTURE_FILTER = ResourceType(
             "vtap_capture_filter_rules",
             type="list",
             elements="dict",
-            ordered=True,  # the first rule that fits counts
+            ordered=True,  # the first rule that fits decides
             instead_of="flow_log_capture_filter_rules",
             fields=(Field("traffic_direction", choices=("INGRESS", "EGRESS"), required=True), *CAPTURED),
         ),
@@ -735,5 +735,5 @@ VTAP = ResourceType(
         Field("source_private_endpoint_subnet_id", reference="subnet"),
     ),
     checks=(_vtap_problems,),
-    unmanaged={"encapsulation_protocol": "the service knows one, VXLAN, and takes it by itself"},
+    unmanaged={"encapsulation_protocol": "the service knows one, VXLAN, which is the default"},
 )

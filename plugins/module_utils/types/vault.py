@@ -119,7 +119,7 @@ def _key_problems(desired: Document) -> Iterable[str]:
         yield f"auto_key_rotation_details.rotation_interval_in_days: {interval} is outside of 60 to 365"
     start = details.get("time_of_schedule_start")
     if start is not None and not holds_unknown(start) and day(start) == start and not _is_day(start):
-        yield f"auto_key_rotation_details.time_of_schedule_start: {start!r} is no date of ISO 8601, like 2027-01-31"
+        yield f"auto_key_rotation_details.time_of_schedule_start: {start!r} is not a date of ISO 8601, like 2027-01-31"
 
 
 def _is_day(value: str) -> bool:
@@ -175,10 +175,10 @@ VAULT_KEY = ResourceType(
     ),
     unmanaged={
         "external_key_reference": "keys that are kept outside of the Vault encrypt no secrets",
-        "auto_key_rotation_details.time_of_next_rotation": "told by the service",
-        "auto_key_rotation_details.time_of_last_rotation": "told by the service",
-        "auto_key_rotation_details.last_rotation_status": "told by the service",
-        "auto_key_rotation_details.last_rotation_message": "told by the service",
+        "auto_key_rotation_details.time_of_next_rotation": "set by the service",
+        "auto_key_rotation_details.time_of_last_rotation": "set by the service",
+        "auto_key_rotation_details.last_rotation_status": "set by the service",
+        "auto_key_rotation_details.last_rotation_message": "set by the service",
     },
 )
 
@@ -194,9 +194,12 @@ def _read(session: Any, secret_id: str, stage: str) -> tuple[int, str]:
     """The number and the content of a secret's version, in memory only (GetSecretBundle). Raises CloudError."""
     client = session.client("secrets.SecretsClient")
     bundle = session.call(client, "get_secret_bundle", secret_id, stage=stage).data
-    content = base64.b64decode(bundle.secret_bundle_content.content)
-    # What is no text differs from all text.
-    return bundle.version_number, content.decode(errors="surrogateescape")
+    return bundle.version_number, _text(bundle)
+
+
+def _text(bundle: Any) -> str:
+    """What a bundle holds. What is not text differs from all text."""
+    return base64.b64decode(bundle.secret_bundle_content.content).decode(errors="surrogateescape")
 
 
 def read_secret(session: Any, secret_id: str) -> str:
@@ -207,6 +210,13 @@ def read_secret(session: Any, secret_id: str) -> str:
 def read_version(session: Any, secret_id: str) -> tuple[int, str]:
     """The number and the content of a secret's current version, in memory only. Raises CloudError."""
     return _read(session, secret_id, "CURRENT")
+
+
+def read_secret_by_name(session: Any, vault_id: str, name: str) -> tuple[int, str]:
+    """The same by the secret's name in its vault (GetSecretBundleByName). Raises CloudError."""
+    client = session.client("secrets.SecretsClient")
+    bundle = session.call(client, "get_secret_bundle_by_name", name, vault_id, stage="CURRENT").data
+    return bundle.version_number, _text(bundle)
 
 
 def current_version(session: Any, secret_id: str) -> int:
@@ -250,7 +260,7 @@ def _pending(session: Any, secret_id: str) -> tuple[int, str] | None:
 
 
 def _current(session: Any, document: Document) -> str | None:
-    """The current content; None where its expiry keeps the service from giving it, so that it is written anew."""
+    """The current content; None where its expiry keeps the service from giving it, so that it is written again."""
     rules = [r for r in document.get("secret_rules") or [] if r.get("is_secret_content_retrieval_blocked_on_expiry")]
     expiry = document.get("time_of_current_version_expiry")
     if not rules or not expiry or time_of(expiry) > datetime.now(UTC):
@@ -289,7 +299,7 @@ def _encode_secret(session: Any, body: Document, there: Document | None) -> Docu
 
 
 def _generated_again(secret: Document) -> Document:
-    """What an update holds to have the content generated anew, as it was the last time."""
+    """What an update holds to have the content generated again, as it was the last time."""
     names = {f.name for f in _GENERATION.fields}
     context = {k: v for k, v in (secret.get("secret_generation_context") or {}).items() if k in names and v is not None}
     return {"enable_auto_generation": True, "secret_generation_context": context}
@@ -377,7 +387,7 @@ def _expiry_problems(where: str, rule: Document) -> Iterable[str]:
         try:
             time_of(absolute)
         except ValueError:
-            yield f"{where}.time_of_absolute_expiry: {absolute!r} is no time of ISO 8601, like 2027-01-31T00:00:00Z"
+            yield f"{where}.time_of_absolute_expiry: {absolute!r} is not a time of ISO 8601, like 2027-01-31T00:00:00Z"
 
 
 _GENERATION = Field(
@@ -399,7 +409,7 @@ VAULT_SECRET = ResourceType(
     parent="vault_id",
     name_field="secret_name",
     name_filter="name",
-    list_complete=False,  # nor is there a get by name: the number of the current version takes a get after the list
+    list_complete=False,  # nor is there a get by name: the number of the current version needs a get after the list
     states=_states(ready=("ACTIVE",), failed=("FAILED",)),
     deletion=Deletion("schedule_secret_deletion", cancel="cancel_secret_deletion", days=(1, 30)),
     actions={
@@ -410,7 +420,7 @@ VAULT_SECRET = ResourceType(
     },
     lacks={
         "rename": "UpdateSecretDetails has no secret_name",
-        "replace": "its name stays taken until it is deleted, which takes a day at least",
+        "replace": "its name stays taken until it is deleted, a day later at the earliest",
         "twins": "a vault has one secret of a name",
     },
     extra_options={

@@ -61,7 +61,9 @@ class CallbackModule(CallbackBase):
         from ansible_collections.okestack.oci.plugins.module_utils.kube import chart, client, tasks
 
         api, kube = oci.base_client.BaseClient, client.Client
-        api.request = _timed("api", lambda _self, request, *_a, **_k: request.method, api.request)
+        api.request = _timed(
+            "api", lambda _self, request, *_a, **_k: f"{request.method} {request.url.split('//')[-1]}", api.request
+        )
         kube._send = _timed(  # type: ignore[method-assign]
             "kubernetes", lambda _self, method, path, *_: f"{method} {path}", kube._send
         )

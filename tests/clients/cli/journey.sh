@@ -39,6 +39,33 @@ subnet=$(make network subnet create "${in[@]}" --vcn-id "$vcn" --display-name ma
 change network subnet update --subnet-id "$subnet" --display-name journey --wait-for-state AVAILABLE
 listed "$subnet" journey network subnet list "${in[@]}" --vcn-id "$vcn"
 
+# A security group with a rule.
+group=$(make network nsg create "${in[@]}" --vcn-id "$vcn" --display-name made --wait-for-state AVAILABLE)
+change network nsg update --nsg-id "$group" --display-name journey --wait-for-state AVAILABLE
+listed "$group" journey network nsg list "${in[@]}" --vcn-id "$vcn"
+rule='"direction": "INGRESS", "protocol": "6", "source": "10.0.0.0/16", "sourceType": "CIDR_BLOCK"'
+rule_id=$(oci network nsg rules add --nsg-id "$group" --security-rules "[{$rule}]" \
+  --query 'data."security-rules"[0].id' --raw-output)
+oci network nsg rules update --nsg-id "$group" --security-rules "[{\"id\": \"$rule_id\", \"description\": \"changed\", $rule}]" >/dev/null
+[[ $(oci network nsg rules list --nsg-id "$group" --query 'data[].description | [0]' --raw-output) == changed ]]
+oci network nsg rules remove --nsg-id "$group" --security-rule-ids "[\"$rule_id\"]" >/dev/null
+[[ $(oci network nsg rules list --nsg-id "$group" --query 'length(data)') != 1 ]]
+change network nsg delete --nsg-id "$group" --wait-for-state TERMINATED
+
+# The gateways.
+every=$(oci network service list --query "data[?starts_with(\"cidr-block\", 'all-')] | [0].id" --raw-output)
+gateway() { # KIND ID-OPTION CREATE-OPTION...: makes, changes, lists and deletes one
+  local kind=$1 option=$2 id
+  shift 2
+  id=$(make network "$kind" create "${in[@]}" --vcn-id "$vcn" --display-name made "$@" --wait-for-state AVAILABLE)
+  change network "$kind" update "$option" "$id" --display-name journey --wait-for-state AVAILABLE
+  listed "$id" journey network "$kind" list "${in[@]}" --vcn-id "$vcn"
+  change network "$kind" delete "$option" "$id" --wait-for-state TERMINATED
+}
+gateway internet-gateway --ig-id --is-enabled true
+gateway nat-gateway --nat-gateway-id
+gateway service-gateway --service-gateway-id --services "[{\"serviceId\": \"$every\"}]"
+
 # A policy.
 policy=$(make iam policy create "${in[@]}" --name journey --description made \
   --statements "[\"Allow any-user to inspect vcns in compartment id $compartment\"]" --wait-for-state ACTIVE)

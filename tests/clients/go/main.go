@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/oracle/oci-go-sdk/v65/artifacts"
@@ -63,6 +64,8 @@ func main() {
 	domain := *domains.Items[0].Name
 
 	vcn, subnet, remove := network(config, compartment)
+	group(config, compartment, vcn)
+	gateways(config, compartment, vcn)
 	policy(people, compartment)
 	secrets(config, compartment)
 	database(config, compartment, domain, subnet)
@@ -123,6 +126,134 @@ func network(config common.ConfigurationProvider, compartment string) (vcn strin
 		must(client.DeleteVcn(ctx, core.DeleteVcnRequest{VcnId: &vcn}))
 		until(core.VcnLifecycleStateTerminated, state)
 	}
+}
+
+// group makes a security group with a rule.
+func group(config common.ConfigurationProvider, compartment, vcn string) {
+	client := must(core.NewVirtualNetworkClientWithConfigurationProvider(config))
+	id := must(client.CreateNetworkSecurityGroup(ctx, core.CreateNetworkSecurityGroupRequest{
+		CreateNetworkSecurityGroupDetails: core.CreateNetworkSecurityGroupDetails{
+			CompartmentId: &compartment, VcnId: &vcn, DisplayName: text("made"),
+		},
+	})).Id
+	state := func() (core.NetworkSecurityGroupLifecycleStateEnum, error) {
+		found, err := client.GetNetworkSecurityGroup(ctx, core.GetNetworkSecurityGroupRequest{NetworkSecurityGroupId: id})
+		return found.LifecycleState, err
+	}
+	until(core.NetworkSecurityGroupLifecycleStateAvailable, state)
+	must(client.UpdateNetworkSecurityGroup(ctx, core.UpdateNetworkSecurityGroupRequest{
+		NetworkSecurityGroupId:            id,
+		UpdateNetworkSecurityGroupDetails: core.UpdateNetworkSecurityGroupDetails{DisplayName: text("journey")},
+	}))
+	listed := must(client.ListNetworkSecurityGroups(ctx, core.ListNetworkSecurityGroupsRequest{
+		CompartmentId: &compartment, VcnId: &vcn,
+	})).Items
+	check(len(listed) == 1 && *listed[0].DisplayName == "journey", "listed: %v", listed)
+
+	block := text("10.0.0.0/16")
+	rule := must(client.AddNetworkSecurityGroupSecurityRules(ctx, core.AddNetworkSecurityGroupSecurityRulesRequest{
+		NetworkSecurityGroupId: id,
+		AddNetworkSecurityGroupSecurityRulesDetails: core.AddNetworkSecurityGroupSecurityRulesDetails{
+			SecurityRules: []core.AddSecurityRuleDetails{{
+				Direction: core.AddSecurityRuleDetailsDirectionIngress, Protocol: text("6"), Source: block,
+				SourceType: core.AddSecurityRuleDetailsSourceTypeCidrBlock,
+			}},
+		},
+	})).SecurityRules[0].Id
+	must(client.UpdateNetworkSecurityGroupSecurityRules(ctx, core.UpdateNetworkSecurityGroupSecurityRulesRequest{
+		NetworkSecurityGroupId: id,
+		UpdateNetworkSecurityGroupSecurityRulesDetails: core.UpdateNetworkSecurityGroupSecurityRulesDetails{
+			SecurityRules: []core.UpdateSecurityRuleDetails{{
+				Id: rule, Direction: core.UpdateSecurityRuleDetailsDirectionIngress, Protocol: text("6"), Source: block,
+				SourceType: core.UpdateSecurityRuleDetailsSourceTypeCidrBlock, Description: text("changed"),
+			}},
+		},
+	}))
+	rules := func() []core.SecurityRule {
+		return must(client.ListNetworkSecurityGroupSecurityRules(ctx, core.ListNetworkSecurityGroupSecurityRulesRequest{
+			NetworkSecurityGroupId: id,
+		})).Items
+	}
+	found := rules()
+	check(len(found) == 1 && *found[0].Description == "changed", "rules: %v", found)
+	must(client.RemoveNetworkSecurityGroupSecurityRules(ctx, core.RemoveNetworkSecurityGroupSecurityRulesRequest{
+		NetworkSecurityGroupId: id,
+		RemoveNetworkSecurityGroupSecurityRulesDetails: core.RemoveNetworkSecurityGroupSecurityRulesDetails{
+			SecurityRuleIds: []string{*rule},
+		},
+	}))
+	check(len(rules()) == 0, "the rule is still there")
+	must(client.DeleteNetworkSecurityGroup(ctx, core.DeleteNetworkSecurityGroupRequest{NetworkSecurityGroupId: id}))
+	until(core.NetworkSecurityGroupLifecycleStateTerminated, state)
+}
+
+// gateways makes one of each kind.
+func gateways(config common.ConfigurationProvider, compartment, vcn string) {
+	client := must(core.NewVirtualNetworkClientWithConfigurationProvider(config))
+	internet := must(client.CreateInternetGateway(ctx, core.CreateInternetGatewayRequest{
+		CreateInternetGatewayDetails: core.CreateInternetGatewayDetails{
+			CompartmentId: &compartment, VcnId: &vcn, DisplayName: text("made"), IsEnabled: common.Bool(true),
+		},
+	})).Id
+	internetState := func() (core.InternetGatewayLifecycleStateEnum, error) {
+		found, err := client.GetInternetGateway(ctx, core.GetInternetGatewayRequest{IgId: internet})
+		return found.LifecycleState, err
+	}
+	until(core.InternetGatewayLifecycleStateAvailable, internetState)
+	must(client.UpdateInternetGateway(ctx, core.UpdateInternetGatewayRequest{
+		IgId: internet, UpdateInternetGatewayDetails: core.UpdateInternetGatewayDetails{DisplayName: text("journey")},
+	}))
+	outward := must(client.ListInternetGateways(ctx, core.ListInternetGatewaysRequest{
+		CompartmentId: &compartment, VcnId: &vcn,
+	})).Items
+	check(len(outward) == 1 && *outward[0].DisplayName == "journey", "listed: %v", outward)
+	must(client.DeleteInternetGateway(ctx, core.DeleteInternetGatewayRequest{IgId: internet}))
+	until(core.InternetGatewayLifecycleStateTerminated, internetState)
+
+	nat := must(client.CreateNatGateway(ctx, core.CreateNatGatewayRequest{
+		CreateNatGatewayDetails: core.CreateNatGatewayDetails{
+			CompartmentId: &compartment, VcnId: &vcn, DisplayName: text("made"),
+		},
+	})).Id
+	natState := func() (core.NatGatewayLifecycleStateEnum, error) {
+		found, err := client.GetNatGateway(ctx, core.GetNatGatewayRequest{NatGatewayId: nat})
+		return found.LifecycleState, err
+	}
+	until(core.NatGatewayLifecycleStateAvailable, natState)
+	must(client.UpdateNatGateway(ctx, core.UpdateNatGatewayRequest{
+		NatGatewayId: nat, UpdateNatGatewayDetails: core.UpdateNatGatewayDetails{DisplayName: text("journey")},
+	}))
+	nats := must(client.ListNatGateways(ctx, core.ListNatGatewaysRequest{CompartmentId: &compartment, VcnId: &vcn})).Items
+	check(len(nats) == 1 && *nats[0].DisplayName == "journey", "listed: %v", nats)
+	must(client.DeleteNatGateway(ctx, core.DeleteNatGatewayRequest{NatGatewayId: nat}))
+	until(core.NatGatewayLifecycleStateTerminated, natState)
+
+	var every *string
+	for _, one := range must(client.ListServices(ctx, core.ListServicesRequest{})).Items {
+		if strings.HasPrefix(*one.CidrBlock, "all-") {
+			every = one.Id
+		}
+	}
+	service := must(client.CreateServiceGateway(ctx, core.CreateServiceGatewayRequest{
+		CreateServiceGatewayDetails: core.CreateServiceGatewayDetails{
+			CompartmentId: &compartment, VcnId: &vcn, DisplayName: text("made"),
+			Services: []core.ServiceIdRequestDetails{{ServiceId: every}},
+		},
+	})).Id
+	serviceState := func() (core.ServiceGatewayLifecycleStateEnum, error) {
+		found, err := client.GetServiceGateway(ctx, core.GetServiceGatewayRequest{ServiceGatewayId: service})
+		return found.LifecycleState, err
+	}
+	until(core.ServiceGatewayLifecycleStateAvailable, serviceState)
+	must(client.UpdateServiceGateway(ctx, core.UpdateServiceGatewayRequest{
+		ServiceGatewayId: service, UpdateServiceGatewayDetails: core.UpdateServiceGatewayDetails{DisplayName: text("journey")},
+	}))
+	services := must(client.ListServiceGateways(ctx, core.ListServiceGatewaysRequest{
+		CompartmentId: &compartment, VcnId: &vcn,
+	})).Items
+	check(len(services) == 1 && *services[0].DisplayName == "journey", "listed: %v", services)
+	must(client.DeleteServiceGateway(ctx, core.DeleteServiceGatewayRequest{ServiceGatewayId: service}))
+	until(core.ServiceGatewayLifecycleStateTerminated, serviceState)
 }
 
 func policy(client identity.IdentityClient, compartment string) {

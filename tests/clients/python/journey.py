@@ -67,6 +67,54 @@ def network(compartment: str) -> tuple[str, str]:
     return vcn.id, subnet.id
 
 
+def beside(compartment: str, vcn: str) -> None:
+    """A security group with a rule, and the gateways."""
+    models = oci.core.models
+    every = next(one for one in NETWORK.list_services().data if one.cidr_block.startswith("all-"))
+    kinds: dict[str, tuple[str, dict[str, Any]]] = {
+        "network_security_group": ("NetworkSecurityGroup", {}),
+        "internet_gateway": ("InternetGateway", {"is_enabled": True}),
+        "nat_gateway": ("NatGateway", {}),
+        "service_gateway": ("ServiceGateway", {"services": [models.ServiceIdRequestDetails(service_id=every.id)]}),
+    }
+    for kind, (model, values) in kinds.items():
+        create, update = getattr(models, f"Create{model}Details"), getattr(models, f"Update{model}Details")
+        get, change, remove = (getattr(NETWORK, f"{verb}_{kind}") for verb in ("get", "update", "delete"))
+        body = create(compartment_id=compartment, vcn_id=vcn, display_name="made", **values)
+        made = getattr(NETWORK, f"create_{kind}")(body).data.id
+        until(get, made, "AVAILABLE")
+        change(made, update(display_name="journey"))
+        until(get, made, "AVAILABLE")
+        listed = getattr(NETWORK, f"list_{kind}s")(compartment_id=compartment, vcn_id=vcn).data
+        assert named(listed, "journey").id == made
+        if kind == "network_security_group":
+            rules(made)
+        remove(made)
+        until(get, made, "TERMINATED")
+
+
+def rules(group: str) -> None:
+    """A security group's rules: added, listed, changed, removed."""
+    models = oci.core.models
+    rule: dict[str, Any] = {"direction": "INGRESS", "protocol": "6", "source": "10.0.0.0/16"}
+    rule |= {"source_type": "CIDR_BLOCK"}
+    added = NETWORK.add_network_security_group_security_rules(
+        group,
+        models.AddNetworkSecurityGroupSecurityRulesDetails(security_rules=[models.AddSecurityRuleDetails(**rule)]),
+    )
+    (made,) = added.data.security_rules
+    changed = models.UpdateSecurityRuleDetails(id=made.id, description="changed", **rule)
+    NETWORK.update_network_security_group_security_rules(
+        group, models.UpdateNetworkSecurityGroupSecurityRulesDetails(security_rules=[changed])
+    )
+    (found,) = NETWORK.list_network_security_group_security_rules(group).data
+    assert found.description == "changed"
+    NETWORK.remove_network_security_group_security_rules(
+        group, models.RemoveNetworkSecurityGroupSecurityRulesDetails(security_rule_ids=[found.id])
+    )
+    assert NETWORK.list_network_security_group_security_rules(group).data == []
+
+
 def policy(compartment: str) -> None:
     """A policy."""
     models = oci.identity.models
@@ -201,6 +249,7 @@ def main() -> None:
     compartment = named(found, "okestack").id
     domain = IDENTITY.list_availability_domains(CONFIG["tenancy"]).data[0].name
     vcn, subnet = network(compartment)
+    beside(compartment, vcn)
     policy(compartment)
     vault(compartment)
     database(compartment, domain, subnet)

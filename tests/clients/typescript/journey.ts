@@ -64,6 +64,93 @@ await network.updateSubnet({ subnetId, updateSubnetDetails: { displayName: "jour
 const subnets = await network.listSubnets({ compartmentId, vcnId });
 assert.deepEqual(subnets.items.map((one) => one.displayName), ["journey"]);
 
+// A security group with a rule.
+const networkSecurityGroupId = (
+  await network.createNetworkSecurityGroup({
+    createNetworkSecurityGroupDetails: { compartmentId, vcnId, displayName: "made" },
+  })
+).networkSecurityGroup.id;
+const groupIs = (state: string) =>
+  until(
+    state,
+    () => network.getNetworkSecurityGroup({ networkSecurityGroupId }),
+    (found) => found.networkSecurityGroup.lifecycleState,
+  );
+await groupIs("AVAILABLE");
+await network.updateNetworkSecurityGroup({
+  networkSecurityGroupId,
+  updateNetworkSecurityGroupDetails: { displayName: "journey" },
+});
+await groupIs("AVAILABLE");
+const groups = await network.listNetworkSecurityGroups({ compartmentId, vcnId });
+assert.deepEqual(groups.items.map((one) => one.displayName), ["journey"]);
+const rule = {
+  direction: core.models.AddSecurityRuleDetails.Direction.Ingress,
+  protocol: "6",
+  source: "10.0.0.0/16",
+  sourceType: core.models.AddSecurityRuleDetails.SourceType.CidrBlock,
+};
+const { addedNetworkSecurityGroupSecurityRules } = await network.addNetworkSecurityGroupSecurityRules({
+  networkSecurityGroupId,
+  addNetworkSecurityGroupSecurityRulesDetails: { securityRules: [rule] },
+});
+const ruleId = addedNetworkSecurityGroupSecurityRules.securityRules![0].id!;
+await network.updateNetworkSecurityGroupSecurityRules({
+  networkSecurityGroupId,
+  updateNetworkSecurityGroupSecurityRulesDetails: { securityRules: [{ ...rule, id: ruleId, description: "changed" }] },
+});
+const rules = () => network.listNetworkSecurityGroupSecurityRules({ networkSecurityGroupId });
+assert.deepEqual((await rules()).items.map((one) => [one.id, one.description]), [[ruleId, "changed"]]);
+await network.removeNetworkSecurityGroupSecurityRules({
+  networkSecurityGroupId,
+  removeNetworkSecurityGroupSecurityRulesDetails: { securityRuleIds: [ruleId] },
+});
+assert.deepEqual((await rules()).items, []);
+await network.deleteNetworkSecurityGroup({ networkSecurityGroupId });
+await groupIs("TERMINATED");
+
+// The gateways.
+const igId = (
+  await network.createInternetGateway({
+    createInternetGatewayDetails: { compartmentId, vcnId, displayName: "made", isEnabled: true },
+  })
+).internetGateway.id;
+const internetIs = (state: string) =>
+  until(state, () => network.getInternetGateway({ igId }), (found) => found.internetGateway.lifecycleState);
+await internetIs("AVAILABLE");
+await network.updateInternetGateway({ igId, updateInternetGatewayDetails: { displayName: "journey" } });
+const outward = await network.listInternetGateways({ compartmentId, vcnId });
+assert.deepEqual(outward.items.map((one) => one.displayName), ["journey"]);
+await network.deleteInternetGateway({ igId });
+await internetIs("TERMINATED");
+
+const natGatewayId = (
+  await network.createNatGateway({ createNatGatewayDetails: { compartmentId, vcnId, displayName: "made" } })
+).natGateway.id;
+const natIs = (state: string) =>
+  until(state, () => network.getNatGateway({ natGatewayId }), (found) => found.natGateway.lifecycleState);
+await natIs("AVAILABLE");
+await network.updateNatGateway({ natGatewayId, updateNatGatewayDetails: { displayName: "journey" } });
+const nats = await network.listNatGateways({ compartmentId, vcnId });
+assert.deepEqual(nats.items.map((one) => one.displayName), ["journey"]);
+await network.deleteNatGateway({ natGatewayId });
+await natIs("TERMINATED");
+
+const every = (await network.listServices({})).items.find((one) => one.cidrBlock.startsWith("all-"))!;
+const serviceGatewayId = (
+  await network.createServiceGateway({
+    createServiceGatewayDetails: { compartmentId, vcnId, displayName: "made", services: [{ serviceId: every.id }] },
+  })
+).serviceGateway.id;
+const serviceIs = (state: string) =>
+  until(state, () => network.getServiceGateway({ serviceGatewayId }), (found) => found.serviceGateway.lifecycleState);
+await serviceIs("AVAILABLE");
+await network.updateServiceGateway({ serviceGatewayId, updateServiceGatewayDetails: { displayName: "journey" } });
+const toServices = await network.listServiceGateways({ compartmentId, vcnId });
+assert.deepEqual(toServices.items.map((one) => one.displayName), ["journey"]);
+await network.deleteServiceGateway({ serviceGatewayId });
+await serviceIs("TERMINATED");
+
 // A policy.
 const policyId = (
   await people.createPolicy({

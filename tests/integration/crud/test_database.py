@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pymysql
 import pytest
-from crud import bootstrap
+from crud import bootstrap, check
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -76,7 +76,7 @@ class MariaDB:
     process: subprocess.Popen[bytes] | None = None
 
     def install(self) -> None:
-        """Make the data folder and the administrator (who is no root@localhost)."""
+        """Make the data folder and the administrator (who is not root@localhost)."""
         self.folder.joinpath("init.sql").write_text(
             "CREATE USER 'admin'@'%' IDENTIFIED BY '{}';\nGRANT ALL ON *.* TO 'admin'@'%' WITH GRANT OPTION;\n".format(
                 ADMIN_PASSWORD.replace("'", "''")
@@ -204,6 +204,25 @@ def test_bootstrap_then_serve(server: MariaDB, env: dict[str, str], tmp_path: Pa
         assert app.client.delete(path).status_code == 204
         assert app.client.get(path).status_code == 404
         assert app.client.delete(path).status_code == 404
+
+
+def test_a_pod_says_whether_it_reaches_the_database(
+    server: MariaDB, env: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert bootstrap.main(env) == 0
+    own = app_env(env, tmp_path)
+    capfd.readouterr()
+    for change, status, said in (
+        ({}, 0, f"app signs in at {ADDRESS}:{server.port} over TLSv1.3; its certificate is checked, and ends "),
+        ({"DB_CA": "", "DB_TLS": "required"}, 0, "its certificate is not checked"),
+        ({"DB_CA": str(server.folder / "other.pem")}, 1, "CERTIFICATE_VERIFY_FAILED"),
+        ({"DB_PASSWORD_FILE": "", "DB_PASSWORD": "wrong-Secret-9"}, 1, "Access denied"),
+        ({"DB_PORT": "1"}, 1, f"{ADDRESS}:1 refuses app: "),
+        ({"DB_NAME": ""}, 2, "DB_NAME is not set"),
+    ):
+        assert check.main(own | change) == status, change
+        told = capfd.readouterr().out
+        assert said in told and not any(secret in told for secret in (env["APP_PASSWORD"], "wrong-Secret-9")), told
 
 
 def test_the_user_is_bound_to_tls_and_its_schema(server: MariaDB, env: dict[str, str]) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, UnknownKind
-from ansible_collections.okestack.oci.plugins.module_utils.kube.apply import Applier, Change, Options, diff_of
+from ansible_collections.okestack.oci.plugins.module_utils.kube.apply import Applier
+from ansible_collections.okestack.oci.plugins.module_utils.kube.changes import Change, Options, diff_of
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN, Client
 from ansible_collections.okestack.oci.plugins.module_utils.kube.config import read_kubeconfig
 from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import items_of
@@ -203,6 +204,47 @@ def test_field_left_out_is_removed(client: Client, space: str) -> None:
     assert live is not None and live["data"] == {"a": "1"}
 
 
+def autoscaler(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name},
+        "spec": {
+            "minReplicas": 2,
+            "maxReplicas": 9,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        },
+    }
+
+
+def test_replicas_are_an_autoscalers_from_the_moment_it_is_declared(client: Client, space: str) -> None:
+    declared = deployment("web", replicas=5)
+    present(client, declared, namespace=space)
+    del declared["spec"]["replicas"]
+    both = [declared, autoscaler("web")]
+    changes = present(client, *both, namespace=space, check_mode=True)
+    assert "replicas" not in str(diff_of(changes)), "it is not said that they go back to one"
+    path = f"/apis/apps/v1/namespaces/{space}/deployments/web"
+    present(client, *both, namespace=space)
+    assert client.request("GET", path)["spec"]["replicas"] == 5
+    # As the controller does it.
+    more = {"spec": {"replicas": 7}}
+    client.request("PATCH", f"{path}/scale", body=more, content_type="application/merge-patch+json")
+    assert actions(present(client, *both, namespace=space)) == ["none", "none"]
+    assert client.request("GET", path)["spec"]["replicas"] == 7
+    # Back to a number of one's own.
+    present(client, deployment("web", replicas=3), autoscaler("web"), namespace=space)
+    assert client.request("GET", path)["spec"]["replicas"] == 3
+
+
+def test_without_an_autoscaler_a_number_left_out_is_the_servers_own(client: Client, space: str) -> None:
+    declared = deployment("web", replicas=5)
+    present(client, declared, autoscaler("other"), namespace=space)
+    del declared["spec"]["replicas"]
+    present(client, declared, autoscaler("other"), namespace=space)
+    assert client.request("GET", f"/apis/apps/v1/namespaces/{space}/deployments/web")["spec"]["replicas"] == 1
+
+
 def test_conflict_names_manager_and_field_and_force_takes_over(client: Client, space: str) -> None:
     resource = client.resource("v1", "ConfigMap")
     client.request("POST", resource.path(space), {"fieldManager": "somebody"}, config_map("c", a="theirs"))
@@ -276,7 +318,7 @@ def test_a_load_balancer_does_not_change_its_kind_in_place(client: Client, space
     assert actions(present(client, public, namespace=space, allow_replace=True, check_mode=True)) == ["replace"]
 
 
-def test_a_failed_job_is_made_anew_only_if_allowed(client: Client, space: str) -> None:
+def test_a_failed_job_is_replaced_only_if_allowed(client: Client, space: str) -> None:
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}}
     wanted = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": {"template": template}}
     present(client, wanted, namespace=space)
@@ -287,8 +329,8 @@ def test_a_failed_job_is_made_anew_only_if_allowed(client: Client, space: str) -
     with pytest.raises(KubeError, match=r"Late.*Set allow_replace: true"):
         present(client, wanted, namespace=space, wait=True)
     assert actions(present(client, wanted, namespace=space)) == ["none"]
-    anew = present(client, wanted, namespace=space, allow_replace=True, check_mode=True)
-    assert actions(anew) == ["replace"] and "Late" in anew[0].note
+    replaced = present(client, wanted, namespace=space, allow_replace=True, check_mode=True)
+    assert actions(replaced) == ["replace"] and "Late" in replaced[0].note
 
 
 def test_what_is_once_in_a_cluster_is_not_taken_from_its_owner(client: Client, space: str) -> None:

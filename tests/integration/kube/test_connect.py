@@ -127,6 +127,9 @@ class Cloud:
         self.signed += 1
         return object()
 
+    def look(self) -> Cloud:
+        return self
+
     def client(self, name: str) -> str:
         return name
 
@@ -208,7 +211,7 @@ def test_every_task_takes_a_tunnel_by_kubeconfig_too(
 
 
 def test_a_proxy_that_is_not_there_is_told(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "Client", lambda connection, retry_timeout: Client(connection, retry_timeout=0))
+    monkeypatch.setattr(connect, "Client", lambda connection, **_: Client(connection, retry_timeout=0))
     refused = ask(cloud, cluster_proxy_url=f"http://{NEAR}:1")
     assert refused["failed"] and "no answer" in refused["msg"] and "proxy" in refused["msg"]
 

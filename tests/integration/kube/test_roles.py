@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 import http.client
+import json
 import os
 import signal
 import ssl
@@ -20,7 +21,8 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates
-from ansible_collections.okestack.oci.plugins.module_utils.kube.apply import Applier, Options
+from ansible_collections.okestack.oci.plugins.module_utils.kube.apply import Applier
+from ansible_collections.okestack.oci.plugins.module_utils.kube.changes import Options
 from ansible_collections.okestack.oci.plugins.module_utils.kube.chart import Chart, render
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Client
 from ansible_collections.okestack.oci.plugins.module_utils.kube.lint import lint
@@ -28,6 +30,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import I
 from ansible_collections.okestack.oci.plugins.module_utils.model import placeholder
 
 from tests.integration.kube.control_plane import ADDRESS, free_port
+from tests.integration.modules.playbook import ansible
 from tests.programs import program
 
 ROLES = Path(__file__).parents[3] / "roles"
@@ -79,6 +82,7 @@ FULL = {
     "app_ingress_registry_server": "r.example",
     "app_ingress_database_ca": "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n",
     "app_ingress_autoscaling": {"min": 2, "max": 5},
+    "app_ingress_controller_autoscaling": {"max": 4, "cpu_percent": 50, "down_after_seconds": 60},
     "app_ingress_host": "shop.example",
     "app_ingress_extra_env": [{"name": "X", "value": "y"}],
     "app_ingress_tolerations": [{"operator": "Exists"}],
@@ -115,7 +119,8 @@ def objects(role: str, *names: str, **variables: Any) -> list[Item]:
     return found
 
 
-APP = ("service.yml.j2", "controller.yml.j2", "bootstrap.yml.j2", "app.yml.j2")
+EXAMPLE = ("app.yml.j2", "ingress.yml.j2")
+APP = ("metrics_server.yml.j2", "service.yml.j2", "controller.yml.j2", "bootstrap.yml.j2", *EXAMPLE)
 
 
 @pytest.mark.parametrize("variables", [FACTS, {**FACTS, **FULL}, PLANNED], ids=["least", "everything", "planned"])
@@ -142,10 +147,15 @@ def test_the_server_takes_the_application(client: Client, variables: dict[str, A
 
 def operator_objects(values: dict[str, Any]) -> list[Item]:
     """The operator's own chart, rendered with some values."""
+    archive, helm = chart_and_helm()
+    return render(Chart(archive, "external-secrets", "external-secrets", values=values), helm)
+
+
+def chart_and_helm() -> tuple[str, str]:
+    """The operator's chart as it was built, and the program that renders it."""
     helm = str(program("helm"))  # built with the chart
     charts = Path(os.environ.get("OKESTACK_CACHE") or "~/.cache/okestack").expanduser() / "charts"
-    archive = sorted(charts.glob("external-secrets-*.tgz"))[-1]
-    return render(Chart(str(archive), "external-secrets", "external-secrets", values=values), helm)
+    return str(sorted(charts.glob("external-secrets-*.tgz"))[-1]), helm
 
 
 @pytest.mark.programs
@@ -194,7 +204,12 @@ def test_operator_and_stores(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("given", "places"),
-    [({}, {"crud", "crud-bootstrap"}), ({"app_ingress_namespace": "shop"}, {"shop", "crud-bootstrap"})],
+    [
+        ({}, {"crud", "crud-bootstrap"}),
+        ({"app_ingress_namespace": "shop"}, {"shop", "crud-bootstrap"}),
+        ({"app_ingress_name": "shop"}, {"crud", "shop-bootstrap"}),
+        ({"app_ingress_bootstrap_namespace": "jobs"}, {"crud", "jobs"}),
+    ],
 )
 def test_the_applications_secrets_are_brought_where_it_is(given: dict[str, Any], places: set[str]) -> None:
     items = objects("external_secrets", "stores.yml.j2", **FACTS, **given)
@@ -240,7 +255,7 @@ def test_statements_name_workload_and_secret() -> None:
 def test_traefik_routes_with_the_rights_it_is_given(client: Client, tmp_path: Path) -> None:
     """No pods run here: the route is there when its answer is a 503, not a 404."""
     traefik = str(program("traefik"))
-    items = objects("app_ingress", "service.yml.j2", "controller.yml.j2", "app.yml.j2", **FACTS)
+    items = objects("app_ingress", "service.yml.j2", "controller.yml.j2", *EXAMPLE, **FACTS)
     Applier(client, Options(wait=False, create_namespaces=True), lambda line: None).present(items)
     address = "10.9.9.9"
     path = "/api/v1/namespaces/ingress/services/traefik/status"
@@ -324,9 +339,10 @@ SHOP = {**FACTS, "app_ingress_name": "shop", "app_ingress_namespace": "shop", "a
 
 def keep(client: Client, facts: dict[str, Any], name: str, owner: str) -> list[str]:
     """What keeping one of the role's sets does, as its task does it."""
+    names = EXAMPLE if name == "app.yml.j2" else (name,)
     owner = template("app_ingress", owner, **facts) if owner.startswith("app_ingress_") else f"local.{owner}"
     options = Options(wait=False, create_namespaces=True, prune=name != "service.yml.j2", owner=owner)
-    changes = Applier(client, options, lambda line: None).present(objects("app_ingress", name, **facts))
+    changes = Applier(client, options, lambda line: None).present(objects("app_ingress", *names, **facts))
     return [f"{change.action} {change.key}" for change in changes if change.action != "none"]
 
 
@@ -380,10 +396,150 @@ def test_a_second_controller_needs_a_class_of_its_own_and_a_second_deployment_ta
         Applier(client, options, lambda line: None).present(objects("app_ingress", "service.yml.j2", **second))
 
 
-@pytest.mark.parametrize("owner", ["app_ingress_owner", "app_ingress_controller_owner"])
-def test_an_owner_fits_into_a_label_and_is_one_s_own(owner: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "owner", "longest"),
+    [
+        ("app_ingress", "app_ingress_owner", 63),
+        ("app_ingress", "app_ingress_controller_owner", 63),
+        ("external_secrets", "external_secrets_owner", 63),
+        ("external_secrets", "external_secrets_policy_name", 100),
+    ],
+)
+def test_an_owner_fits_into_a_label_and_is_one_s_own(role: str, owner: str, longest: int) -> None:
     found = set()
     for place in ("crud", "n" * 63, "n" * 62 + "m"):
         given = {"app_ingress_namespace": place, "app_ingress_controller_namespace": place}
-        found.add(template("app_ingress", owner, **{**FACTS, "app_ingress_deployment": "d" * 40, **given}))
-    assert len(found) == 3 and all(len(text) <= 63 for text in found)
+        found.add(template(role, owner, **{**FACTS, "okestack_deployment": "d" * 40, **given}))
+    assert len(found) == 3 and all(len(text) <= longest for text in found)
+
+
+TWO: dict[str, dict[str, Any]] = {
+    "crud": FACTS,
+    "shop": {
+        **SHOP,
+        "external_secrets_database_secret": "mysql-shop",
+        "vault": {
+            **FACTS["vault"],
+            "secret_names": {"mysql-admin": "local-mysql-admin", "mysql-shop": "local-mysql-shop"},
+        },
+    },
+}
+
+
+def keep_stores(client: Client, facts: dict[str, Any]) -> list[str]:
+    """What keeping an application's stores does, as the role's task does it."""
+    owner = template("external_secrets", "external_secrets_owner", **facts)
+    options = Options(wait=False, create_namespaces=True, prune=True, owner=owner)
+    changes = Applier(client, options, lambda line: None).present(objects("external_secrets", "stores.yml.j2", **facts))
+    return [change.action for change in changes if change.action != "none"]
+
+
+def test_two_applications_have_stores_and_grants_of_their_own() -> None:
+    policies = {
+        name: template("external_secrets", "external_secrets_policy_name", **facts) for name, facts in TWO.items()
+    }
+    assert policies == {"crud": "local-external-secrets-crud.crud", "shop": "local-external-secrets-shop.shop"}
+    for name, other in (("crud", "shop"), ("shop", "crud")):
+        rows = yaml.safe_load(template("external_secrets", "statements.yml.j2", **TWO[name]))
+        named = "mysql-app" if name == "crud" else "mysql-shop"
+        assert sum(f"local-{named}'" in row for row in rows) == 2
+        assert not any(f"service_account='{other}" in row or f"namespace='{other}" in row for row in rows)
+
+
+AUTHORITY = str(FULL["app_ingress_database_ca"])
+
+
+@pytest.mark.parametrize(
+    ("ca", "checked"),
+    [("", False), (None, False), (AUTHORITY, True), (AUTHORITY * 2, True)],
+    ids=["none", "null", "its authority's, or its own", "a chain"],
+)
+def test_what_is_not_checked_of_the_database_is_said(ca: str | None, checked: bool, tmp_path: Path) -> None:
+    """The line appears exactly where neither bootstrap nor application checks the server's certificate."""
+    tasks = yaml.safe_load((ROLES / "app_ingress/tasks/ready.yml").read_text())
+    task = next(one for one in tasks if one["name"] == "Say what is not checked")
+    defaults = yaml.safe_load((ROLES / "app_ingress/defaults/main.yml").read_text())
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task],
+            "vars": {**defaults, **FACTS, "app_ingress_database_ca": ca}}  # fmt: skip
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
+    done = ansible("ansible-playbook", "-i", "localhost,", str(tmp_path / "play.yml"))
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+    said = "certificate is not checked" in done.stdout
+    assert said is not checked
+    if said:
+        assert FACTS["mysql"]["ip_address"] in done.stdout and "app_ingress_database_ca" in done.stdout
+    for name in ("bootstrap.yml.j2", "app.yml.j2"):
+        made = objects("app_ingress", name, **{**FACTS, "app_ingress_database_ca": ca})
+        assert ("ca.pem" in json.dumps([item.manifest for item in made])) is checked, name
+
+
+@pytest.mark.parametrize(
+    ("inventory", "checked"), [("dev", False), ("staging", False), ("prod", False), ("local", True)]
+)
+def test_which_inventories_check_the_databases_certificate(inventory: str, checked: bool) -> None:
+    """Nobody knows a tenancy's authority before the database is there: its inventories begin without."""
+    folder = ROLES.parent / "inventories" / inventory / "group_vars/all"
+    known = {name for path in folder.glob("*.yml") for name in yaml.safe_load(path.read_text()) or {}}
+    assert ("app_ingress_database_ca" in known) is checked
+
+
+def removed(kubeconfig: Path, folder: Path, facts: dict[str, Any]) -> None:
+    """The role's own tasks that take it out of a cluster, played."""
+    role = ROLES / "external_secrets"
+    tasks = yaml.safe_load((role / "tasks/absent_from_cluster.yml").read_text())
+    for task in tasks:
+        module = next(name for name in task if name.startswith("okestack."))
+        del task[module]["access"]
+        task[module]["kubeconfig"] = str(kubeconfig)
+        if module == "okestack.oci.kubernetes_manifest":
+            task[module]["wait"] = False  # no garbage collector runs here
+    archive, helm = chart_and_helm()
+    variables = {
+        **yaml.safe_load((role / "defaults/main.yml").read_text()),
+        **yaml.safe_load((role / "vars/main.yml").read_text()),
+        **{name: value for name, value in facts.items() if name != "vault"},
+        "external_secrets_chart": archive,
+        "external_secrets_chart_repo": "",
+        "external_secrets_chart_version": "",
+        "external_secrets_helm_path": helm,
+    }
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables, "tasks": tasks}
+    (folder / "templates").unlink(missing_ok=True)
+    (folder / "templates").symlink_to(role / "templates")
+    (folder / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
+    done = ansible("ansible-playbook", "-i", "localhost,", str(folder / "play.yml"))
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+
+
+def test_the_stores_of_one_go_and_those_of_the_other_stay_and_the_definitions_always(
+    client: Client, kubeconfig: Path, tmp_path: Path
+) -> None:
+    values = template("external_secrets", "external_secrets_fitted_values", **FACTS)
+    operator = [*objects("external_secrets", "namespace.yml.j2", **FACTS), *operator_objects(values)]
+    options = Options(wait=False, namespace="external-secrets", owner="local.external-secrets", prune=True)
+    Applier(client, options, lambda line: None).present(operator)
+    for facts in TWO.values():
+        keep_stores(client, facts)
+    for facts in TWO.values():
+        assert keep_stores(client, facts) == []
+
+    def there(kind: str, version: str = "external-secrets.io/v1") -> set[str]:
+        rows = client.list(client.resource(version, kind), label_selector="okestack.oci/owner")
+        return {row["metadata"]["namespace"] for row in rows if "deletionTimestamp" not in row["metadata"]}
+
+    def deployment() -> Any:
+        found = client.get(client.resource("apps/v1", "Deployment"), "external-secrets", "external-secrets")
+        return found and "deletionTimestamp" not in found["metadata"]
+
+    first = {"crud", "crud-bootstrap"}
+    both = {*first, "shop", "shop-bootstrap"}
+    assert there("SecretStore") == there("ExternalSecret") == both and both <= there("ServiceAccount", "v1")
+    removed(kubeconfig, tmp_path, TWO["shop"])
+    assert there("SecretStore") == there("ExternalSecret") == first and deployment()
+    assert keep_stores(client, FACTS) == []
+    removed(kubeconfig, tmp_path, FACTS)
+    assert there("SecretStore") == there("ExternalSecret") == set() and not deployment()
+    definitions = {item.key.name for item in operator if item.key.kind == "CustomResourceDefinition"}
+    rows = client.list(client.resource("apiextensions.k8s.io/v1", "CustomResourceDefinition"))
+    assert len(definitions) > 10 and definitions <= {row["metadata"]["name"] for row in rows}
+    removed(kubeconfig, tmp_path, FACTS)

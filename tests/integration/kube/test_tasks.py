@@ -8,6 +8,7 @@ import http.server
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ import pytest
 import yaml
 from ansible_collections.okestack.oci.plugins.module_utils.kube import certificates
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import Client
+from ansible_collections.okestack.oci.plugins.module_utils.kube.look_tasks import TASKS as LOOK_TASKS
 from ansible_collections.okestack.oci.plugins.module_utils.kube.tasks import TASKS
 from ansible_collections.okestack.oci.plugins.module_utils.model import placeholder
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, run_task
@@ -25,7 +27,7 @@ from tests.integration.kube.control_plane import ADDRESS, free_port
 from tests.integration.kube.control_plane import TOKEN as TOKEN_OF_TESTS
 from tests.programs import program
 
-NAMED = {task.name: task for task in TASKS}
+NAMED = {task.name: task for task in (*TASKS, *LOOK_TASKS)}
 UNKNOWN_CLUSTER = placeholder("oke_cluster", "c", "id")
 
 
@@ -109,7 +111,7 @@ def config(name: str, **data: str) -> dict[str, Any]:
 def test_the_diff_is_the_servers_and_shown_before_anything_is_written(
     kube: dict[str, Any], client: Client, space: str
 ) -> None:
-    """A quantity in another form is no change; a real one is shown as the server would store it."""
+    """A quantity in another form is not a change; a real one is shown as the server would store it."""
     spec = {"hard": {"cpu": "1000m"}}
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": spec}
     options = {"namespace": space, **kube}
@@ -236,7 +238,7 @@ def test_load_balancer_address(kube: dict[str, Any], client: Client, space: str)
     assert not again["changed"] and again["addresses"] == ["127.84.0.9"]
 
 
-def test_pods_are_made_anew_when_a_secret_changes(kube: dict[str, Any], client: Client, space: str) -> None:
+def test_pods_are_replaced_when_a_secret_changes(kube: dict[str, Any], client: Client, space: str) -> None:
     template = {
         "metadata": {"labels": {"app": "web"}},
         "spec": {
@@ -407,6 +409,9 @@ class Session:
     def signer(self) -> Any:
         raise AssertionError("nothing is signed to write a file")
 
+    def look(self) -> Session:
+        return self
+
     def client(self, name: str) -> str:
         return name
 
@@ -546,3 +551,145 @@ def test_url(server: tuple[int, str]) -> None:
     assert "not an http" in ask("/", url="ftp://x/")["msg"]
     unknown = f"https://{placeholder('Service', 'lb', 'address')}/"
     assert succeeded(run("url_wait", check=True, url=unknown))["status"] is None
+
+
+# --- what looks where lists do not show it -------------------------------------------------------------------------
+
+
+LIKE_IT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      serviceAccountName: web
+      initContainers: [{name: before, image: "r.example/web:1"}]
+      topologySpreadConstraints: []
+      containers:
+        - name: web
+          image: r.example/web:1
+          args: [serve]
+          env: [{name: A, value: b}]
+          ports: [{containerPort: 80}]
+          readinessProbe: {httpGet: {path: /, port: 80}}
+        - {name: beside, image: "r.example/beside:1"}
+"""
+
+
+def test_a_pod_like_a_deployments_runs_one_command(kube: dict[str, Any], client: Client, space: str) -> None:
+    """Nobody runs pods here: the test says how it ended, as a node would."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "web", "namespace": space}}
+    for name in ("web", "default"):
+        account["metadata"] = {"name": name, "namespace": space}
+        client.apply(client.resource("v1", "ServiceAccount"), account, force=True)
+    succeeded(run("kubernetes_manifest", definition=LIKE_IT, namespace=space, wait=False, **kube))
+    pods = client.resource("v1", "Pod")
+    seen: list[dict[str, Any]] = []
+
+    def node(phase: str) -> None:
+        while not (found := [p for p in client.list(pods, space) if not p["metadata"].get("deletionTimestamp")]):
+            time.sleep(0.05)
+        seen.append(found[0])
+        name, state = (
+            found[0]["metadata"]["name"],
+            {"exitCode": 1, "startedAt": "2026-11-29T00:00:00Z", "message": "no"},
+        )
+        rows = [{"name": "web", "image": "x", "imageID": "x", "ready": False, "restartCount": 0}]
+        status = {"phase": phase, "containerStatuses": [{**rows[0], "state": {"terminated": state}}]}
+        path = f"{pods.path(space, name)}/status"
+        client.request("PATCH", path, body={"status": status}, content_type="application/merge-patch+json")
+
+    options: dict[str, Any] = {"deployment": "web", "namespace": space, "command": ["python3", "-m", "check"], **kube}
+    options["wait_timeout"] = 60
+    for phase, ok in (("Succeeded", True), ("Failed", False)):
+        thread = threading.Thread(target=node, args=(phase,))
+        thread.start()
+        result = succeeded(run("kubernetes_run", **options))
+        thread.join()
+        assert (result["ok"], result["changed"]) == (ok, False) and result["output"]
+        assert [p for p in client.list(pods, space) if not p["metadata"].get("deletionTimestamp")] == []
+    spec = seen[0]["spec"]
+    (only,) = spec["containers"]
+    assert (only["command"], only.get("args"), only["env"]) == (
+        ["python3", "-m", "check"],
+        None,
+        [{"name": "A", "value": "b"}],
+    )
+    assert not {"readinessProbe", "ports"} & only.keys() and "initContainers" not in spec
+    assert (spec["restartPolicy"], spec["serviceAccountName"]) == ("Never", "web")
+    assert "app" not in seen[0]["metadata"]["labels"] and seen[0]["metadata"]["name"] != seen[1]["metadata"]["name"]
+
+    told = succeeded(run("kubernetes_run", **{**options, "wait_timeout": 1}))
+    assert told["ok"] is False and "no pod ran it" in told["output"]
+    assert succeeded(run("kubernetes_run", check=True, **options))["ok"] is None
+    assert "there is no Deployment" in run("kubernetes_run", **{**options, "deployment": "other"})["msg"]
+
+
+def test_secrets_are_compared_with_the_vaults(kube: dict[str, Any], client: Client, space: str) -> None:
+    answers = {"shop-app": (3, "same"), "shop-admin": (2, "newer")}
+
+    def call(_client: Any, operation: str, name: str, vault_id: str, **_more: Any) -> Any:
+        assert (operation, vault_id) == ("get_secret_bundle_by_name", "ocid1.vault.oc1..v")
+        number, text = answers[name]
+        content = SimpleNamespace(content=base64.b64encode(text.encode()).decode())
+        return SimpleNamespace(data=SimpleNamespace(version_number=number, secret_bundle_content=content))
+
+    data = {"password": base64.b64encode(b"same").decode(), "admin": base64.b64encode(b"older").decode()}
+    made = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db", "namespace": space}, "data": data}
+    client.apply(client.resource("v1", "Secret"), made)
+    context = Context()
+    context._session = SimpleNamespace(client=lambda name: None, call=call)  # type: ignore[assignment]
+    keys = {"password": "shop-app", "admin": "shop-admin", "none": "shop-app"}
+    secrets = [{"name": "db", "namespace": space, "keys": keys}, {"name": "no", "namespace": space, "keys": {}}]
+    result = succeeded(
+        run("kubernetes_secret_check", within=context, vault_id="ocid1.vault.oc1..v", secrets=secrets, **kube)
+    )
+    assert [(row["status"], row["what"].replace(space, "s")) for row in result["findings"]] == [
+        ("broken", "admin of s/db is not what version 2 of shop-admin holds"),
+        ("broken", "Secret s/db has no none"),
+        ("ok", "password of s/db is what version 3 of shop-app holds"),
+        ("broken", "there is no Secret s/no"),
+    ]
+    assert {"same", "newer"} <= context.secrets
+
+
+def test_what_outlives_a_cluster_is_named(kube: dict[str, Any], client: Client, space: str) -> None:
+    services, volumes = client.resource("v1", "Service"), client.resource("v1", "PersistentVolume")
+    ids = {}
+    for name, type_, labels in (
+        ("theirs", "LoadBalancer", {}),
+        ("ours", "LoadBalancer", {"okestack.oci/owner": "shop.load-balancer"}),
+        ("inside", "ClusterIP", {}),
+    ):
+        meta = {"name": name, "namespace": space, "labels": labels}
+        spec = {"type": type_, "ports": [{"port": 80}]}
+        made = client.apply(services, {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec})
+        ids[name] = made["metadata"]["uid"]
+    volume = {
+        "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "persistentVolumeReclaimPolicy": "Delete",
+        "csi": {"driver": "blockvolume.csi.oraclecloud.com", "volumeHandle": "ocid1.volume.oc1..v"},
+        "claimRef": {"name": "data", "namespace": space},
+    }  # fmt: skip
+    client.apply(volumes, {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": space}, "spec": volume})
+    rows = [
+        {"id": f"ocid1.loadbalancer.oc1..{n}", "display_name": ids[n], "lifecycle_state": "ACTIVE"}
+        for n in ("ours", "theirs")
+    ]
+    context = Context()
+    context._session = SimpleNamespace(client=lambda name: None, rows=lambda *a, **k: rows)  # type: ignore[assignment]
+
+    def left(**more: Any) -> list[str]:
+        found = succeeded(
+            run("kubernetes_leftovers", within=context, compartment_id="ocid1.compartment.oc1..c", **kube, **more)
+        )
+        return [row["what"].replace(space, "s") for row in found["leftovers"] if space in row["name"]]
+
+    claim = "PersistentVolumeClaim s/data has volume ocid1.volume.oc1..v"
+    theirs = "Service s/theirs has load balancer ocid1.loadbalancer.oc1..theirs"
+    assert left(leaving_owner="shop") == [theirs, claim]
+    assert sorted(left()) == sorted([theirs, "Service s/ours has load balancer ocid1.loadbalancer.oc1..ours", claim])
+    client.delete(volumes, None, space)

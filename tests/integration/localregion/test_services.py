@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
 import json
 import os
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,12 +17,14 @@ from typing import Any
 
 import httpx
 import oci
+import pymysql
 import pytest
 
 from localregion import operator_files, region, testing
 from localregion.backends.fabric import Fabric
+from localregion.host import namespaces
 from localregion.host.http_server import listen, make_server
-from localregion.host.process import Process, run
+from localregion.host.process import Process
 from localregion.http.app import Api
 from localregion.services import SERVICES
 from tests.unit.localregion.support import Net
@@ -82,28 +86,22 @@ def until(what: Callable[[], Any], seconds: float = 60.0) -> Any:
 
 
 def sql(started: RealRegion, system: Any, password: str, text: str, user: str = "manager") -> str:
-    """Run SQL as a user, by TLS with the server's certificate checked, from the region's own namespace."""
-    path = started.settings.state / "client.cnf"
-    path.touch(mode=0o600)
-    path.write_text(f"[client]\nuser={user}\npassword={password}\n")
-    done = started.run(
-        run(
-            [
-                "mariadb",
-                f"--defaults-extra-file={path}",
-                f"--host={system.ip_address}",
-                "--batch",
-                "--skip-column-names",
-                f"--ssl-ca={started.settings.state / 'ca.pem'}",
-                "--ssl-verify-server-cert",
-                "--connect-timeout=5",
-            ],
-            netns=started.fabric.root,
-            stdin=text,
-            check=False,
-        )
-    )
-    return str(done.stdout if done.returncode == 0 else f"refused: {done.stderr}")
+    """Run SQL as a user, by TLS with the server's certificate checked, from the region's own namespace. The last
+    answer's rows, or why it was refused."""
+    context = ssl.create_default_context(cafile=str(started.settings.state / "ca.pem"))
+    login: dict[str, Any] = {"user": user, "password": password, "host": system.ip_address, "ssl": context}
+
+    def ask() -> str:
+        try:
+            with pymysql.connect(**login, autocommit=True, connect_timeout=5) as connection:
+                cursor = connection.cursor()
+                for statement in filter(str.strip, text.split(";")):
+                    cursor.execute(statement)
+                return "\n".join("\t".join(map(str, row)) for row in cursor.fetchall())
+        except (pymysql.MySQLError, OSError) as error:
+            return f"refused: {error}"
+
+    return namespaces.inside(started.fabric.root, ask)
 
 
 def db_system(started: RealRegion, subnet_id: str, **values: Any) -> Any:
@@ -118,10 +116,10 @@ def db_system(started: RealRegion, subnet_id: str, **values: Any) -> Any:
         **values,
     }
     made = client.create_db_system(models.CreateDbSystemDetails(**details)).data
-    return active(started, made.id)
+    return active(started, made.id, seconds=600.0 if values.get("is_highly_available") else 60.0)
 
 
-def active(started: RealRegion, system_id: str, state: str = "ACTIVE") -> Any:
+def active(started: RealRegion, system_id: str, state: str = "ACTIVE", seconds: float = 60.0) -> Any:
     client = started.client(oci.mysql.DbSystemClient)
 
     def settled() -> Any:
@@ -129,7 +127,7 @@ def active(started: RealRegion, system_id: str, state: str = "ACTIVE") -> Any:
         assert found.lifecycle_state != "FAILED", found.lifecycle_details
         return found if found.lifecycle_state == state else None
 
-    return until(settled)
+    return until(settled, seconds)
 
 
 def test_a_db_system_is_a_server(tmp_path: Path) -> None:
@@ -180,10 +178,10 @@ def test_a_db_system_is_a_server(tmp_path: Path) -> None:
         client.start_db_system(system.id)
         active(first, system.id)
         service: Any = first.inner.services["mysql"]
-        before = service._servers[system.id]._process.pid
+        before = service.servers.running[system.id]._process.pid
         client.restart_db_system(system.id, models.RestartDbSystemDetails(shutdown_type="SLOW"))
         active(first, system.id)
-        assert service._servers[system.id]._process.pid != before
+        assert service.servers.running[system.id]._process.pid != before
         assert sql(first, system, NEW_PASSWORD, "select n from shop.t;").strip() == "42"
     with RealRegion.started(tmp_path) as second:
         assert isinstance(second, RealRegion)
@@ -204,13 +202,41 @@ def test_a_db_system_is_a_server(tmp_path: Path) -> None:
     assert NEW_PASSWORD.encode() not in state
 
 
+def all_online(started: RealRegion, system: Any) -> bool:
+    """Whether the three members of a DB system are at work."""
+    count = "select count(*) from performance_schema.replication_group_members where member_state = 'ONLINE'"
+    return sql(started, system, PASSWORD, count) == "3"
+
+
+def test_a_db_system_is_highly_available_and_is_not(real: RealRegion) -> None:
+    """Made so, changed to one server and back by the API: three servers or one, with the same data."""
+    subnet = Net(real).subnet("10.0.2.0/24", "mysql", private=True)
+    client, models = real.client(oci.mysql.DbSystemClient), oci.mysql.models
+    servers: Any = real.inner.services["mysql"].servers
+    system = db_system(real, subnet.id, shape_name="MySQL.4", is_highly_available=True)
+    sql(real, system, PASSWORD, "create database shop; create table shop.t (n int primary key);")
+    for number, available in enumerate((True, False, True)):
+        if number:
+            asked = models.UpdateDbSystemDetails(is_highly_available=available)
+            client.update_db_system(system.id, asked)
+            system = active(real, system.id, seconds=600.0)
+        assert system.is_highly_available is available and len(system.endpoints) == 1
+        running = servers.running[system.id]
+        assert len(getattr(running, "members", {1: running})) == (3 if available else 1)
+        assert sql(real, system, PASSWORD, f"insert into shop.t values ({number})") == ""
+        if available:
+            until(functools.partial(all_online, real, system), 300.0)
+    assert sql(real, system, PASSWORD, "select n from shop.t order by n").split() == ["0", "1", "2"]
+
+
 def test_a_load_balancer_serves(real: RealRegion) -> None:
     net = Net(real)
+    net.open()
     public, nodes = net.subnet("10.0.1.0/24", "lb"), net.subnet("10.0.3.0/24", "nodes", private=True)
     network = real.inner.services["network"]
     servers = []
     for number in (1, 2):
-        vnic = real.run(network.attach_vnic(subnet_id=nodes.id, display_name="n", owner_id=f"node{number}"))
+        vnic = real.run(network.vnics.attach(subnet_id=nodes.id, display_name="n", owner_id=f"node{number}"))
         folder = real.settings.state / f"www{number}"
         folder.mkdir()
         (folder / "index.html").write_text(f"node{number}")
@@ -336,4 +362,46 @@ def test_the_registry_tells_what_was_pushed(real: RealRegion) -> None:
     until(lambda: client.get_container_repository(repository.id).data.lifecycle_state == "DELETED")
     assert pulls(login) == 404
     seeded = client.list_container_repositories(real.tenancy_id, is_public=True, lifecycle_state="AVAILABLE").data.items
-    assert {item.display_name for item in seeded} == {"mirror/external-secrets", "mirror/traefik"}
+    assert {item.display_name for item in seeded} == {
+        f"mirror/{name}" for name in ("external-secrets", "metrics-server", "traefik")
+    }
+
+
+def test_a_flow_log_tells_what_passed_and_what_was_refused(real: RealRegion) -> None:
+    net = Net(real)
+    subnet = net.subnet("10.0.6.0/24", "logged")
+    vnics = real.inner.services["network"].vnics
+    here, there = (
+        real.run(vnics.attach(subnet_id=subnet.id, display_name=name, owner_id="test")) for name in ("here", "there")
+    )
+    logs, models = real.client(oci.logging.LoggingManagementClient), oci.logging.models
+    logs.create_log_group(models.CreateLogGroupDetails(compartment_id=real.compartment_id, display_name="flows"))
+    (group,) = until(lambda: logs.list_log_groups(real.compartment_id, display_name="flows").data)
+    until(lambda: logs.get_log_group(group.id).data.lifecycle_state == "ACTIVE")
+    source = models.OciService(service="flowlogs", resource=subnet.id, category="subnet")
+    details = models.CreateLogDetails(
+        display_name="flows", log_type="SERVICE", configuration=models.Configuration(source=source)
+    )
+    logs.create_log(group.id, details)
+
+    def found(action: str, port: int) -> bool:
+        """Whether the log has a record, of what is sent again each time: the log begins when it does."""
+        for asked in (22, 443):
+            sending = namespaces.socket_in(here.netns)
+            sending.connect_ex((there.private_ip, asked))
+            time.sleep(0.2)
+            sending.close()
+        now = time.time()
+        moments = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(each)) for each in (now - 3600, now + 60)]
+        query = (
+            f'search "{real.compartment_id}/flows" | where data.action = "{action}" and data.destinationPort = {port}'
+        )
+        search = oci.loggingsearch.models.SearchLogsDetails(
+            time_start=moments[0], time_end=moments[1], search_query=query
+        )
+        rows = real.client(oci.loggingsearch.LogSearchClient).search_logs(search).data.results
+        return here.private_ip in [row.data["logContent"]["data"]["sourceAddress"] for row in rows]
+
+    # The default security list lets SSH in, from anywhere, and all out.
+    until(lambda: found("ACCEPT", 22), 120)
+    until(lambda: found("REJECT", 443), 120)

@@ -13,6 +13,31 @@ from typing import Any
 from localregion.testing import Region
 
 ROOT = Path(__file__).parents[3]
+HOST = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+
+
+def site_variables(region: Region, deployment: str, **more: Any) -> dict[str, Any]:
+    """What an inventory says of a site in this region, as short as it may be."""
+    return {
+        "okestack_deployment": deployment,
+        "okestack_region": "local-1",
+        "okestack_availability_domain": "Lcl1:LOCAL-1-AD-1",
+        "okestack_compartment_id": region.compartment_id,
+        "okestack_config_file": str(region.config_file),
+        "okestack_endpoints": {"default": region.endpoint, "local-2": region.other_endpoint},
+        "network_api_client_cidrs": ["192.0.2.0/24"],
+        "network_lb_client_cidrs": ["192.0.2.0/24"],
+        "app_ingress_image": "r.example/crud:1",
+        "external_secrets_helm_path": "/bin/true",
+        **more,
+    }
+
+
+def inventory(folder: Path, host: Mapping[str, Any] = HOST) -> str:
+    """An inventory of this machine alone, in a folder; its path."""
+    path = folder / "hosts.yml"
+    path.write_text(json.dumps({"okestack": {"hosts": {"localhost": dict(host)}}}))
+    return str(path)
 
 
 def ansible(

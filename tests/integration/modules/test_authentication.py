@@ -19,7 +19,7 @@ from typing import Any
 
 import oci
 import pytest
-from ansible_collections.okestack.oci.plugins.module_utils import cloud, signers
+from ansible_collections.okestack.oci.plugins.module_utils import preload, signers
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import Connection, Session
 from ansible_collections.okestack.oci.plugins.module_utils.kube import oke_token
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -222,7 +222,7 @@ def test_a_profile_of_a_delegated_token_is_told_as_that(door: Door, region: Regi
 
 def _operator(region: Region) -> Principal:
     async def find() -> Principal:
-        found: Principal = region.inner.services["identity"].user_principal(OPERATOR_ID)
+        found: Principal = region.inner.services["identity"].users.principal(OPERATOR_ID)
         return found
 
     made: Principal = region.run(find())
@@ -242,7 +242,7 @@ def test_the_environment_chooses_the_way_to_sign_in(
     assert not door("vcn", **options)["changed"]
     assert INSTANCE_ID in {call.principal for call in region.calls}
     region.forget_calls()
-    assert not door("vcn", environment={"OCI_CLI_AUTH": "api_key"}, **options)["changed"], "the task's own counts first"
+    assert not door("vcn", environment={"OCI_CLI_AUTH": "api_key"}, **options)["changed"], "the task's own goes first"
     assert {call.principal for call in region.calls} == {OPERATOR_ID}
 
 
@@ -563,7 +563,7 @@ def test_a_play_signs_in_once_as_its_place_and_never_for_another(region: Region,
         out = _play(region, tmp_path, place, tasks)
     assert "ok=6 " in out
     listed = [call.principal for call in region.calls if call.operation == "core.list_vcns"]
-    assert listed == [INSTANCE_ID] * 2 + [principal for _, principal in apart] + [INSTANCE_ID]
+    assert listed == [INSTANCE_ID, *(principal for _, principal in apart)], "who signs in alike shares what is read"
     assert [call.principal for call in region.calls if call.operation.startswith("auth.")] == [INSTANCE_ID, other]
     for line in out.splitlines():
         assert "Signature " not in line and "eyJ" not in line, "no authorization header and no token is shown"
@@ -586,7 +586,7 @@ def test_what_the_parent_got_is_used_until_it_is_refused(region: Region, tmp_pat
     with _on_an_instance(region, tmp_path) as environment:
         sign_in = Connection.from_options(options, environment).sign_in
         region.forget_calls()
-        signers.preload(sign_in)
+        signers.sign_in_place(sign_in)
         try:
             session = _session(region, environment, "instance_principal")
             _list(session, region)
@@ -599,7 +599,7 @@ def test_what_the_parent_got_is_used_until_it_is_refused(region: Region, tmp_pat
             _list(Session(Connection.from_options(elsewhere, environment)), region)
             assert region.count("auth.*") == 3, "another auth service is asked for its own token"
         finally:
-            signers._PLACE.clear()
+            preload.forget_places()
 
 
 def test_a_parent_that_cannot_sign_in_leaves_it_to_the_tasks(region: Region) -> None:
@@ -607,8 +607,8 @@ def test_a_parent_that_cannot_sign_in_leaves_it_to_the_tasks(region: Region) -> 
     region.forget_calls()
     for auth_type in ("api_key", "security_token", "resource_principal", "magic", "instance_principal"):
         environment = {"OCI_CLI_AUTH": auth_type, "OCI_METADATA_BASE_URL": "http://127.0.0.1:9/opc/v2"}
-        cloud.preload_place(environment)
-    assert not signers._PLACE and not region.calls
+        signers.sign_in_place(Connection.from_options({}, environment).sign_in)
+    assert not preload._places and not region.calls
 
 
 def test_no_token_is_written_to_disk(region: Region, tmp_path: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import mmap
+import re
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import oci
 import pytest
+from ansible_collections.okestack.oci.plugins.module_utils import cloud
 from oci.container_engine import ContainerEngineClient, models
 
 from localregion.core.errors import ServiceError
@@ -168,7 +173,7 @@ def test_a_change_that_fails_is_told_though_the_cluster_is_active_again(
     async def fail(vnic_id: str, *, public: bool) -> None:
         raise ServiceError(500, "InternalServerError", "there is no address left")
 
-    monkeypatch.setattr(region.inner.services["network"], "set_vnic_public", fail)
+    monkeypatch.setattr(region.inner.services["network"].vnics, "set_public", fail)
     endpoint = {"subnet_id": site.subnets["api"], "is_public_ip_enabled": True}
     told = site.door("oke_cluster", fails=True, **site.options("shared", endpoint_config=endpoint))["msg"]
     assert "there is no address left" in told and "FAILED" in told
@@ -252,7 +257,7 @@ def test_cycling_reaches_the_nodes_along_with_another_change_only(site: Site, sh
     pool = site.door("virtual_node_pool", **options)["virtual_node_pool"]
     first = site.nodes(pool["id"])
     options["virtual_node_pool_cycling_details"] = cycling
-    assert not site.door("virtual_node_pool", **options)["changed"], "of itself it is no change"
+    assert not site.door("virtual_node_pool", **options)["changed"], "alone it is not a change"
     options["initial_virtual_node_labels"] = [{"key": "tier", "value": "app"}]
     planned = site.door("virtual_node_pool", check=True, **options)["diff"]["after"]
     assert planned == {
@@ -284,7 +289,7 @@ def test_an_update_that_the_service_does_not_heed_is_no_change_and_told(site: Si
     for check in (True, False):
         site.region.forget_calls()
         assert not site.door("virtual_node_pool", check=check, **wanted)["changed"]
-        assert not site.region.writes() and not site.door.warnings, "told once, and not asked again"
+        assert not site.region.writes() and not site.door.warnings, "said once, and not asked again"
     more = {**wanted, "size": 1, "virtual_node_tags": {"freeform_tags": {"mine": "too"}}}
     result = site.door("virtual_node_pool", **more)
     assert result["diff"]["after"]["size"] == 1 and set(result["diff"]["after"]) == {"size", "virtual_node_tags"}
@@ -332,6 +337,47 @@ def test_a_pool_is_there_when_its_nodes_are(site: Site, shared: Options, region:
     force(region, node_id, lifecycleState="ACTIVE")
     assert not site.door("virtual_node_pool", **options)["changed"]
     site.door("virtual_node_pool", id=pool["id"], state="absent", eviction_grace_duration="PT5M")
+
+
+def test_placements_of_one_domain_are_the_same_in_every_form(site: Site, shared: Options) -> None:
+    """OKE keeps one of an availability domain (evidence oke-12); one that names no fault domain means all."""
+    row = {"availability_domain": site.ad, "subnet_id": site.subnets["nodes"]}
+    domains = [f"FAULT-DOMAIN-{number}" for number in (1, 2, 3)]
+    apart = [{**row, "fault_domain": [domain]} for domain in domains]
+    together = [{**row, "fault_domain": domains}]
+    named = {"display_name": "placed", "size": 3}
+    made = site.door("virtual_node_pool", **site.pool_options(shared["id"], placement_configurations=apart, **named))
+    (kept,) = made["virtual_node_pool"]["placement_configurations"]
+    assert kept["fault_domain"] == domains
+    for form in (together, apart, apart[::-1], [{**together[0], "availability_domain": site.ad.lower()}]):
+        options = site.pool_options(shared["id"], placement_configurations=form, **named)
+        assert not site.door("virtual_node_pool", **options)["changed"], form
+    fewer = site.pool_options(shared["id"], placement_configurations=apart[:2], **named)
+    assert site.door("virtual_node_pool", check=True, **fewer)["changed"]
+    site.door("virtual_node_pool", state="absent", **fewer, eviction_grace_duration="PT0M")
+
+
+@pytest.mark.parametrize("readable", [True, False], ids=["its request is read", "its request is hidden"])
+def test_a_removal_that_ends_in_needs_attention_is_told_at_once(
+    site: Site, shared: Options, region: Region, monkeypatch: pytest.MonkeyPatch, readable: bool
+) -> None:
+    """A pool's deletion can hang without a reason (evidence oke-10); without its request the state has to tell."""
+    options = site.pool_options(shared["id"], display_name=f"stuck-{readable}")
+    pool = site.door("virtual_node_pool", **options)["virtual_node_pool"]
+    region.faults.add("container_engine.pool_deleted", step=True, status=500, message="")
+    if not readable:
+        region.faults.add("container_engine.get_work_request", status=404, times=None)
+    monkeypatch.setattr(region.inner.clock, "minute", 1.0)
+    told = site.door("virtual_node_pool", fails=True, state="absent", wait_timeout=60, wait_interval=0.1, **options)
+    monkeypatch.undo()
+    region.faults.clear()
+    assert pool["id"] in told["msg"] or "Work request" in told["msg"]
+    assert "wait_timeout" not in told["msg"], "it did not wait to the end of its time"
+    if not readable:
+        assert re.search(r"is NEEDS_ATTENTION after \d+s of its removal", told["msg"]) and "run again" in told["msg"]
+    assert site.client.get_virtual_node_pool(pool["id"]).data.lifecycle_state == "NEEDS_ATTENTION"
+    again: Options = {"force_deletion_after_grace": True, "eviction_grace_duration": "PT0M"}
+    assert site.door("virtual_node_pool", state="absent", **options, **again)["changed"]
 
 
 # --- add-ons -----------------------------------------------------------------------------------------------------
@@ -455,3 +501,73 @@ def test_the_role_keeps_cluster_pool_and_add_ons_and_finds_them_kept(
     )
     assert site.client.get_cluster(made.id).data.kubernetes_version == "v1.36.1"
     assert not first & site.nodes(pool.id)
+
+
+# --- a grant that is not known yet ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="keyed", scope="module")
+def _keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, str]]:
+    """A region in which a cloud minute is a second, so that a policy holds after 0.75 s; and a vault in it."""
+    with Region.started(Path(tmp_path_factory.mktemp("keyed")), minute=1.0) as region:
+        site = Site(region)
+        vault = site.door("vault", **site.common, display_name="v", vault_type="DEFAULT")["vault"]
+        yield site, vault["management_endpoint"]
+
+
+def _key(site: Site, endpoint: str, name: str) -> str:
+    shape = {"algorithm": "AES", "length": 32}
+    options: Options = {"display_name": name, "management_endpoint": endpoint, "key_shape": shape}
+    return str(site.door("vault_key", **site.common, **options)["vault_key"]["id"])
+
+
+def _grant(site: Site, name: str, key: str) -> None:
+    where = f"where all {{request.principal.type='cluster', target.key.id='{key}'}}"
+    statement = f"Allow any-user to use keys in compartment id {site.region.compartment_id} {where}"
+    site.door("policy", **site.common, name=name, description="d", statements=[statement])
+
+
+def _made(site: Site, name: str) -> list[str]:
+    clusters = site.client.list_clusters(site.region.compartment_id, name=name).data
+    return sorted(cluster.lifecycle_state for cluster in clusters)
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["in one task", "begun and waited for"])
+def test_a_cluster_that_failed_for_a_new_grant_is_made_again(keyed: tuple[Site, str], begun: bool) -> None:
+    site, endpoint = keyed
+    name = f"granted-{begun}"
+    key = _key(site, endpoint, name)
+    _grant(site, name, key)
+    if begun:
+        assert site.door("oke_cluster", **site.options(name, kms_key_id=key), wait=False)["changed"]
+    done = site.door("oke_cluster", **site.options(name, kms_key_id=key))
+    assert done["oke_cluster"]["lifecycle_state"] == "ACTIVE", done
+    assert done["changed"]
+    states = _made(site, name)
+    assert states.count("ACTIVE") == 1 and states.count("DELETED") == len(states) - 1 > 0, states
+    assert not site.door("oke_cluster", **site.options(name, kms_key_id=key))["changed"]
+
+
+def test_a_cluster_that_failed_without_a_new_grant_stays(
+    keyed: tuple[Site, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, endpoint = keyed
+    options = site.options("alone", kms_key_id=_key(site, endpoint, "alone"))
+    monkeypatch.setattr(cloud, "_written", mmap.mmap(-1, 8))  # as in a run that writes nothing in identity
+    failed = site.door("oke_cluster", **options, fails=True)
+    assert "KmsKeyNotAuthorizedOrNotFound" in failed["msg"], failed
+    refused = site.door("oke_cluster", **options, fails=True)
+    assert "Remove it (state: absent)" in refused["msg"], refused
+    assert _made(site, "alone") == ["FAILED"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(-3600, False), (-30, True), (0, True), (80, True), (170, False), (None, False)]
+)
+def test_what_is_made_while_identity_is_fresh(
+    seconds: float | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud, "_written", mmap.mmap(-1, 8))
+    if seconds is not None:
+        cloud._note_identity_write()
+    assert cloud.made_while_fresh(time.time() + (seconds or 0)) is expected

@@ -12,7 +12,7 @@ import pytest
 
 from localregion.testing import Region, Snapshot
 
-from ..types.ground import Ground
+from ..types.prerequisites import Prerequisites
 from .conftest import Door
 from .playbook import play
 
@@ -20,26 +20,26 @@ Options = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def ground(region: Region) -> Ground:
-    return Ground(Door(region), region)
+def ground(region: Region) -> Prerequisites:
+    return Prerequisites(Door(region), region)
 
 
 @pytest.fixture(scope="module")
-def standing(region: Region, ground: Ground) -> Snapshot:
+def standing(region: Region, ground: Prerequisites) -> Snapshot:
     """The region with one DB System in it."""
     Door(region)("mysql_db_system", **_options(ground))
     return region.snapshot()
 
 
 @pytest.fixture
-def system(region: Region, ground: Ground, standing: Snapshot) -> Options:
+def system(region: Region, ground: Prerequisites, standing: Snapshot) -> Options:
     """The options of a DB System that is there, nothing else written so far."""
     region.restore(standing)
     region.forget_calls()
     return _options(ground)
 
 
-def _options(ground: Ground) -> Options:
+def _options(ground: Prerequisites) -> Options:
     return {
         "compartment_id": ground.compartment_id,
         "display_name": "shop",
@@ -113,7 +113,8 @@ def test_what_rests_is_started_not_restarted(door: Door, region: Region, system:
 def test_one_is_made_and_stopped_in_one_task(door: Door, region: Region, system: Options) -> None:
     other = {**system, "display_name": "other"}
     planned = door("mysql_db_system", check=True, **other, state="stopped")
-    assert planned["changes"] == [{"name": "mysql_db_system other", "change": "created"}]
+    calls = ["mysql.create_db_system", "mysql.stop_db_system"]
+    assert planned["changes"] == [{"name": "mysql_db_system other", "change": "created", "calls": calls}]
     assert _state(door("mysql_db_system", **other, state="stopped")) == "INACTIVE"
     assert _written(region) == ["create_db_system", "stop_db_system"]
 
@@ -186,12 +187,12 @@ def test_bad_input_is_refused_before_what_rests_is_started(door: Door, region: R
 
 
 def _passwords(region: Region) -> int:
-    """How often the service was told a password."""
+    """How often the service was sent a password."""
     return region.count("mysql.update_db_system")
 
 
 def test_a_new_version_of_the_secret_becomes_the_administrators_password(
-    door: Door, region: Region, ground: Ground, system: Options
+    door: Door, region: Region, ground: Prerequisites, system: Options
 ) -> None:
     region.forget_calls()
     door("vault_secret", id=ground.secret_id, compartment_id=ground.compartment_id, state="rotated")
@@ -213,7 +214,7 @@ def test_a_new_version_of_the_secret_becomes_the_administrators_password(
 
 
 def test_a_rotation_is_seen_where_the_tag_is_missing(
-    door: Door, region: Region, ground: Ground, system: Options
+    door: Door, region: Region, ground: Prerequisites, system: Options
 ) -> None:
     made = door("mysql_db_system", **system)["mysql_db_system"]
 
@@ -231,7 +232,7 @@ def test_a_rotation_is_seen_where_the_tag_is_missing(
 
 
 def test_another_administrator_is_refused_and_another_secret_is_taken(
-    door: Door, region: Region, ground: Ground, system: Options
+    door: Door, region: Region, ground: Prerequisites, system: Options
 ) -> None:
     told = door("mysql_db_system", fails=True, **{**system, "admin_username": "root2"})["msg"]
     assert "admin_username: 'admin' -> 'root2': the administrator's name stays" in told
@@ -351,7 +352,7 @@ def _nulls(value: Any) -> bool:
     return value is None
 
 
-def test_an_address_moves_with_its_subnet(door: Door, ground: Ground, system: Options) -> None:
+def test_an_address_moves_with_its_subnet(door: Door, ground: Prerequisites, system: Options) -> None:
     moved = door("mysql_db_system", **{**system, "subnet_id": ground.subnets["nodes"]})["mysql_db_system"]
     assert moved["endpoints"][0]["ip_address"].startswith("10.0.4.")
 
@@ -360,7 +361,7 @@ def test_an_address_moves_with_its_subnet(door: Door, ground: Ground, system: Op
 
 
 @pytest.fixture
-def cluster(region: Region, ground: Ground, system: Options) -> Options:
+def cluster(region: Region, ground: Prerequisites, system: Options) -> Options:
     """The options of a HeatWave cluster that is there."""
     db_system_id = Door(region)("mysql_db_system", **system)["mysql_db_system"]["id"]
     made = {"db_system_id": db_system_id, "shape_name": "HeatWave.512GB", "cluster_size": 2}
@@ -424,7 +425,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Region, Doo
 def test_a_cluster_waits_for_its_db_system(slow: tuple[Region, Door]) -> None:
     """Made before the DB System is ACTIVE, and done only when it is ACTIVE again: nothing in between is refused."""
     region, door = slow
-    options = _options(Ground(door, region))
+    options = _options(Prerequisites(door, region))
     begun = door("mysql_db_system", **options, wait=False)
     assert _state(begun) == "CREATING"
     region.forget_calls()
@@ -448,7 +449,9 @@ def test_a_cluster_waits_for_its_db_system(slow: tuple[Region, Door]) -> None:
 # --- the role ----------------------------------------------------------------------------------------------------
 
 
-def test_the_role_keeps_all_of_a_database(region: Region, ground: Ground, standing: Snapshot, tmp_path: Path) -> None:
+def test_the_role_keeps_all_of_a_database(
+    region: Region, ground: Prerequisites, standing: Snapshot, tmp_path: Path
+) -> None:
     """A plan from nothing, the run, and a second one that changes nothing; then without the HeatWave cluster."""
     region.restore(standing)
     given: Options = {
@@ -488,7 +491,7 @@ def test_the_role_keeps_all_of_a_database(region: Region, ground: Ground, standi
 
 
 def test_the_role_sends_neither_backup_policy_nor_high_availability_of_an_always_free_database(
-    region: Region, ground: Ground, standing: Snapshot, tmp_path: Path, door: Door
+    region: Region, ground: Prerequisites, standing: Snapshot, tmp_path: Path, door: Door
 ) -> None:
     region.restore(standing)
     region.forget_calls()

@@ -1,6 +1,7 @@
 """Every module's EXAMPLES, played as they stand: each task in check mode, then for good, then again.
 
-What a user would have set or registered before is made by `ground`. Modules of a cluster are played where there is one:
+`example_variables` makes what a user would have set or registered before. Modules of a cluster are played where
+there is one:
 ``tests/integration/kube/test_examples.py``.
 """
 
@@ -21,13 +22,13 @@ from jinja2.defaults import DEFAULT_NAMESPACE
 from localregion.testing import Region
 from tests.unit.test_documentation import NAMES, parts
 
-from .ground import ONE_OF, Ground
+from .example_variables import ONE_OF, ExampleVariables
 from .playbook import ansible
 
 TYPES = all_types()
 APART = re.compile(r"(okestack\.oci\.)?(kubernetes_\w+|url_\w+)$")
 PLAYED = [n for n in NAMES if not APART.match(n)]
-READING = re.compile(r"_(info|wait|path|findings|preflight)$")
+READING = re.compile(r"_(info|wait|path)$|^site_")
 NO_VARIABLES = {*DEFAULT_NAMESPACE, "item", "lookup", "now", "omit", "playbook_dir", "query"}
 
 
@@ -107,7 +108,7 @@ class Stage:
         self.problems: dict[str, str] = {}
         hosts: dict[str, Any] = {}
         for name in PLAYED:
-            ground = Ground(region, name, folder)
+            ground = ExampleVariables(region, name, folder)
             try:
                 looked_up = ONE_OF.get(READING.sub("", name)) if READING.search(name) else None
                 if looked_up:
@@ -126,7 +127,7 @@ class Stage:
                 "hosts": name,
                 "connection": "local",
                 "gather_facts": False,
-                "ignore_errors": True,  # so that all that fails is told
+                "ignore_errors": True,  # so that all that fails is reported
                 "vars": {"ansible_python_interpreter": sys.executable},
                 "module_defaults": {"group/okestack.oci.all": options},
                 "tasks": tasks_of(name),

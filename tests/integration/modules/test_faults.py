@@ -74,7 +74,7 @@ def test_rules_are_read_again_before_they_are_sent_again(door: Door, region: Reg
     assert sorted(r.source for r in rules) == ["192.0.2.0/24", "198.51.100.0/24"], "each rule once"
 
 
-def test_a_stale_write_is_planned_anew(door: Door, region: Region) -> None:
+def test_a_stale_write_is_planned_again(door: Door, region: Region) -> None:
     options = _vcn(region, "stale", freeform_tags={"a": "1"})
     door("vcn", **options)
     region.faults.add("core.update_vcn", status=412)
@@ -99,13 +99,13 @@ def test_names_where_ocids_belong_are_told_with_their_options(door: Door, region
     )["msg"]
     for path in ("compartment_id: 'shop'", "vcn_id: 'main'", "route_rules[0].network_entity_id: 'internet'"):
         assert path in told
-    assert "id: 'main' is no OCID" in door("vcn", fails=True, id="main", freeform_tags={"a": "b"})["msg"]
+    assert "id: 'main' is not an OCID" in door("vcn", fails=True, id="main", freeform_tags={"a": "b"})["msg"]
     assert region.calls == []
 
 
 @pytest.mark.parametrize(("status", "code"), [(409, "Conflict"), (409, "IncorrectState"), (412, "PreconditionFailed")])
 def test_what_is_still_in_use_is_removed_when_it_is_free(door: Door, region: Region, status: int, code: str) -> None:
-    """VNICs go a minute or more after their owner; a 412 without an If-Match is no stale etag."""
+    """VNICs go a minute or more after their owner; a 412 without an If-Match is not a stale etag."""
     options = _vcn(region, f"held {code}")
     door("vcn", **options)
     region.faults.add("core.delete_vcn", status=status, code=code, message="it has VNIC ocid1.vnic.x", times=2)
@@ -122,7 +122,7 @@ def test_what_stays_in_use_is_told_with_its_holder(door: Door, region: Region) -
         assert part in told
 
 
-def test_a_stale_etag_of_the_identity_service_is_planned_anew(door: Door, region: Region) -> None:
+def test_a_stale_etag_of_the_identity_service_is_planned_again(door: Door, region: Region) -> None:
     options: dict[str, Any] = {
         "compartment_id": region.compartment_id,
         "name": "stale",

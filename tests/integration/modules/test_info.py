@@ -144,7 +144,7 @@ def test_resources_of_all_types_by_tags(door: Door, ids: Ids, region: Region) ->
 def test_resources_of_some_types(door: Door, ids: Ids, region: Region) -> None:
     common: dict[str, Any] = {"compartment_id": region.compartment_id}
     rows = door("resource_info", **common, types=["vault_key"])["resources"]
-    assert [r["id"] for r in rows] == [ids["key"]], "its vault is looked for, not told"
+    assert [r["id"] for r in rows] == [ids["key"]], "its vault is looked for, not given"
     refused = door("resource_info", **common, types=["vpc"], fails=True)
     assert "there is no vpc" in refused["msg"] and "vcn" in refused["msg"]
 

@@ -13,7 +13,7 @@ import yaml
 
 from localregion.testing import Region
 
-from ..types.ground import Ground
+from ..types.prerequisites import Prerequisites
 from .conftest import Door
 from .playbook import ROOT, ansible
 
@@ -25,10 +25,10 @@ def _tags(deployment: str, component: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def ground(region: Region) -> Ground:
+def ground(region: Region) -> Prerequisites:
     """Two deployments in one compartment, and what belongs to none."""
     door = Door(region)
-    ground = Ground(door, region)
+    ground = Prerequisites(door, region)
     common: dict[str, Any] = {"compartment_id": region.compartment_id}
     network = _tags("shop", "network")
     vcn = door("vcn", **common, display_name="shop", cidr_blocks=["10.40.0.0/16"], freeform_tags=network)["vcn"]
@@ -75,17 +75,12 @@ def _inventory(region: Region, folder: Path, fails: bool = False, **options: Any
     path.write_text(json.dumps(source))
     environment = {"NAME": "shop", "COMPARTMENT_ID": region.compartment_id}
     environment["ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"] = "true"
-    done = ansible("ansible-inventory", "-i", str(path), "--list", "--export", environment=environment)
+    done = ansible("ansible-inventory", "-i", str(path), "--list", "--export", "--export", environment=environment)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stderr if fails else json.loads(done.stdout, object_hook=_plain)
+    return done.stderr if fails else json.loads(done.stdout)
 
 
-def _plain(row: dict[str, Any]) -> Any:
-    """Ansible marks text that it takes for no template."""
-    return row.get("__ansible_unsafe", row)
-
-
-def test_parts_by_name_type_and_component(region: Region, ground: Ground, tmp_path: Path) -> None:
+def test_parts_by_name_type_and_component(region: Region, ground: Prerequisites, tmp_path: Path) -> None:
     shown = _inventory(region, tmp_path, deployment="{{ lookup('ansible.builtin.env', 'NAME') }}")
     parts = {n: v["part"] for n, v in shown["_meta"]["hostvars"].items()}
     assert set(parts) == {"vcn.shop", "nat_gateway.out-of-it", "mysql_db_system.shop", "load_balancer.ingress"}
@@ -103,7 +98,7 @@ def test_parts_by_name_type_and_component(region: Region, ground: Ground, tmp_pa
     assert shown["_meta"]["hostvars"]["vcn.shop"]["ansible_connection"] == "local"
 
 
-def test_the_documented_example(region: Region, ground: Ground, tmp_path: Path) -> None:
+def test_the_documented_example(region: Region, ground: Prerequisites, tmp_path: Path) -> None:
     example = yaml.safe_load(re.search(r'EXAMPLES = r"""(.*?)"""', PLUGIN.read_text(), re.DOTALL)[1])  # type: ignore[index]
     shown = _inventory(region, tmp_path, **example)
     assert "mysql_db_system.shop" in shown["state_active"]["hosts"]
@@ -111,7 +106,7 @@ def test_the_documented_example(region: Region, ground: Ground, tmp_path: Path) 
     assert hosts["mysql_db_system.shop"]["ansible_host"] == "10.0.2.2" and "ansible_host" not in hosts["vcn.shop"]
 
 
-def test_composed_variables_and_groups(region: Region, ground: Ground, tmp_path: Path) -> None:
+def test_composed_variables_and_groups(region: Region, ground: Prerequisites, tmp_path: Path) -> None:
     shown = _inventory(
         region,
         tmp_path,
@@ -127,19 +122,19 @@ def test_composed_variables_and_groups(region: Region, ground: Ground, tmp_path:
     assert shown["running"]["hosts"] == shown["state_active"]["hosts"] == ["mysql_db_system.shop"]
 
 
-def test_all_deployments_with_parts_of_one_name(region: Region, ground: Ground, tmp_path: Path) -> None:
+def test_all_deployments_with_parts_of_one_name(region: Region, ground: Prerequisites, tmp_path: Path) -> None:
     shown = _inventory(region, tmp_path, types=["vcn"])
     hosts = shown["_meta"]["hostvars"]
     assert len(hosts) == 2 and all(n == f"vcn.shop-{v['part']['id'][-6:]}" for n, v in hosts.items())
-    assert len(shown["deployment_stage"]["hosts"]) == 1, "what carries no tag is no part"
+    assert len(shown["deployment_stage"]["hosts"]) == 1, "what carries no tag is not a part"
 
 
-def test_errors_are_told(region: Region, ground: Ground, tmp_path: Path) -> None:
+def test_errors_are_told(region: Region, ground: Prerequisites, tmp_path: Path) -> None:
     assert "there is no vpc" in _inventory(region, tmp_path, fails=True, types=["vpc"])
     assert "no such configuration file" in _inventory(region, tmp_path, fails=True, config_file="/none")
 
 
-def test_a_module_runs_on_a_part(region: Region, ground: Ground, tmp_path: Path) -> None:
+def test_a_module_runs_on_a_part(region: Region, ground: Prerequisites, tmp_path: Path) -> None:
     _inventory(region, tmp_path, deployment="shop")
     options = {"id": "{{ part.id }}", "freeform_tags": {"seen": "yes"}, "config_file": str(region.config_file)}
     play = {
@@ -150,3 +145,23 @@ def test_a_module_runs_on_a_part(region: Region, ground: Ground, tmp_path: Path)
     (tmp_path / "play.yml").write_text(json.dumps([play]))
     done = ansible("ansible-playbook", "-i", "shop.okestack.yml", "play.yml", folder=tmp_path)
     assert done.returncode == 0 and "changed=1" in done.stdout, done.stdout + done.stderr
+
+
+def test_texts_are_exported_as_they_are_but_for_templates(
+    region: Region, ground: Prerequisites, tmp_path: Path
+) -> None:
+    vcn = oci.core.models.CreateVcnDetails(
+        compartment_id=region.compartment_id,
+        display_name="{{ 6 * 7 }}",
+        cidr_blocks=["10.42.0.0/16"],
+        freeform_tags=_tags("odd", "network"),
+    )
+    region.client(oci.core.VirtualNetworkClient).create_vcn(vcn)
+    region.settle()
+    plain = _inventory(region, tmp_path, deployment="shop")
+    assert "__ansible_unsafe" not in json.dumps(plain)
+    odd = _inventory(region, tmp_path, deployment="odd")
+    ((host, variables),) = odd["_meta"]["hostvars"].items()
+    assert variables["part"]["name"] == {"__ansible_unsafe": "{{ 6 * 7 }}"}
+    done = ansible("ansible", "-i", "shop.okestack.yml", host, "-m", "debug", "-a", "var=part.name", folder=tmp_path)
+    assert "42" not in done.stdout and "6 * 7" in done.stdout, done.stdout

@@ -102,7 +102,7 @@ def test_a_second_flow_log_of_a_subnet_is_refused_by_the_service(door: Door) -> 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"retention_duration": 31}, "retention_duration: 31 is none of 30, 60, 90, 120, 150, 180 days"),
+        ({"retention_duration": 31}, "retention_duration: 31 must be one of 30, 60, 90, 120, 150, 180 days"),
         ({"log_type": "CUSTOM"}, "configuration.source: a CUSTOM log has none"),
     ],
 )

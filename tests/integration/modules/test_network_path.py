@@ -1,4 +1,4 @@
-"""What a VCN of the region lets pass: read with few calls, told by OCID and name, as its rules and routes change."""
+"""What a VCN of the region lets pass: read with few calls, shown by OCID and name, as its rules and routes change."""
 
 from __future__ import annotations
 

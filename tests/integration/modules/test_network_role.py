@@ -1,4 +1,4 @@
-"""The role network through ansible-playbook: off by default nothing is mirrored; told to, a subnet is."""
+"""The role network through ansible-playbook: by default nothing is mirrored; on demand, a subnet is."""
 
 from __future__ import annotations
 

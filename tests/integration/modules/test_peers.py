@@ -23,7 +23,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.types import all_type
 
 from localregion.testing import Region
 
-from ..types.ground import Ground
+from ..types.prerequisites import Prerequisites
 from .conftest import Door
 from .playbook import ROOT, play
 
@@ -102,8 +102,8 @@ def test_every_fault_has_its_tests() -> None:
 
 
 @pytest.fixture(scope="module")
-def ground(region: Region) -> Ground:
-    return Ground(Door(region), region)
+def ground(region: Region) -> Prerequisites:
+    return Prerequisites(Door(region), region)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_a_vcn_with_another_tag_is_not_made_twice(door: Door, region: Region, ne
     assert len(network.list_vcns(region.compartment_id, display_name="tagged").data) == 1
 
 
-def _pool(ground: Ground, **more: Any) -> dict[str, Any]:
+def _pool(ground: Prerequisites, **more: Any) -> dict[str, Any]:
     return {
         "compartment_id": ground.compartment_id,
         "cluster_id": ground.cluster_id,
@@ -143,19 +143,19 @@ def _pool(ground: Ground, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_node_pool_of_another_size_is_not_made_twice(door: Door, ground: Ground) -> None:
+def test_a_node_pool_of_another_size_is_not_made_twice(door: Door, ground: Prerequisites) -> None:
     first = door("virtual_node_pool", **_pool(ground))
     second = door("virtual_node_pool", **_pool(ground, size=2))
     assert second["changed"] and second["virtual_node_pool"]["id"] == first["virtual_node_pool"]["id"]
     door("virtual_node_pool", state="absent", id=first["virtual_node_pool"]["id"])
 
 
-def _secret(ground: Ground, name: str, **more: Any) -> dict[str, Any]:
+def _secret(ground: Prerequisites, name: str, **more: Any) -> dict[str, Any]:
     where = {"compartment_id": ground.compartment_id, "vault_id": ground.vault_id, "key_id": ground.key_id}
     return {**where, "secret_name": name, **more}
 
 
-def test_a_secret_is_found_by_its_secret_name(door: Door, ground: Ground) -> None:
+def test_a_secret_is_found_by_its_secret_name(door: Door, ground: Prerequisites) -> None:
     first = door("vault_secret", **_secret(ground, "found", content="canary-found"))
     again = door("vault_secret", **_secret(ground, "found", content="canary-found"))
     assert not again["changed"] and again["vault_secret"]["id"] == first["vault_secret"]["id"]
@@ -173,7 +173,7 @@ def test_a_removed_tag_is_drift(door: Door, region: Region, network: Any) -> Non
     assert network.get_vcn(id_).data.freeform_tags == {"owner": "a", "stage": "b"}
 
 
-def _group(ground: Ground, name: str, *rules: dict[str, Any]) -> dict[str, Any]:
+def _group(ground: Prerequisites, name: str, *rules: dict[str, Any]) -> dict[str, Any]:
     where = {"compartment_id": ground.compartment_id, "vcn_id": ground.vcn_id}
     return {**where, "display_name": name, "security_rules": list(rules)}
 
@@ -188,7 +188,7 @@ def _rules(network: Any, group: str) -> list[Any]:
     return list(network.list_network_security_group_security_rules(group).data)
 
 
-def test_a_doubled_rule_is_drift(door: Door, ground: Ground, network: Any) -> None:
+def test_a_doubled_rule_is_drift(door: Door, ground: Prerequisites, network: Any) -> None:
     group = _group(ground, "doubled", _rule(80, 80))
     id_ = door("network_security_group", **group)["network_security_group"]["id"]
     models = oci.core.models
@@ -213,7 +213,7 @@ def test_a_changed_vcn_cidr_is_drift(door: Door, region: Region, network: Any) -
     assert network.get_vcn(id_).data.cidr_blocks == ["10.70.0.0/16"]
 
 
-def test_a_rule_widened_by_dropping_its_ports_is_drift(door: Door, ground: Ground, network: Any) -> None:
+def test_a_rule_widened_by_dropping_its_ports_is_drift(door: Door, ground: Prerequisites, network: Any) -> None:
     group = _group(ground, "widened", _rule(443, 443))
     id_ = door("network_security_group", **group)["network_security_group"]["id"]
     rule = _rules(network, id_)[0]
@@ -271,19 +271,19 @@ def _version(region: Region, secret_id: str) -> Any:
     return region.client(oci.vault.VaultsClient).get_secret(secret_id).data.current_version_number
 
 
-def test_changed_content_is_a_new_version_without_an_id(door: Door, region: Region, ground: Ground) -> None:
+def test_changed_content_is_a_new_version_without_an_id(door: Door, region: Region, ground: Prerequisites) -> None:
     id_ = door("vault_secret", **_secret(ground, "renewed", content="canary-one"))["vault_secret"]["id"]
     assert door("vault_secret", **_secret(ground, "renewed", content="canary-two"))["changed"]
     assert _version(region, id_) == 2
 
 
-def test_the_same_content_makes_no_new_version_with_an_id(door: Door, region: Region, ground: Ground) -> None:
+def test_the_same_content_makes_no_new_version_with_an_id(door: Door, region: Region, ground: Prerequisites) -> None:
     id_ = door("vault_secret", **_secret(ground, "kept", content="canary-kept"))["vault_secret"]["id"]
     assert not door("vault_secret", **_secret(ground, "kept", content="canary-kept"), id=id_)["changed"]
     assert _version(region, id_) == 1
 
 
-def test_a_secrets_content_is_generated_and_never_returned(door: Door, region: Region, ground: Ground) -> None:
+def test_a_secrets_content_is_generated_and_never_returned(door: Door, region: Region, ground: Prerequisites) -> None:
     made = door(
         "vault_secret",
         **_secret(ground, "generated", enable_auto_generation=True),
@@ -300,7 +300,7 @@ def test_a_secrets_content_is_generated_and_never_returned(door: Door, region: R
     assert "canary-given" not in json.dumps(given)
 
 
-def test_no_secret_and_no_authorization_header_at_vvv(region: Region, ground: Ground, tmp_path: Path) -> None:
+def test_no_secret_and_no_authorization_header_at_vvv(region: Region, ground: Prerequisites, tmp_path: Path) -> None:
     options = _secret(ground, "verbose", content="canary-verbose")
     out = play(region, tmp_path, [{"okestack.oci.vault_secret": options}], "-vvvv", "--diff")
     assert "canary-verbose" not in out and "Y2FuYXJ5LXZlcmJvc2" not in out
@@ -310,7 +310,7 @@ def test_no_secret_and_no_authorization_header_at_vvv(region: Region, ground: Gr
 # --- rules -------------------------------------------------------------------------------------------------------
 
 
-def test_a_changed_port_leaves_no_rule_open(door: Door, region: Region, ground: Ground, network: Any) -> None:
+def test_a_changed_port_leaves_no_rule_open(door: Door, region: Region, ground: Prerequisites, network: Any) -> None:
     id_ = door("network_security_group", **_group(ground, "port", _rule(80, 80)))["network_security_group"]["id"]
     before = _rules(network, id_)[0].id
     region.forget_calls()
@@ -320,13 +320,13 @@ def test_a_changed_port_leaves_no_rule_open(door: Door, region: Region, ground: 
     assert rule.tcp_options.destination_port_range.min == 8080 and rule.id == before
 
 
-def _list(ground: Ground, name: str, *rules: dict[str, Any]) -> dict[str, Any]:
+def _list(ground: Prerequisites, name: str, *rules: dict[str, Any]) -> dict[str, Any]:
     where = {"compartment_id": ground.compartment_id, "vcn_id": ground.vcn_id}
     kept = [{k: v for k, v in rule.items() if k != "direction"} for rule in rules]
     return {**where, "display_name": name, "ingress_security_rules": kept}
 
 
-def test_rules_in_another_order_are_no_change(door: Door, region: Region, ground: Ground) -> None:
+def test_rules_in_another_order_are_no_change(door: Door, region: Region, ground: Prerequisites) -> None:
     rules = [_rule(80, 80), _rule(443, 443), _rule(1024, 2048)]
     door("security_list", **_list(ground, "ordered", *rules))
     region.forget_calls()
@@ -335,9 +335,9 @@ def test_rules_in_another_order_are_no_change(door: Door, region: Region, ground
 
 
 def test_a_rule_that_another_client_adds_meanwhile_is_not_overwritten_blindly(
-    door: Door, region: Region, ground: Ground
+    door: Door, region: Region, ground: Prerequisites
 ) -> None:
-    """The list as it was planned from is gone: the service says 412, and the plan is made anew."""
+    """The list as it was planned from is gone: the service says 412, and the plan is made again."""
     door("security_list", **_list(ground, "meanwhile", _rule(80, 80)))
     region.faults.add("core.update_security_list", status=412, code="NoEtagMatch")
     region.forget_calls()
@@ -351,7 +351,7 @@ def test_a_rule_that_another_client_adds_meanwhile_is_not_overwritten_blindly(
 # --- node pools --------------------------------------------------------------------------------------------------
 
 
-def test_keys_of_labels_and_taints_are_shown(region: Region, ground: Ground, tmp_path: Path) -> None:
+def test_keys_of_labels_and_taints_are_shown(region: Region, ground: Prerequisites, tmp_path: Path) -> None:
     labels = {"initial_virtual_node_labels": [{"key": "ocid1", "value": "v"}]}
     taints = {"taints": [{"key": "virtual", "value": "only", "effect": "NoSchedule"}]}
     options = {**_pool(ground, **labels, **taints), "display_name": "labelled"}
@@ -361,7 +361,7 @@ def test_keys_of_labels_and_taints_are_shown(region: Region, ground: Ground, tmp
     assert "VALUE_SPECIFIED_IN_NO_LOG" not in out
 
 
-def test_a_pool_is_ready_when_its_nodes_are(door: Door, region: Region, ground: Ground) -> None:
+def test_a_pool_is_ready_when_its_nodes_are(door: Door, region: Region, ground: Prerequisites) -> None:
     made = door("virtual_node_pool", **{**_pool(ground, size=3), "display_name": "nodes"})["virtual_node_pool"]
     nodes = region.client(oci.container_engine.ContainerEngineClient).list_virtual_nodes(made["id"]).data
     assert [n.lifecycle_state for n in nodes] == ["ACTIVE"] * 3
@@ -371,7 +371,7 @@ def test_a_pool_is_ready_when_its_nodes_are(door: Door, region: Region, ground: 
 # --- MySQL -------------------------------------------------------------------------------------------------------
 
 
-def _db_system(ground: Ground, **more: Any) -> dict[str, Any]:
+def _db_system(ground: Prerequisites, **more: Any) -> dict[str, Any]:
     return {
         "compartment_id": ground.compartment_id,
         "display_name": "peers",
@@ -385,21 +385,23 @@ def _db_system(ground: Ground, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_second_run_of_a_db_system_changes_nothing(door: Door, region: Region, ground: Ground) -> None:
+def test_a_second_run_of_a_db_system_changes_nothing(door: Door, region: Region, ground: Prerequisites) -> None:
     door("mysql_db_system", **_db_system(ground))
     region.forget_calls()
     assert not door("mysql_db_system", **_db_system(ground))["changed"]
     assert _writes(region) == []
 
 
-def test_an_update_of_a_db_system_sends_only_what_changes(door: Door, ground: Ground, bodies: list[Any]) -> None:
+def test_an_update_of_a_db_system_sends_only_what_changes(door: Door, ground: Prerequisites, bodies: list[Any]) -> None:
     door("mysql_db_system", **_db_system(ground))
     bodies.clear()
     assert door("mysql_db_system", **_db_system(ground, description="new"))["changed"]
     assert bodies == [("update_db_system", {"description": "new"})], "no null, nothing that stays"
 
 
-def test_groups_secure_connections_and_data_storage_of_a_db_system_are_managed(door: Door, ground: Ground) -> None:
+def test_groups_secure_connections_and_data_storage_of_a_db_system_are_managed(
+    door: Door, ground: Prerequisites
+) -> None:
     managed = {
         "nsg_ids": [ground.nsg_id],
         "secure_connections": {"certificate_generation_type": "SYSTEM"},
@@ -414,7 +416,7 @@ def test_groups_secure_connections_and_data_storage_of_a_db_system_are_managed(d
 # --- waits, cost -------------------------------------------------------------------------------------------------
 
 
-def test_waits_look_as_often_as_wait_interval_says(door: Door, region: Region, ground: Ground) -> None:
+def test_waits_look_as_often_as_wait_interval_says(door: Door, region: Region, ground: Prerequisites) -> None:
     """A resource that stays under way is looked at every `wait_interval` seconds."""
     region.faults.hidden = 1.0
     region.forget_calls()

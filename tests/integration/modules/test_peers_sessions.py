@@ -70,7 +70,7 @@ def test_a_name_without_an_address_is_told_within_seconds(door: Door, region: Re
 def test_an_endpoint_that_is_no_url_is_told(door: Door, region: Region) -> None:
     for wrong in ("127.0.0.1:9", "iaas.example.com", "ftp://iaas.example.com"):
         told = door("vcn", fails=True, endpoints={"default": wrong}, **_vcn(region, "nobody"))["msg"]
-        assert f"{wrong!r} is no URL like https://host" in told and "endpoints" in told
+        assert f"{wrong!r} is not a URL like https://host" in told and "endpoints" in told
 
 
 def test_an_outage_in_the_middle_of_a_task_is_waited_through(

@@ -1,4 +1,4 @@
-"""playbooks/preflight.yml on the API: what would stop a site is told all at once, and nothing is written."""
+"""playbooks/preflight.yml on the API: what would stop a site is reported all at once, and nothing is written."""
 
 from __future__ import annotations
 
@@ -11,27 +11,19 @@ import pytest
 
 from localregion.testing import Region
 
-from .playbook import ROOT, ansible
-from .test_destroy import GIVEN
+from .playbook import ROOT, ansible, inventory, site_variables
 from .test_verify import SHOWN
 
 
 @pytest.fixture
 def preflight(region: Region, tmp_path: Path) -> Any:
     """Runs it with variables; its status and its findings."""
-    (tmp_path / "hosts.yml").write_text(json.dumps({"okestack": {"hosts": {"localhost": {}}}}))
-    given = {
-        **GIVEN,
-        "okestack_compartment_id": region.compartment_id,
-        "okestack_config_file": str(region.config_file),
-        "okestack_endpoints": {"default": region.endpoint, "local-2": region.other_endpoint},
-        "oke_virtual_pool_kubernetes_version": "v1.36.1",
-        "external_secrets_helm_path": "/bin/true",
-    }
+    hosts = inventory(tmp_path, {})
+    given = site_variables(region, "goes", oke_virtual_pool_kubernetes_version="v1.36.1")
 
     def run(**variables: Any) -> tuple[int, list[dict[str, Any]]]:
         extra = json.dumps({**given, **variables})
-        arguments = ("-i", str(tmp_path / "hosts.yml"), "playbooks/preflight.yml", "-e", extra)
+        arguments = ("-i", hosts, "playbooks/preflight.yml", "-e", extra)
         region.forget_calls()
         done = ansible("ansible-playbook", *arguments, folder=ROOT, environment=SHOWN)
         assert region.writes() == []

@@ -1,4 +1,4 @@
-"""The policy of the tenancy for virtual nodes, by the role: written once for all, or told before any write."""
+"""The policy of the tenancy for virtual nodes, by the role: written once for all, or reported before any write."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def refusal(region: Region, folder: Path, **values: str) -> str:
         run(region, folder, **values)
     region.faults.clear()
     assert policies(region) == []
-    text = str(caught.value).replace("\\n", "\n").replace('\\"', '"')
+    text = str(caught.value).replace('\\"', '"')
     for statement in STATEMENTS:
         assert statement in text
     return text

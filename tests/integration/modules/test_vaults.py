@@ -375,7 +375,7 @@ def test_generated_content_is_never_read(door: Door, region: Region, secret: Opt
     assert len(content(region, id_)) == 24
 
 
-def test_generated_content_is_made_anew(door: Door, region: Region, secret: Options) -> None:
+def test_generated_content_is_generated_again(door: Door, region: Region, secret: Options) -> None:
     options = {**secret, **PASSPHRASE, "state": "rotated"}
     made = door("vault_secret", **options)
     id_ = made["vault_secret"]["id"]
@@ -394,7 +394,7 @@ def test_generated_content_is_made_anew(door: Door, region: Region, secret: Opti
     assert len(content(region, id_)) == 24 and len(versions(region, id_)) == 3
 
 
-def test_generated_content_is_made_anew_when_it_is_old(door: Door, region: Region, secret: Options) -> None:
+def test_generated_content_is_generated_again_when_it_is_old(door: Door, region: Region, secret: Options) -> None:
     options = {**secret, **PASSPHRASE, "state": "rotated", "rotate_after_days": 30}
     id_ = door("vault_secret", **options)["vault_secret"]["id"]
     assert not door("vault_secret", **options)["changed"]
@@ -411,7 +411,7 @@ def test_generated_content_is_made_anew_when_it_is_old(door: Door, region: Regio
     assert operations(region) == ["list_secrets", "get_secret", "get_secret_version"]
 
 
-def test_content_is_not_made_anew_twice_where_the_answer_is_lost(door: Door, region: Region, secret: Options) -> None:
+def test_content_is_not_generated_twice_where_the_answer_is_lost(door: Door, region: Region, secret: Options) -> None:
     id_ = door("vault_secret", **secret, **PASSPHRASE)["vault_secret"]["id"]
     region.faults.add("vault.update_secret", drop="after")
     lost = door("vault_secret", **secret, state="rotated", fails=True)
@@ -471,7 +471,7 @@ def test_content_that_is_no_text_is_replaced(door: Door, region: Region, secret:
     assert content(region, id_) == b"canary"
 
 
-def test_content_that_has_expired_and_cannot_be_read_is_written_anew(
+def test_content_that_has_expired_and_cannot_be_read_is_written_again(
     door: Door, region: Region, secret: Options
 ) -> None:
     blocked = {**EXPIRY, "is_secret_content_retrieval_blocked_on_expiry": True}
@@ -515,7 +515,7 @@ def test_a_second_run_takes_the_fewest_calls(door: Door, region: Region, vault: 
         assert operations(region) == calls
     region.forget_calls()
     door("vault", compartment_id=region.compartment_id, display_name="shop")
-    assert operations(region) == ["list_vaults"], "the endpoint of an old vault is no news"
+    assert operations(region) == ["list_vaults"], "the endpoint of an old vault is not news"
 
 
 def test_a_secret_that_comes_back_gets_what_differs(door: Door, region: Region, secret: Options) -> None:

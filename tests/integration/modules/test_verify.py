@@ -13,8 +13,7 @@ import pytest
 
 from localregion.testing import Region
 
-from .playbook import ROOT, ansible, play
-from .test_destroy import GIVEN
+from .playbook import ROOT, ansible, inventory, play, site_variables
 
 NAME = "looks"
 SHOWN = {"ANSIBLE_SHOW_CUSTOM_STATS": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
@@ -22,22 +21,16 @@ SHOWN = {"ANSIBLE_SHOW_CUSTOM_STATS": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "js
 
 @pytest.fixture(scope="module")
 def given(region: Region) -> dict[str, Any]:
-    return {
-        **GIVEN,
-        "okestack_deployment": NAME,
-        "okestack_compartment_id": region.compartment_id,
-        "okestack_config_file": str(region.config_file),
-        "okestack_endpoints": {"default": region.endpoint, "local-2": region.other_endpoint},
-    }
+    return site_variables(region, NAME)
 
 
 @pytest.fixture
 def verify(region: Region, tmp_path: Path, given: dict[str, Any]) -> Callable[[], list[dict[str, Any]]]:
     """Runs it with the inventory's variables alone; the findings that machines get."""
-    (tmp_path / "hosts.yml").write_text(json.dumps({"okestack": {"hosts": {"localhost": {}}}}))
+    hosts = inventory(tmp_path, {})
 
     def run() -> list[dict[str, Any]]:
-        arguments = ("-i", str(tmp_path / "hosts.yml"), "playbooks/verify.yml", "-e", json.dumps(given))
+        arguments = ("-i", hosts, "playbooks/verify.yml", "-e", json.dumps(given))
         region.forget_calls()
         done = ansible("ansible-playbook", *arguments, folder=ROOT, environment=SHOWN)
         assert done.returncode == 2, done.stdout[-4000:] + done.stderr[-2000:]

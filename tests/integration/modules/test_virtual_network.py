@@ -239,7 +239,7 @@ def test_a_changed_port_changes_its_rule_and_leaves_the_others_alone(door: Door,
     assert [r["name"] for r in door("virtual_network", **declared)["changes"]] == ["network_security_group web rules"]
     assert [c.operation for c in region.writes()] == ["core.update_network_security_group_security_rules"]
     after = there()
-    assert set(after) == set(before), "no rule was made anew"
+    assert set(after) == set(before), "no rule was recreated"
     assert {i: p for i, p in after.items() if p == 80} == {i: p for i, p in before.items() if p == 80}
     assert sorted(after.values()) == [80, 8443]
 

@@ -1,4 +1,4 @@
-"""What a walk of a type has to be told beside what the SDK's models say: values for its fields."""
+"""What a walk of a type has to know beside what the SDK's models say: values for its fields."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Leaf:
     spellings: tuple[Any, ...] = ()  # other ways to write `first`, which mean the same to the service
     beside: Mapping[str, Any] = field(default_factory=dict)  # path -> its value in this field's steps (None: not given)
     along: Mapping[str, Any] = field(default_factory=dict)  # path -> what has to change with `second`
-    rides: str = ""  # why it is no change of itself, but only with what is in `along`
+    rides: str = ""  # why it is not a change alone, but only with what is in `along`
     by: tuple[str, ...] = ()  # the operations that change it, where the update model does not have it
     fixed: str = ""  # why a change needs a new resource although the update model has the field
     unread: str = ""  # why get does not show it
@@ -36,7 +36,7 @@ class Leaf:
     only: str = ""  # why there is no second value
     kept: str = ""  # why it cannot be emptied, for a list; or why another client cannot make it drift
     implied: str = ""  # why no comparison hangs on it alone: another field differs whenever it does
-    irreplaceable: str = ""  # why the walk cannot have the resource made anew with `second`
+    irreplaceable: str = ""  # why the walk cannot have the resource recreated with `second`
 
 
 @dataclass(frozen=True)
@@ -47,4 +47,4 @@ class Case:
 
     leaves: Mapping[str, Leaf]
     options: Mapping[str, Any] = field(default_factory=dict)
-    elsewhere: Mapping[str, Any] = field(default_factory=dict)  # where it is moved to, if that is no compartment
+    elsewhere: Mapping[str, Any] = field(default_factory=dict)  # where it is moved to, if that is not a compartment

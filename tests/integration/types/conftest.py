@@ -10,7 +10,7 @@ import pytest
 from localregion.testing import Region
 
 from ..modules.conftest import Door
-from .ground import Ground
+from .prerequisites import Prerequisites
 from .walks import Walks
 
 
@@ -18,5 +18,5 @@ from .walks import Walks
 def walks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walks]:
     with Region.started(Path(tmp_path_factory.mktemp("region"))) as region:
         # The walk changes each field that an update can have, and wants to see it changed.
-        region.inner.services["containerengine"].without_effect = frozenset()
-        yield Walks(Ground(Door(region), region))
+        region.inner.services["containerengine"].pools.without_effect = frozenset()
+        yield Walks(Prerequisites(Door(region), region))

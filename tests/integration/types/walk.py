@@ -25,7 +25,7 @@ from tests.unit import test_types as checks
 
 from . import sdk
 from .case import NOT_GIVEN, Case, Leaf
-from .ground import Ground
+from .prerequisites import Prerequisites
 
 NAME = "walk"
 Options = dict[str, Any]
@@ -40,19 +40,22 @@ class Made:
     document: Document
 
 
+_LONG_AGO = "2026-01-01T00:00:00Z"
+
+
 class Walk:
     """The steps of one type. ``declared`` is its declaration; ``type`` the one under test, that or a mutant of it."""
 
     OPTIONAL = frozenset({"rename", "move", "tags", "twins", "failed", "revive", "replace"})
     """What a type may lack, if its declaration says why."""
 
-    def __init__(self, declared: ResourceType, case: Case, ground: Ground, bare: Snapshot) -> None:
+    def __init__(self, declared: ResourceType, case: Case, ground: Prerequisites, bare: Snapshot) -> None:
         self.declared = self.type = declared
         self.case, self.ground = case, ground
         self.region: Region = ground.region
         self.bare = bare
         self.paths = sdk.paths(declared)
-        self._anew: Any = None
+        self._replaced: Any = None
 
     # -- steps ----------------------------------------------------------------------------------------------------
 
@@ -87,7 +90,7 @@ class Walk:
         """Run a step with the declaration, or with a mutant of it. Raises AssertionError, or what the fault causes."""
         self.type = type_ or self.declared
         self.region.faults.clear()
-        self._anew = None
+        self._replaced = None
         if step == "create":
             self.region.restore(self.bare)
         else:
@@ -104,7 +107,7 @@ class Walk:
         elif leaf.by or (path.changeable and not leaf.fixed):
             yield f"{path.name} changes", lambda: self.change(path, leaf)
             if leaf.rides:
-                yield f"{path.name} is no change of itself", lambda: self.rides(path, leaf)
+                yield f"{path.name} is not a change alone", lambda: self.rides(path, leaf)
             elif not leaf.unsupported and not leaf.kept:
                 yield f"{path.name} drifts", lambda: self.drift(path, leaf)
             if emptied and leaf.first is not NOT_GIVEN and leaf.second != [] and not leaf.unsupported:
@@ -275,7 +278,7 @@ class Walk:
                 assert "allow_replace" in refused["msg"], refused["msg"]
 
     def replaced(self, path: sdk.Path, leaf: Leaf) -> None:
-        """Made anew, but only when that is allowed."""
+        """Replaced, but only when that is allowed."""
         if path.name in self._identity():
             return
         options, _before = self._prepared(leaf)
@@ -287,7 +290,7 @@ class Walk:
         self.unchanged(**{k: v for k, v in options.items() if k != "allow_replace"})
 
     def not_compared(self, path: sdk.Path, leaf: Leaf) -> None:
-        """Sent when the resource is made; later it is no difference."""
+        """Sent when the resource is made; later it is not a difference."""
         options, _before = self._prepared(leaf)
         if leaf.second is NOT_GIVEN:
             assert leaf.only, f"{path.name}: no second value and no reason (only=)"
@@ -312,7 +315,7 @@ class Walk:
             self.unchanged(**options)
         elif leaf.beside:
             prepared = self._door(self.declared, **options, **({"allow_replace": True}))
-            self._anew = prepared[self.declared.name].get("id")
+            self._replaced = prepared[self.declared.name].get("id")
         return options, self.raw()
 
     def _drift(self, path: sdk.Path, leaf: Leaf, options: Options) -> None:
@@ -332,7 +335,7 @@ class Walk:
         room, model = checks.models(declared), checks.update_model(declared)
         details = to_model(declared.package, declared.update_details, sdk.fits(room, model, body))
         kwargs = {f"{declared.update_operation}_details": details}
-        getattr(engine.client, declared.update_operation)(*self.address, **kwargs)
+        getattr(engine.reader.client, declared.update_operation)(*self.address, **kwargs)
         self.region.settle()
 
     # -- tags, names, places --------------------------------------------------------------------------------------
@@ -398,11 +401,15 @@ class Walk:
         self.unchanged(**{**self.options(), "id": self.id})
 
     def failed(self) -> None:
-        """One in FAILED is named and refused; made anew only when that is allowed."""
+        """One in FAILED is named and refused; recreated only when that is allowed."""
         options = self.options()
         for state in self.declared.states.failed:
             self.region.restore(self.made.snapshot)
             self._force(state)
+            if self.type.granted:  # what failed just after a grant was written is made again
+                self._rewrite(
+                    self.record().id, {"metadata": {**self.record().doc["metadata"], "timeCreated": _LONG_AGO}}
+                )
             told = self.quiet(fails=True, **options)["msg"]
             assert state in told and (self.id or "") in told
             assert ("allow_replace" in told) == ("replace" not in self.declared.lacks)
@@ -504,7 +511,7 @@ class Walk:
     @property
     def id(self) -> Any:
         """The resource's id; a step whose other values take another resource has one of its own."""
-        return self._anew or self.made.document.get("id")
+        return self._replaced or self.made.document.get("id")
 
     @property
     def address(self) -> tuple[str, ...]:
@@ -519,7 +526,7 @@ class Walk:
     def raw(self) -> Document:
         """The resource as the service shows it, with what the type completes it by (an NSG's rules)."""
         engine = self._engine()
-        document: Document = to_document(getattr(engine.client, self.declared.get_operation)(*self.address).data)
+        document: Document = to_document(getattr(engine.reader.client, self.declared.get_operation)(*self.address).data)
         if self.declared.complete:
             document = self.declared.complete(engine.session, document, {})
         return document

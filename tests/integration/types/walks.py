@@ -9,7 +9,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.types import all_type
 
 from . import cases
 from .case import Case
-from .ground import Ground
+from .prerequisites import Prerequisites
 from .walk import Walk
 
 TYPES = all_types()
@@ -21,7 +21,7 @@ for _room in pkgutil.iter_modules(cases.__path__):
 class Walks(dict[str, Walk]):
     """The walk of each type, made when it is asked for."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Prerequisites) -> None:
         super().__init__()
         self.ground = ground
         ground.make()

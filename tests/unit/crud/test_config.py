@@ -80,6 +80,7 @@ def test_names_need_no_quoting(bad: str) -> None:
         ("GRANT USAGE ON *.* TO `app`@`%`", False),
         ("GRANT USAGE ON *.* TO `app`@`%` IDENTIFIED BY PASSWORD '*94BD' REQUIRE SSL", False),
         (r"GRANT SELECT, INSERT, UPDATE, DELETE ON `my\_crud`.* TO `app`@`%`", False),
+        ("GRANT SELECT, INSERT, UPDATE, DELETE ON `my_crud`.* TO `app`@`%`", False),  # with partial revokes
         ("GRANT SELECT ON *.* TO `app`@`%`", True),
         (r"GRANT ALL PRIVILEGES ON `my\_crud`.* TO `app`@`%`", True),
         ("GRANT SELECT ON `mysql`.* TO `app`@`%`", True),

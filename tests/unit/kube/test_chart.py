@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How helm is called, and what is told of what it renders."""
+"""How helm is called, and what is said of what it renders."""
 
 from __future__ import annotations
 
@@ -89,6 +89,13 @@ def test_no_value_is_an_option_of_helm(helm: Helm, option: str, value: str) -> N
     with pytest.raises(KubeError, match=f"chart.{option}: "):
         helm(**{option: value})
     assert helm.calls == []
+
+
+@pytest.mark.parametrize("option", ["repo", "path"])
+def test_no_password_of_an_address_gets_into_a_process_list(helm: Helm, option: str) -> None:
+    with pytest.raises(KubeError, match=f"chart.{option}: https://charts.example") as refused:
+        helm(**{option: "https://me:canary@charts.example/x"})
+    assert helm.calls == [] and "canary" not in str(refused.value)
 
 
 def test_hooks_are_named_and_left_out(helm: Helm) -> None:

@@ -97,21 +97,21 @@ PASSING: dict[str, Answer] = {
 
 @pytest.mark.parametrize("name", PASSING)
 def test_what_passes_is_asked_again(server: Server, name: str) -> None:
-    client = server.client(PASSING[name], (200, MAP))
+    client = server.client(PASSING[name], (200, MAP), retry_timeout=60)
     assert client.apply(MAPS, MAP) == MAP
     if name != "409":
-        client = server.client(PASSING[name], (200, MAP))
+        client = server.client(PASSING[name], (200, MAP), retry_timeout=60)
         assert client.get(MAPS, "n", "c") == MAP
     assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize("name", NO_ANSWERS)
 def test_what_is_no_answer_is_told_and_never_absence(server: Server, name: str) -> None:
-    with pytest.raises(Unreachable, match="is none of a Kubernetes API"):
+    with pytest.raises(Unreachable, match="is not one of a Kubernetes API"):
         server.client(NO_ANSWERS[name]).get(MAPS, "n", "c")
     assert len(server.asked) == 2
     if not name.startswith("another"):  # a deletion is answered with the object, or with a status
-        with pytest.raises(Unreachable, match="is none of a Kubernetes API"):
+        with pytest.raises(Unreachable, match="is not one of a Kubernetes API"):
             server.client(NO_ANSWERS[name]).delete(MAPS, "n", "c")
 
 
@@ -119,7 +119,9 @@ def test_what_is_no_answer_is_told_and_never_absence(server: Server, name: str) 
     "body", ["", HTML, {}, MAP, {"kind": "ConfigMapList"}, {"kind": "ConfigMapList", "items": [{}]}]
 )
 def test_a_wrong_list_is_no_empty_list(server: Server, body: Any) -> None:
-    assert [row["metadata"]["name"] for row in server.client((200, body), (200, LIST)).list(MAPS)] == ["c"]
+    assert [
+        row["metadata"]["name"] for row in server.client((200, body), (200, LIST), retry_timeout=60).list(MAPS)
+    ] == ["c"]
     with pytest.raises(Unreachable):
         server.client((200, body)).list(MAPS)
 

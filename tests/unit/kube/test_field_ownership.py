@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the server's record of our fields says: an object stands as declared, or the server must be asked."""
+"""What the server's record of our fields says: an object is as declared, or the server must be asked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.kube.field_ownership import (
     below,
     client_side,
+    is_applied,
     minus,
-    stands,
     taken_over,
     union,
     without,
@@ -54,7 +54,7 @@ def there(operation: str = "Apply", version: str = "v1", manager: str = "okestac
 
 
 def test_an_object_as_declared_stands() -> None:
-    assert stands(DECLARED, there(), "okestack")
+    assert is_applied(DECLARED, there(), "okestack")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_an_object_as_declared_stands() -> None:
 def test_another_declaration_does_not(path: str, value: Any) -> None:
     changed = copy.deepcopy(DECLARED)
     assert put(changed, path, value) == 1
-    assert not stands(changed, there(), "okestack")
+    assert not is_applied(changed, there(), "okestack")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_another_declaration_does_not(path: str, value: Any) -> None:
 def test_what_is_no_longer_declared_does_not(path: str) -> None:
     changed = copy.deepcopy(DECLARED)
     assert remove(changed, path) == 1
-    assert not stands(changed, there(), "okestack")
+    assert not is_applied(changed, there(), "okestack")
 
 
 @pytest.mark.parametrize(
@@ -101,19 +101,19 @@ def test_what_is_no_longer_declared_does_not(path: str) -> None:
 def test_drift_does_not(path: str, value: Any) -> None:
     live = there()
     assert put(live, path, value) == 1
-    assert not stands(DECLARED, live, "okestack")
+    assert not is_applied(DECLARED, live, "okestack")
 
 
 @pytest.mark.parametrize("path", ["metadata.labels.a", "spec.size", "spec.ports[0]", "metadata.managedFields"])
 def test_what_is_lost_does_not(path: str) -> None:
     live = there()
     assert remove(live, path) == 1
-    assert not stands(DECLARED, live, "okestack")
+    assert not is_applied(DECLARED, live, "okestack")
 
 
 @pytest.mark.parametrize("record", [{"operation": "Update"}, {"version": "v2"}, {"manager": "kubectl"}])
 def test_what_was_not_applied_by_us_as_this_version_does_not(record: dict[str, str]) -> None:
-    assert not stands(DECLARED, there(**record), "okestack")
+    assert not is_applied(DECLARED, there(**record), "okestack")
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_what_is_no_kubeconfig_is_left_as_it_is(tmp_path: Path, text: str) -> No
 
 def test_a_name_is_no_ocid(tmp_path: Path) -> None:
     told = keep(tmp_path / "config", cluster_id="mycluster")
-    assert told["failed"] and told["msg"] == "cluster_id: 'mycluster' is no OCID of a cluster"
+    assert told["failed"] and told["msg"] == "cluster_id: 'mycluster' is not an OCID of a cluster"
 
 
 def test_check_mode_makes_no_folder(tmp_path: Path) -> None:

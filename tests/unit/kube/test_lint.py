@@ -90,7 +90,7 @@ def plain(kind: str, api_version: str, spec: dict[str, Any] | None = None, **mor
     return found
 
 
-# What is put into the good Deployment: where, what, and the path that must be told (the same unless given).
+# What is put into the good Deployment: where, what, and the path that must be named (the same unless given).
 FIELDS: list[tuple[str, Any, str | None]] = [
     (f"{POD}.initContainers", [{"name": "i", "image": "i"}], None),
     (f"{POD}.ephemeralContainers", [{"name": "e", "image": "e"}], None),

@@ -72,22 +72,22 @@ MANIFEST: list[tuple[dict[str, Any], str]] = [
     ({"definition": "a: [" + "b: {" * 300}, "not YAML"),
     ({"definition": f"a: {HALF}"}, "definition: holds half a character"),
     ({"definition": {**MAP, "data": {"a": [HALF]}}}, "definition.data.a[0]: holds half a character"),
-    ({"definition": {**MAP, "data": {"a": float("nan")}}}, "definition.data.a: nan is no number"),
+    ({"definition": {**MAP, "data": {"a": float("nan")}}}, "definition.data.a: nan is not a number"),
     ({"definition": [5]}, "definition[0]: a int, not an object"),
     ({"definition": {**MAP, "spec": 5}}, "definition[0].spec: a number where a mapping belongs"),
     ({"definition": {**MAP, "metadata": {"name": "c", "labels": ["a"]}}}, "labels: a list where a mapping belongs"),
     ({"definition": "a: 2026-99-99"}, "definition"),
-    ({"definition": MAP, "wait_conditions": {"ConfigMap": 5}}, "wait_conditions.ConfigMap: 5 is no condition"),
-    ({"definition": MAP, "wait_conditions": {"ConfigMap": [5]}}, "wait_conditions.ConfigMap: 5 is no condition"),
-    ({"definition": MAP, "wait_conditions": {"ConfigMap": ["=True"]}}, "'=True' is no condition"),
+    ({"definition": MAP, "wait_conditions": {"ConfigMap": 5}}, "wait_conditions.ConfigMap: 5 is not a condition"),
+    ({"definition": MAP, "wait_conditions": {"ConfigMap": [5]}}, "wait_conditions.ConfigMap: 5 is not a condition"),
+    ({"definition": MAP, "wait_conditions": {"ConfigMap": ["=True"]}}, "'=True' is not a condition"),
     ({"definition": MAP, "wait_conditions": {"ConfigMap": []}}, "wait_conditions.ConfigMap"),
     ({"definition": MAP, "wait_conditions": {"ConfigMap": {"a": 1}}}, "wait_conditions.ConfigMap"),
-    ({"definition": MAP, "namespace": "A b"}, "namespace: 'A b' is no name"),
-    ({"definition": MAP, "namespace": ".."}, "namespace: '..' is no name"),
-    ({"definition": MAP, "owner": "a b"}, "owner: 'a b' is no value of a label"),
+    ({"definition": MAP, "namespace": "A b"}, "namespace: 'A b' is not a name"),
+    ({"definition": MAP, "namespace": ".."}, "namespace: '..' is not a name"),
+    ({"definition": MAP, "owner": "a b"}, "owner: 'a b' is not a value of a label"),
     ({"definition": MAP, "patches": [{"set": {"metadata": 5}}]}, "patches change which object it is"),
     ({"definition": MAP, "patches": [{"set": {"metadata.labels": 5}}]}, "labels: a number where"),
-    ({"definition": MAP, "patches": [{"set": {"a[": 5}}]}, "is no path"),
+    ({"definition": MAP, "patches": [{"set": {"a[": 5}}]}, "is not a path"),
     ({"src": "/nonexistent\0"}, "src: holds a character NUL"),
     ({"src": "/nonexistent"}, "/nonexistent: No such file"),
 ]
@@ -105,12 +105,20 @@ def test_a_circle_is_told(asked: list[str]) -> None:
     assert not asked
 
 
-@pytest.mark.parametrize(("prune", "told"), [(True, "prune removes everything"), (False, "nothing is done")])
-def test_an_empty_set_says_what_it_means(asked: list[str], prune: bool, told: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "prune", "told"),
+    [
+        ("present", True, ["prune removes everything"]),
+        ("present", False, ["nothing is done"]),
+        ("absent", False, ["nothing is done"]),
+        ("absent", True, []),  # it is meant
+    ],
+)
+def test_an_empty_set_says_what_it_means(asked: list[str], state: str, prune: bool, told: list[str]) -> None:
     warnings: list[str] = []
-    options = {"definition": [], "kubeconfig": "x", "prune": prune, "owner": "shop"}
+    options = {"state": state, "definition": [], "kubeconfig": "x", "prune": prune, "owner": "shop"}
     run_task(NAMED["kubernetes_manifest"], options, Context(warn=warnings.append))
-    assert len(warnings) == 1 and told in warnings[0]
+    assert len(warnings) == len(told) and all(part in line for part, line in zip(told, warnings, strict=True))
 
 
 CLUSTER = {"server": "https://10.0.0.1"}

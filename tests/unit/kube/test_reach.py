@@ -24,11 +24,11 @@ from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import (
     changed_parts,
     holds,
     items_of,
+    masked,
     overlaid,
     parse_documents,
     refuse_duplicates,
     stages,
-    veiled,
 )
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -162,11 +162,11 @@ def test_certificate_serves_until_it_does_not() -> None:
     ("wanted", "message"),
     [
         (certificates.Wanted((), (), 10, 1), "needs dns_names or ip_addresses"),
-        (certificates.Wanted((), ("host",), 10, 1), "'host' is no address"),
+        (certificates.Wanted((), ("host",), 10, 1), "'host' is not an address"),
         (certificates.Wanted(("a",), (), 10, 10), "must exceed"),
-        (certificates.Wanted(("a b",), (), 10, 1), "dns_names: 'a b' is no DNS name"),
-        (certificates.Wanted(("",), (), 10, 1), "dns_names: '' is no DNS name"),
-        (certificates.Wanted(("bücher.de",), (), 10, 1), "is no DNS name"),
+        (certificates.Wanted(("a b",), (), 10, 1), "dns_names: 'a b' is not a DNS name"),
+        (certificates.Wanted(("",), (), 10, 1), "dns_names: '' is not a DNS name"),
+        (certificates.Wanted(("bücher.de",), (), 10, 1), "is not a DNS name"),
         (certificates.Wanted(("a",), (), 10**9, 1), "at most 36500"),
     ],
 )
@@ -280,7 +280,7 @@ def test_changed_parts(before: Any, after: Any, parts: Any) -> None:
 def test_veil() -> None:
     before = {"kind": "Secret", "data": {"a": "1", "b": "1"}}
     after = {"kind": "Secret", "data": {"a": "1", "b": "2", "c": "3"}}
-    one, other = veiled(before, after)
+    one, other = masked(before, after)
     assert one["data"] == {"a": "(secret)", "b": "(secret)"}
     assert other["data"] == {"a": "(secret)", "b": "(secret, changed)", "c": "(secret, changed)"}
 
@@ -290,10 +290,10 @@ def test_schemas_are_folded_in_a_diff() -> None:
         versions = [{"name": "v1", "schema": {"description": text}}]
         return {"kind": "CustomResourceDefinition", "spec": {"group": "g", "versions": versions}}
 
-    one, other = veiled(definition("long"), definition("longer"))
+    one, other = masked(definition("long"), definition("longer"))
     assert "long" not in str(one) and one != other
-    assert veiled(definition("long"), definition("long"))[1] == one
-    assert veiled({}, definition("long")) == ({}, one)
+    assert masked(definition("long"), definition("long"))[1] == one
+    assert masked({}, definition("long")) == ({}, one)
 
 
 def test_overlaid() -> None:

@@ -402,3 +402,21 @@ def test_gone() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (59.9, "59s"), (150, "2m30s"), (3900, "1h05m")])
 def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "meaning", "text"),
+    [
+        ({}, "", "0 replicas, to be from 3 to 6"),
+        ({"currentReplicas": 3, "desiredReplicas": 3}, "ready", "3 replicas, from 3 to 6"),
+        ({"currentReplicas": 3, "desiredReplicas": 5}, "", "to be from 3 to 6"),
+        ({"currentReplicas": 2, "desiredReplicas": 2}, "", "2 replicas, to be from 3 to 6"),
+        ({"conditions": row("AbleToScale", "False", message="no such deployment")}, "", "no such deployment"),
+        ({"conditions": row("ScalingActive", "False", reason="ScalingDisabled")}, "held", "0 replicas"),
+    ],
+)
+def test_an_autoscaler_is_ready_within_its_bounds(status: dict[str, Any], meaning: str, text: str) -> None:
+    predicate = predicate_for("autoscaling/v2", "HorizontalPodAutoscaler")
+    assert predicate is not None
+    seen = predicate({"spec": {"minReplicas": 3, "maxReplicas": 6}, "status": status})
+    assert (seen.ready, seen.held) == (meaning == "ready", meaning == "held") and text in seen.text

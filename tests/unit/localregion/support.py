@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import oci
 import pytest
 import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from oci.core import VirtualNetworkClient
 from oci.key_management import KmsManagementClient, KmsVaultClient, models
 
@@ -21,6 +24,20 @@ def make_vault(region: Region, name: str = "site", kind: str = "DEFAULT") -> Any
     ).data
     region.settle()
     return vaults.get_vault(made.id).data
+
+
+def of_an_unknown_curve(kind: str) -> str:
+    """A PRIVATE or PUBLIC KEY in PEM whose curve no library knows."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    private = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    data = (
+        key.private_bytes(serialization.Encoding.DER, *private)
+        if kind == "PRIVATE"
+        else key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    known, unknown = (bytes.fromhex(f"06082a8648ce3d0301{number}") for number in ("07", "10"))
+    text = base64.b64encode(data.replace(known, unknown)).decode()
+    return f"-----BEGIN {kind} KEY-----\n{text}\n-----END {kind} KEY-----\n"
 
 
 def management(region: Region, vault: Any) -> Any:
@@ -71,6 +88,19 @@ class Net:
         made = self.client.create_subnet(details).data
         self.region.settle()
         return made
+
+    def open(self) -> None:
+        """Let everything pass, also from the internet."""
+        core = oci.core.models
+        place = {"compartment_id": self.region.compartment_id, "vcn_id": self.vcn.id}
+        gateway = self.client.create_internet_gateway(core.CreateInternetGatewayDetails(is_enabled=True, **place)).data
+        out = [core.RouteRule(destination="0.0.0.0/0", network_entity_id=gateway.id)]
+        self.client.update_route_table(self.vcn.default_route_table_id, core.UpdateRouteTableDetails(route_rules=out))
+        all_in = [core.IngressSecurityRule(source="0.0.0.0/0", protocol="all")]
+        self.client.update_security_list(
+            self.vcn.default_security_list_id, core.UpdateSecurityListDetails(ingress_security_rules=all_in)
+        )
+        self.region.settle()
 
     def group(self, name: str) -> Any:
         """A network security group."""

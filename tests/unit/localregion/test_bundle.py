@@ -18,6 +18,7 @@ import pytest
 
 from localregion import bundle
 from localregion.host import content
+from localregion.host.mysql_programs import MysqlPrograms
 from localregion.host.programs import NAMES, Programs
 
 Change = Callable[[dict[str, Any], dict[str, bytes]], None]
@@ -44,6 +45,10 @@ def full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (layout / "index.json").write_text("{}")
     (layout / "blobs" / "sha256" / ("0" * 64)).write_text("a layer")
     (wheels / "oci-2.0-py3-none-any.whl").write_text("a wheel")
+    mysql = MysqlPrograms(cache).folder
+    for name in ("bin/mysqld", "lib/ld-linux-x86-64.so.2", "lib/libstdc++.so.6", "data.tar", "version"):
+        (mysql / name).parent.mkdir(parents=True, exist_ok=True)
+        (mysql / name).write_text(f"MySQL's {name}")
     (cache / "images" / "base-1" / "unused").write_text("not needed")
     return cache
 
@@ -72,6 +77,23 @@ def test_all_that_was_saved_is_loaded_to_its_place(full: Path, saved: Path, tmp_
     bundle.load(saved, cache)
     assert {name: data for name, data in files_below(cache).items() if "/current/" not in name} == wanted
     assert not list(cache.glob(".*"))
+
+
+def test_mysql_may_lack_and_is_not_replaced(full: Path, tmp_path: Path) -> None:
+    bundle.save(tmp_path / "with", full)
+    MysqlPrograms(full).folder.rename(tmp_path / "lost")
+    bundle.save(tmp_path / "without", full)
+    cache = tmp_path / "empty"
+    bundle.load(tmp_path / "without", cache)
+    mysql = MysqlPrograms(cache)
+    assert mysql.find() is None
+    bundle.load(tmp_path / "with", cache)
+    assert mysql.find() is not None
+    programs = [mysql.folder / name for name in ("bin/mysqld", "lib/ld-linux-x86-64.so.2", "lib/libstdc++.so.6")]
+    assert [path.stat().st_mode & 0o111 != 0 for path in programs] == [True, True, False]
+    (mysql.folder / "version").write_text("9.9.9")
+    bundle.load(tmp_path / "with", cache)
+    assert (mysql.folder / "version").read_text() == "9.9.9"
 
 
 def test_the_same_cache_gives_the_same_file(full: Path, saved: Path, tmp_path: Path) -> None:
@@ -130,6 +152,7 @@ def twice(manifest: dict[str, Any], files: dict[str, bytes]) -> None:
         (other_fit("architecture"), r"it has architecture other where \w+ is needed: save one from this version"),
         (other_fit("Python"), r"Python other where 3\.\d+ is needed"),
         (other_fit("programs"), r"programs other where \w+ is needed"),
+        (other_fit("MySQL"), r"MySQL other where"),
         (other_fit("application"), r"application other where"),
         (other_fit("wheels"), r"wheels other where"),
         (lambda manifest, files: manifest.update(format=2), r"it is of format 2"),
@@ -178,14 +201,57 @@ def test_only_files_are_taken(saved: Path, tmp_path: Path, kind: bytes) -> None:
         member = tarfile.TarInfo("programs/etcd")
         member.type, member.linkname = kind, "/etc/passwd"
         archive.addfile(member)
-    with pytest.raises(bundle.BundleError, match="programs/etcd is not there as its manifest says"):
+    with pytest.raises(bundle.BundleError, match="'programs/etcd' is not a file"):
+        bundle.load(saved, tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"),
+    [
+        (tarfile.XHDTYPE, True),
+        (tarfile.XHDTYPE, False),
+        (tarfile.GNUTYPE_LONGNAME, False),
+        (tarfile.GNUTYPE_SPARSE, False),
+    ],
+)
+def test_what_precedes_a_file_cannot_fill_the_memory(saved: Path, tmp_path: Path, kind: bytes, first: bool) -> None:
+    """Tar headers that say four gigabytes of names follow: never read to see whether it does."""
+    entry = {"name": "programs/etcd", "size": 0, "sha256": hashlib.sha256(b"").hexdigest()}
+    manifest = json.dumps({"format": 1, "fit": bundle.fit(tmp_path), "files": [entry]}).encode()
+    with tarfile.open(saved, "w:xz", preset=0) as archive:
+        if not first:
+            member = tarfile.TarInfo("manifest.json")
+            member.size = len(manifest)
+            archive.addfile(member, io.BytesIO(manifest))
+        member = tarfile.TarInfo("programs/etcd")
+        member.type, member.size = kind, 2**32
+        # By hand: from Python 3.13 on, `addfile` wants the content of all that it takes for files.
+        assert archive.fileobj is not None
+        archive.fileobj.write(member.tobuf(archive.format))
+    with pytest.raises(bundle.BundleError, match="'programs/etcd' is not a file"):
+        bundle.load(saved, tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [b"[" * 100_000, b'{"format": 1e999}', b'{"files": [{"name": "programs/x", "size": 1e999, "sha256": ""}]}'],
+)
+def test_a_manifest_that_is_an_attack_is_refused(saved: Path, tmp_path: Path, manifest: bytes) -> None:
+    if b"files" in manifest:
+        fit = json.dumps(bundle.fit(tmp_path)).encode()
+        manifest = manifest.replace(b"{", b'{"format": 1, "fit": ' + fit + b", ", 1)
+    with tarfile.open(saved, "w:xz") as archive:
+        member = tarfile.TarInfo("manifest.json")
+        member.size = len(manifest)
+        archive.addfile(member, io.BytesIO(manifest))
+    with pytest.raises(bundle.BundleError, match="its manifest cannot be read"):
         bundle.load(saved, tmp_path / "empty")
 
 
 @pytest.mark.parametrize("text", [b"", b"no bundle"])
-def test_another_file_is_no_bundle(saved: Path, tmp_path: Path, text: bytes) -> None:
+def test_another_file_is_refused(saved: Path, tmp_path: Path, text: bytes) -> None:
     saved.write_bytes(text)
-    with pytest.raises(bundle.BundleError, match="no bundle, or damaged"):
+    with pytest.raises(bundle.BundleError, match="is not a bundle, or is damaged"):
         bundle.load(saved, tmp_path / "empty")
 
 
@@ -205,7 +271,7 @@ def test_loading_needs_pythons_own_library_alone(saved: Path, tmp_path: Path) ->
     assert subprocess.run([*command, "wheels"], env=env, capture_output=True, text=True).stdout == "\n"
     done = subprocess.run([*command, "load", str(saved)], env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("loaded 13 files into ")
+    assert done.stdout.startswith("loaded 19 files into ")
     told = subprocess.run([*command, "wheels"], env=env, capture_output=True, text=True).stdout
     assert told == f"{bundle.wheels_folder(tmp_path / 'empty')}\n"
     done = subprocess.run([*command, "load", str(tmp_path)], env=env, capture_output=True, text=True)

@@ -71,6 +71,30 @@ def test_the_name_of_a_running_region_is_its_own(
     assert removed == ["clitest"]
 
 
+def test_where_it_is_refused_to_start_no_folder_stays(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Because of the name, or because of an address; a folder that was there before stays as it was."""
+    monkeypatch.setattr(daemon.front, "clean_up", lambda settings: None)
+    with daemon.locked(Settings(name="clitest", state=tmp_path / "elsewhere", pure=True)):
+        assert run("up", "--api-only") == 1
+        assert "another region named clitest runs" in capsys.readouterr().err and not state.exists()
+        state.mkdir()
+        (state / "kept").touch()
+        assert run("up", "--api-only") == 1
+    assert (state / "kept").exists() and not (state / "api-only").exists()
+    (state / "kept").unlink()
+    (state / "up.lock").unlink()
+    state.rmdir()
+    monkeypatch.setattr(cli, "_preflight", lambda settings: _refuse("127.77.0.1:14000 is taken"))
+    assert run("up", "--api-only") == 1
+    assert "is taken" in capsys.readouterr().err and not state.exists()
+
+
+def _refuse(why: str) -> None:
+    raise cli.Problem(why)
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
@@ -84,6 +108,8 @@ def test_the_name_of_a_running_region_is_its_own(
         ({"OKESTACK_PORT": "0"}, ["OKESTACK_PORT"]),
         ({"OKESTACK_MINUTE": "nan"}, ["OKESTACK_MINUTE is 'nan'"]),
         ({"OKESTACK_MINUTE": "-1"}, ["OKESTACK_MINUTE"]),
+        ({"OKESTACK_KUBERNETES_VERSIONS": "v1.36"}, ["OKESTACK_KUBERNETES_VERSIONS is 'v1.36'", "v1.36.1"]),
+        ({"OKESTACK_KUBERNETES_VERSIONS": ","}, ["OKESTACK_KUBERNETES_VERSIONS"]),
         ({"OKESTACK_REGION": "Two-3"}, ["OKESTACK_REGION", "'Two-3'"]),
         ({"OKESTACK_PORT": "abc", "OKESTACK_NETWORK": "x"}, ["OKESTACK_PORT", "OKESTACK_NETWORK"]),
     ],

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import re
@@ -24,8 +25,8 @@ import requests
 import yaml
 
 from localregion import settings as names
-from localregion.backends.control_plane import MANAGERS_GROUP
-from localregion.services.identity.service import POLICY_DELAY
+from localregion.backends.cluster_objects import MANAGERS_GROUP
+from localregion.services.identity.policies import POLICY_DELAY
 from tests import programs
 from tests.unit.localregion.services.test_identity import SKE
 
@@ -60,6 +61,10 @@ for name in sys.argv[1:]:
         sock.sendto(query, ("10.96.5.5", 53))
         try: print(".".join(map(str, sock.recv(512)[-4:]))); break
         except TimeoutError: pass
+"""
+DIAL = """
+import socket, sys
+sock = socket.socket(); sock.settimeout(3); print(sock.connect_ex((sys.argv[1], int(sys.argv[2]))))
 """
 EXCHANGE = """
 import http.client, json, ssl, sys
@@ -146,6 +151,7 @@ class Site:
         ).data
         until(lambda: network.get_vcn(vcn.id).data.lifecycle_state == "AVAILABLE")
         self.vcn_id = vcn.id
+        self.open(network, vcn)
         self.subnets = {}
         for label, cidr, private in (
             ("api", "10.0.0.0/28", False),
@@ -154,8 +160,9 @@ class Site:
             ("pods", "10.0.32.0/19", True),
         ):
             details = m.CreateSubnetDetails(
-                vcn_id=vcn.id, compartment_id=C, cidr_block=cidr, dns_label=label, prohibit_public_ip_on_vnic=private
-            )
+                vcn_id=vcn.id, compartment_id=C, cidr_block=cidr, dns_label=label, prohibit_public_ip_on_vnic=private,
+                route_table_id=self.private_routes if private else None,
+            )  # fmt: skip
             subnet = network.create_subnet(details).data
             self.subnets[label] = subnet.id
         for subnet_id in self.subnets.values():
@@ -164,13 +171,34 @@ class Site:
         self.cluster_id = self.make_cluster()
         self.pool_id = self.make_pool()
 
+    def open(self, network: Any, vcn: Any) -> None:
+        """Let everything pass, to and from everywhere."""
+        m = oci.core.models
+        gateway = network.create_internet_gateway(
+            m.CreateInternetGatewayDetails(compartment_id=C, vcn_id=vcn.id, is_enabled=True)
+        ).data
+        nat = network.create_nat_gateway(m.CreateNatGatewayDetails(compartment_id=C, vcn_id=vcn.id)).data
+        until(lambda: network.get_nat_gateway(nat.id).data.lifecycle_state == "AVAILABLE")
+        out = [m.RouteRule(destination="0.0.0.0/0", network_entity_id=gateway.id)]
+        network.update_route_table(vcn.default_route_table_id, m.UpdateRouteTableDetails(route_rules=out))
+        network.update_security_list(
+            vcn.default_security_list_id,
+            m.UpdateSecurityListDetails(
+                ingress_security_rules=[m.IngressSecurityRule(source="0.0.0.0/0", protocol="all")]
+            ),
+        )
+        inside = [m.RouteRule(destination="0.0.0.0/0", network_entity_id=nat.id)]
+        self.private_routes = network.create_route_table(
+            m.CreateRouteTableDetails(compartment_id=C, vcn_id=vcn.id, route_rules=inside)
+        ).data.id
+
     def make_key(self) -> str:
         m = oci.key_management.models
         vaults = self.client(oci.key_management.KmsVaultClient)
         details = m.CreateVaultDetails(compartment_id=C, display_name="v", vault_type="DEFAULT")
         vault = vaults.create_vault(details).data
         until(lambda: vaults.get_vault(vault.id).data.lifecycle_state == "ACTIVE")
-        keys = self.client(oci.key_management.KmsManagementClient, vault.management_endpoint)
+        keys = self.keys = self.client(oci.key_management.KmsManagementClient, vault.management_endpoint)
         shape = m.KeyShape(algorithm="AES", length=32)
         key = keys.create_key(m.CreateKeyDetails(compartment_id=C, display_name="k", key_shape=shape)).data
         until(lambda: keys.get_key(key.id).data.lifecycle_state == "ENABLED")
@@ -340,11 +368,48 @@ def test_secrets_are_sealed_in_etcd(site: Site) -> None:
     config = {"metadata": {"name": "open"}, "data": {"word": "OPEN-TO-BE-FOUND"}}
     assert site.kube("POST", "/api/v1/namespaces/default/secrets", secret).status_code == 201
     assert site.kube("POST", "/api/v1/namespaces/default/configmaps", config).status_code == 201
-    (wal,) = site.folder.glob("clusters/*/etcd/member/wal/*.wal")
-    written = wal.read_bytes()
+    written = wal(site)
     assert b"OPEN-TO-BE-FOUND" in written
     assert b"PLAIN-TO-BE-FOUND" not in written
     assert b"k8s:enc:kms:v2:oci-vault:" in written
+
+
+def wal(site: Site) -> bytes:
+    """What etcd has written."""
+    return b"".join(file.read_bytes() for file in site.folder.glob("clusters/*/etcd/member/wal/*.wal"))
+
+
+def write_secret(site: Site, name: str) -> int:
+    secret = {"metadata": {"name": name}, "stringData": {"word": name}}
+    return int(site.kube("POST", "/api/v1/namespaces/default/secrets", secret).status_code)
+
+
+def test_a_rotated_key_is_used_for_what_is_written_from_then_on(site: Site) -> None:
+    assert write_secret(site, "before-the-rotation") == 201
+    before = site.keys.get_key(site.key_id).data.current_key_version
+    assert before.encode() in wal(site)
+    version = site.keys.create_key_version(site.key_id).data.id
+    numbers = itertools.count()
+
+    def used() -> bool:
+        assert write_secret(site, f"rotated-{next(numbers)}") == 201
+        return version.encode() in wal(site)
+
+    # The API server asks for the key's version once a minute.
+    until(used, 150)
+    assert site.kube("GET", "/api/v1/namespaces/default/secrets/rotated-0").status_code == 200
+
+
+def test_a_disabled_key_is_noticed(site: Site) -> None:
+    site.keys.disable_key(site.key_id)
+
+    def not_ready() -> bool:
+        answer = site.kube("GET", "/readyz?verbose")
+        return answer.status_code == 500 and "[-]kms-providers failed" in answer.text
+
+    until(not_ready, 150)
+    site.keys.enable_key(site.key_id)
+    until(lambda: site.kube("GET", "/readyz").status_code == 200, 60)
 
 
 def test_nodes_are_ready_in_every_fault_domain(site: Site) -> None:
@@ -408,7 +473,13 @@ def test_a_service_has_a_load_balancer_as_long_as_it_lives(site: Site, pod: dict
         slices = {
             "metadata": {"name": "web-1", "labels": {"kubernetes.io/service-name": "web"}},
             "addressType": "IPv4",
-            "endpoints": [{"addresses": [pod["privateIp"]], "conditions": {"ready": True}}],
+            "endpoints": [
+                {
+                    "addresses": [pod["privateIp"]],
+                    "conditions": {"ready": True},
+                    "targetRef": {"kind": "Pod", "name": "web-0", "namespace": "default"},
+                }
+            ],
             "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
         }
         path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
@@ -440,9 +511,27 @@ def test_a_service_has_a_load_balancer_as_long_as_it_lives(site: Site, pod: dict
         (balancer,) = balancers.list_load_balancers(C).data
         assert balancer.shape_details.maximum_bandwidth_in_mbps == 20
         assert balancer.freeform_tags == {"made-for": "a-service"}
-        backends = balancer.backend_sets["TCP-80"].backends
-        assert {backend.ip_address for backend in backends} == set(site.nodes())
-        assert balancer.backend_sets["TCP-80"].health_checker.port == 10256
+
+        def backend_set() -> Any:
+            return balancers.get_load_balancer(balancer.id).data.backend_sets["TCP-80"]
+
+        def healthy() -> bool:
+            return bool(balancers.get_backend_set_health(balancer.id, "TCP-80").data.status == "OK")
+
+        node_port = site.kube("GET", f"{services}/web").json()["spec"]["ports"][0]["nodePort"]
+        assert {backend.name for backend in backend_set().backends} == {f"{pod['privateIp']}:{node_port}"}
+        assert backend_set().health_checker.port == 10256
+        until(healthy)
+        for node in site.nodes():
+            # A virtual node answers at no node port; its pods do.
+            assert site.run_at(pod, DIAL, node, str(node_port)).strip() != "0"
+        local = {"spec": {"externalTrafficPolicy": "Local"}}
+        assert site.kube("PATCH", f"{services}/web", local, **merge).status_code == 200
+        health = site.kube("GET", f"{services}/web").json()["spec"]["healthCheckNodePort"]
+        until(lambda: backend_set().health_checker.port == health)
+        assert {backend.name for backend in backend_set().backends} == {f"{pod['privateIp']}:{node_port}"}
+        until(healthy)
+        until(hello)
 
         change = {
             "metadata": {"annotations": {f"{beta}-shape-flex-max": "50"}},

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from localregion.backends.fabric import Fabric, FabricError
+from localregion.backends.node_ports import PROXY_HEALTH_PORT, NodePort
 from localregion.host import namespaces
 from localregion.host.process import Process, ProcessError, run
 from tests import programs
@@ -115,6 +116,23 @@ def test_vnics_reach_each_other_by_their_own_addresses(tmp_path: Path) -> None:
     asyncio.run(body())
 
 
+def test_the_host_is_out_of_a_vnics_reach(tmp_path: Path) -> None:
+    said = subprocess.run(["ip", "-4", "-o", "addr"], capture_output=True, text=True, check=True).stdout
+    addresses = [line.split()[3].partition("/")[0] for line in said.splitlines()] + [PUBLIC]
+
+    async def body() -> None:
+        with socket.create_server(("0.0.0.0", 0)) as server:
+            port = server.getsockname()[1]
+            async with fabric(tmp_path) as made:
+                netns = await made.attach("vnic-1", SUBNET, CIDR, "10.9.1.10")
+                for address in addresses:
+                    with pytest.raises((OSError, TimeoutError)):
+                        async with asyncio.timeout(2):
+                            await made.open_connection(address, port, netns=netns)
+
+    asyncio.run(body())
+
+
 def test_public_address_is_relayed(tmp_path: Path) -> None:
     async def body() -> None:
         async with fabric(tmp_path) as made:
@@ -154,6 +172,47 @@ def test_root_holds_node_and_service_addresses(tmp_path: Path) -> None:
             assert (await ask(*await made.open_connection("198.18.0.10", 443, netns=one)))[0] == "10.9.1.10"
             await made.remove_address(OTHER, "10.9.2.77")
             assert "10.9.2.77" not in (await run(["ip", "-n", made.root, "addr"])).stdout
+
+    asyncio.run(body())
+
+
+def test_node_ports_lead_to_pods_at_their_own_addresses(tmp_path: Path) -> None:
+    """From another subnet and over the pods' own bridge; a Service of policy Local lets the sender be seen."""
+
+    async def body() -> None:
+        async with fabric(tmp_path) as made:
+            pods = {n: await made.attach(f"pod-{n}", SUBNET, CIDR, f"10.9.1.{n}") for n in (10, 11)}
+            for number, netns in pods.items():
+                await serve_peer(made, netns, f"10.9.1.{number}", 8080)
+            await serve_peer(made, made.root, "0.0.0.0", PROXY_HEALTH_PORT)
+            senders = {
+                "10.9.2.10": await made.attach("lb", OTHER, OTHER_CIDR, "10.9.2.10"),
+                "10.9.1.12": await made.attach("near", SUBNET, CIDR, "10.9.1.12"),
+            }
+
+            async def seen(sender: str, pod: int, port: int) -> str:
+                return (await ask(*await made.open_connection(f"10.9.1.{pod}", port, netns=senders[sender])))[0]
+
+            await made.lead_node_ports(
+                [
+                    NodePort("10.9.1.10", "tcp", 30080, 8080, spread=True),
+                    NodePort("10.9.1.10", "tcp", PROXY_HEALTH_PORT, PROXY_HEALTH_PORT, health=True),
+                    NodePort("10.9.1.11", "tcp", 30081, 8080),
+                    NodePort("10.9.1.11", "tcp", 31000, PROXY_HEALTH_PORT, health=True),
+                ]
+            )
+            for sender in senders:
+                assert await seen(sender, 10, 30080) == "10.9.1.1"
+                assert await seen(sender, 11, 30081) == sender
+                assert await seen(sender, 10, PROXY_HEALTH_PORT) == sender
+                assert await seen(sender, 11, 31000) == sender
+                for pod, port in ((10, 30081), (11, 30080), (11, PROXY_HEALTH_PORT)):
+                    with pytest.raises(OSError):
+                        await seen(sender, pod, port)
+            await made.lead_node_ports([NodePort("10.9.1.11", "tcp", 30081, 8080)])
+            assert await seen("10.9.2.10", 11, 30081) == "10.9.2.10"
+            with pytest.raises(OSError):
+                await seen("10.9.2.10", 10, 30080)
 
     asyncio.run(body())
 
@@ -202,9 +261,9 @@ def test_a_subnet_that_grew_reaches_all_its_vnics(tmp_path: Path) -> None:
 def test_overlapping_subnets_are_refused(tmp_path: Path) -> None:
     async def body() -> None:
         async with fabric(tmp_path) as made:
-            await made.ensure_subnet(SUBNET, CIDR)
+            await made.attach("vnic-0", SUBNET, CIDR, "10.9.1.10")
             with pytest.raises(FabricError, match="overlaps"):
-                await made.ensure_subnet("ocid1.subnet.c", "10.9.1.128/25")
+                await made.attach("vnic-2", "ocid1.subnet.c", "10.9.1.128/25", "10.9.1.130")
             with pytest.raises(FabricError, match="not in"):
                 await made.attach("vnic-1", SUBNET, CIDR, "10.8.1.1")
 
@@ -329,20 +388,25 @@ def test_names_are_resolved(tmp_path: Path) -> None:
         async with fabric(tmp_path, coredns) as made:
             one = await made.attach("vnic-1", SUBNET, CIDR, "10.9.1.10")
             made.set_hosts({"db.mysql.site.oraclevcn.com": "10.9.1.10"})
-            for _ in range(200):
-                if await query(made, one, "secrets.vaults.local-1.oci.okestack.test") == ["198.18.0.10"]:
-                    break
-                await asyncio.sleep(0.1)
+            assert await resolved(made, one, "secrets.vaults.local-1.oci.okestack.test") == ["198.18.0.10"]
             assert await query(made, one, "kms.local-1.okestack.test") == ["198.18.0.10"]
             assert await query(made, one, "kms.local-9.okestack.test") is None
             assert await query(made, one, "example.com") is None
-            assert await query(made, one, "db.mysql.site.oraclevcn.com") == ["10.9.1.10"]
+            assert await resolved(made, one, "db.mysql.site.oraclevcn.com") == ["10.9.1.10"]
             made.set_hosts({"db2.mysql.site.oraclevcn.com": "10.9.1.12"})
-            await asyncio.sleep(2.5)
-            assert await query(made, one, "db2.mysql.site.oraclevcn.com") == ["10.9.1.12"]
+            assert await resolved(made, one, "db2.mysql.site.oraclevcn.com") == ["10.9.1.12"]
             assert await query(made, one, "db.mysql.site.oraclevcn.com") is None
 
     asyncio.run(body())
+
+
+async def resolved(made: Fabric, netns: str, name: str) -> list[str] | None:
+    """The A records of a name, once the resolver runs and has read its names (it looks once a second)."""
+    for _ in range(200):
+        if found := await query(made, netns, name):
+            return found
+        await asyncio.sleep(0.1)
+    return await query(made, netns, name)
 
 
 async def query(made: Fabric, netns: str, name: str) -> list[str] | None:

@@ -18,8 +18,10 @@ from localregion.backends import images as module
 from localregion.backends.images import Images, ImagesError, clean, layout_digest, push_layout, scratch_layout
 from localregion.backends.registry import OperatorAccess, Registry
 from localregion.host import content
+from localregion.host.containers import ContainerSpec, Credentials
 from localregion.host.pki import Authority
-from localregion.host.podman import ContainerSpec, Credentials, PodmanService
+from localregion.host.podman_service import PodmanService
+from tests.integration.localregion.podman_tools import wait
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="containers need root")]
 
@@ -119,6 +121,7 @@ def test_the_registry_is_supplied_and_a_second_region_at_once(
             await ready(made)
             assert await registry.repositories() == [
                 "okestacklocal/mirror/external-secrets",
+                "okestacklocal/mirror/metrics-server",
                 "okestacklocal/mirror/traefik",
                 "okestacklocal/okestack/crud",
             ]
@@ -139,7 +142,7 @@ def test_the_registry_is_supplied_and_a_second_region_at_once(
                 )
                 ident = await podman.client.create(spec)
                 await podman.client.start(ident)
-                assert await podman.client.wait(ident, timeout=30) == 0
+                assert await wait(podman.client, ident, 30) == 0
                 said = "\n".join(line.split(" ", 3)[3] for line in (folder / "log").read_text().splitlines())
                 assert text in said
                 await podman.client.remove(ident)
@@ -148,7 +151,7 @@ def test_the_registry_is_supplied_and_a_second_region_at_once(
 
     asyncio.run(body(tmp_path / "one"))
     made = {path.name: path.stat().st_ino for path in (tmp_path / "cache/images").iterdir()}
-    assert len(made) == 4 and not [name for name in made if name.startswith(".")]
+    assert len(made) == 5 and not [name for name in made if name.startswith(".")]
     # Nothing is made again for a second region.
     monkeypatch.setattr(module, "scratch_layout", lambda *args, **kwargs: pytest.fail("made again"))
     monkeypatch.setattr(Images, "_build", lambda *args, **kwargs: pytest.fail("built again"))

@@ -1,9 +1,10 @@
-"""A DB system's server with the real MariaDB."""
+"""A DB system's server with the real MySQL, and with MariaDB in its place."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -14,10 +15,13 @@ import pymysql
 import pytest
 
 from localregion.backends.fabric import Fabric
-from localregion.backends.mysql import MysqlError, MysqlServer, native_password_hash
+from localregion.backends.mysql import MariaDb, MySql, MysqlError, MysqlServer, Product, product_of
+from localregion.backends.mysql.products import native_password_hash
 from localregion.host import namespaces
+from localregion.host.mysql_programs import MysqlPrograms
 from localregion.host.pki import Authority
 from localregion.host.process import run
+from localregion.settings import Settings
 
 pytestmark = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")]
 
@@ -33,7 +37,7 @@ def test_hash_is_the_one_of_the_server() -> None:
 
 
 def connect(netns: str, authority: Path, user: str, password: str, *, tls: bool = True) -> Any:
-    """A client in a namespace; the name `db.site` stands for the server's in its certificate."""
+    """A client in a namespace; the name `db.site` is the server's in its certificate."""
 
     def make() -> Any:
         if not tls:
@@ -51,7 +55,14 @@ def query(connection: Any, *statements: str) -> Any:
         return cursor.fetchall()
 
 
-def test_a_db_system(tmp_path: Path) -> None:
+@pytest.fixture(params=["mysql", "mariadb"])
+def product(request: pytest.FixtureRequest) -> Product:
+    if request.param == "mariadb":
+        return MariaDb()
+    return MySql(asyncio.run(MysqlPrograms(Settings().cache).get()))
+
+
+def test_a_db_system(tmp_path: Path, product: Product) -> None:
     authority = Authority.load_or_create(tmp_path, "test")
     # Deeper than a socket's path may be.
     folder = tmp_path / ("long-" * 12) / ("folder-" * 12) / "one"
@@ -59,7 +70,7 @@ def test_a_db_system(tmp_path: Path) -> None:
     async def body() -> None:
         made = Fabric(NAME, tmp_path / "fabric")
         await made.start()
-        server = MysqlServer(folder, authority=authority)
+        server = MysqlServer(folder, authority=authority, product=product)
         try:
             netns = await made.attach("db", "mysql", "10.9.6.0/24", ADDRESS)
             client = await made.attach("client", "pods", "10.9.7.0/24", "10.9.7.10")
@@ -67,6 +78,7 @@ def test_a_db_system(tmp_path: Path) -> None:
             with pytest.raises(MysqlError, match="needs an administrator"):
                 await server.start(**place)
             await server.start(**place, admin="admin", password=PASSWORD, configuration={"max_connections": "77"})
+            assert product_of(folder) == product.name
 
             def use(user: str, password: str, *statements: str, tls: bool = True) -> Any:
                 connection = connect(client, authority.certificate_path, user, password, tls=tls)
@@ -83,8 +95,21 @@ def test_a_db_system(tmp_path: Path) -> None:
             assert who == "admin@10.9.7.10"
             assert (await off(use, "admin", PASSWORD, "SHOW STATUS LIKE 'Ssl_version'"))[0][1] == "TLSv1.3"
             grants = " ".join(row[0] for row in await off(use, "admin", PASSWORD, "SHOW GRANTS"))
-            for never in ("SUPER", "FILE", "SHUTDOWN", "ALL PRIVILEGES"):
+            for never in ("SUPER", "FILE", "SHUTDOWN", "ALL PRIVILEGES", "SYSTEM_VARIABLES_ADMIN"):
                 assert never not in grants
+            refused = ["SET GLOBAL max_connections = 5", "SHUTDOWN", "SELECT 'x' INTO OUTFILE '/tmp/x'"]
+            version = (await off(use, "admin", PASSWORD, "SELECT VERSION()"))[0][0]
+            assert ("MariaDB" in version) is (product.name == "mariadb")
+            if product.name == "mysql":
+                refused += ["DELETE FROM mysql.user", "DROP TABLE mysql.user", "CREATE TABLE sys.t (n INT)"]
+                refused += ["GRANT INSERT ON mysql.* TO admin", "GRANT SYSTEM_VARIABLES_ADMIN ON *.* TO admin"]
+                text = "SELECT plugin, user FROM mysql.user WHERE user IN ('admin', 'root') ORDER BY user"
+                plugins = await off(use, "admin", PASSWORD, text)
+                assert plugins == (("caching_sha2_password", "admin"), ("auth_socket", "root"))
+                await off(namespaces.inside, client, lambda: socket.create_connection((ADDRESS, 33060)).close())
+            for statement in refused:
+                with pytest.raises(pymysql.MySQLError, match=r"denied|refused|not allowed"):
+                    await off(use, "admin", PASSWORD, statement)
             with pytest.raises(pymysql.OperationalError, match="Access denied"):
                 await off(use, "admin", "wrong", "SELECT 1")
             with pytest.raises(pymysql.OperationalError, match=r"denied|not allowed"):
@@ -107,12 +132,12 @@ def test_a_db_system(tmp_path: Path) -> None:
             await server.stop()
             with pytest.raises(pymysql.OperationalError, match="refused"):
                 await off(use, "admin", PASSWORD, "SELECT 1")
-            again = MysqlServer(folder, authority=authority)
+            again = MysqlServer(folder, authority=authority, product=product)
             server = again
             await server.start(**place)
             assert (await off(use, "app", "App-Passw0rd", "SELECT v FROM app.t"))[0][0] == "kept ✓"
 
-            # Killed, it comes back by itself, with what was committed.
+            # Killed, it comes back, with what was committed.
             assert again._process is not None and again._process.pid is not None
             await off(use, "admin", PASSWORD, "INSERT INTO app.t VALUES (2, 'committed')")
             os.kill(again._process.pid, 9)
@@ -132,17 +157,17 @@ def test_a_db_system(tmp_path: Path) -> None:
                 await off(use, "app", "App-Passw0rd", f"INSERT INTO app.t VALUES ({number}, '{way}')")
                 before = log.stat().st_size
                 asked: list[str] = []
-                plain = server._sql
+                plain = server.sql
 
                 async def noted(text: str, asked: list[str] = asked, plain: Any = plain, **more: Any) -> str:
                     asked.append(text)
                     return str(await plain(text, **more))
 
-                server._sql = noted  # type: ignore[method-assign]
+                server.sql = noted  # type: ignore[method-assign]
                 await server.stop(way)
                 assert asked == ([] if way == "FAST" else [f"SET GLOBAL innodb_fast_shutdown = {value};"])
                 assert "Shutdown complete" in log.read_text(errors="replace")[before:]
-                server = MysqlServer(folder, authority=authority)
+                server = MysqlServer(folder, authority=authority, product=product)
                 await server.start(**place)
                 assert len(await off(use, "app", "App-Passw0rd", "SELECT * FROM app.t")) == number
 
@@ -152,13 +177,15 @@ def test_a_db_system(tmp_path: Path) -> None:
             assert await off(use, "admin", OTHER, "SELECT 1")
 
             # A backup, and a new DB system from it.
-            assert await server.dump(tmp_path / "backup.sql") > 1000
-            assert (tmp_path / "backup.sql").stat().st_mode & 0o077 == 0
+            await server.dump(tmp_path / "backup")
+            assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
+            await off(use, "admin", OTHER, "INSERT INTO app.t VALUES (99, 'later')")
             await server.destroy()
             assert not folder.exists()
-            server = MysqlServer(folder, authority=authority)
-            await server.start(**place, admin="admin", password=PASSWORD, restore=tmp_path / "backup.sql")
+            server = MysqlServer(folder, authority=authority, product=product)
+            await server.start(**place, admin="admin", password=PASSWORD, restore=tmp_path / "backup")
             assert (await off(use, "app", "App-Passw0rd", "SELECT v FROM app.t WHERE id = 1"))[0][0] == "kept ✓"
+            assert not await off(use, "app", "App-Passw0rd", "SELECT v FROM app.t WHERE id = 99")
             assert await off(use, "admin", PASSWORD, "SELECT 1")
 
             # No password in anything that was written or is listed.
@@ -170,7 +197,9 @@ def test_a_db_system(tmp_path: Path) -> None:
                     assert PASSWORD.encode() not in content and OTHER.encode() not in content, file
                     assert file.stat().st_mode & 0o077 == 0 or folder.stat().st_mode & 0o077 == 0
             with pytest.raises(MysqlError, match="datadir"):
-                await MysqlServer(folder, authority=authority).start(**place, configuration={"datadir": "/"})
+                await MysqlServer(folder, authority=authority, product=product).start(
+                    **place, configuration={"datadir": "/"}
+                )
         finally:
             await server.stop()
             await made.stop()

@@ -27,11 +27,14 @@ from typing import Any
 
 import httpx
 
-from localregion.backends import control_plane
+from localregion.backends import cluster_flags, cluster_objects
 from localregion.backends.registry import OperatorAccess, Registry
+from localregion.host.containers import ContainerState, Credentials
 from localregion.host.pki import Authority
-from localregion.host.podman import REGISTRY_PREFIX, Credentials, PodmanService
+from localregion.host.podman import REGISTRY_PREFIX
+from localregion.host.podman_service import PodmanService
 from localregion.virtual_node.config import Config, VirtualNode
+from tests.integration.localregion.podman_tools import push
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[4]
@@ -60,6 +63,9 @@ PROGRAMS = (
     "false",
     "hostname",
     "perl",
+    "mknod",
+    "unshare",
+    "mount",
 )
 # Answers 200 while /tmp/ok is there, else 503.
 HTTP_SERVER = """
@@ -173,7 +179,7 @@ class Region:
         return self.vnics[name]
 
     def again(self) -> None:
-        """Make all VNICs anew, as a region does that was stopped."""
+        """Make all VNICs again, as a region does that was stopped."""
         for name, vnic in self.vnics.items():
             number = int(name.rpartition("-")[2])
             # By name: a namespace lets its links go only some time after its last process is gone.
@@ -334,7 +340,7 @@ class Lab:
         )
         self.api = _Client(self._api_context)
         self.until(lambda: self.api.ready(), 60, "API server")
-        for path, body in control_plane._bootstrap_objects("10.96.5.5"):
+        for path, body in cluster_objects.cluster_objects("10.96.5.5"):
             with contextlib.suppress(httpx.HTTPStatusError):
                 self.api.post(path.rpartition("/")[0], body)
         self._spawn(
@@ -344,8 +350,9 @@ class Lab:
             f"--root-ca-file={self.ca}",
             "--leader-elect=false",
             "--use-service-account-credentials=false",
+            *cluster_flags.MANY_PODS,
         )
-        self._spawn("kube-scheduler", f"--kubeconfig={kubeconfig}", "--leader-elect=false")
+        self._spawn("kube-scheduler", f"--kubeconfig={kubeconfig}", "--leader-elect=false", *cluster_flags.MANY_PODS)
         self.until(
             lambda: self.api.try_get("/api/v1/namespaces/default/serviceaccounts/default"), 60, "service account"
         )
@@ -372,7 +379,7 @@ class Lab:
         self.run(podman.import_tar(self.folder / "image.tar", IMAGE))
         self.run(self.registry.start())
         for name in (PRIVATE, PUBLIC):
-            self.run(podman.push(IMAGE, name, credentials=Credentials(USER, PASSWORD)))
+            self.run(push(self.podman, IMAGE, name, Credentials(USER, PASSWORD)))
 
     # --- the kubelet
 
@@ -383,10 +390,8 @@ class Lab:
         values: Json = {
             "cluster_id": "ocid1.cluster.oc1.lcl.test",
             "pool_id": "ocid1.virtualnodepool.oc1.lcl.test",
-            "pool_name": "pool",
             "compartment_id": "ocid1.compartment.oc99..aaaaaaaa7pza377joqhckec5cqkvubvs5cesbfdcku6abded3m74a3yutlwp",
             "region": "local-1",
-            "region_key": "LCL",
             "kubernetes_version": "v1.36.1",
             "apiserver": f"https://{APISERVER}:6443",
             "ca_file": self.ca,
@@ -428,10 +433,14 @@ class Lab:
         """A process for one more pool; the caller ends it."""
         return self._kubelet(config, self.folder / f"{config.pool_id}.json")
 
-    def _kubelet(self, config: Config, file: Path) -> subprocess.Popen[bytes]:
+    def member(self, name: str) -> subprocess.Popen[bytes]:
+        """One of several processes for the pool; the caller ends it."""
+        return self._kubelet(self.config(), self.config_file, "--member", name)
+
+    def _kubelet(self, config: Config, file: Path, *flags: str) -> subprocess.Popen[bytes]:
         config.save(file)
         log = (self.folder / "kubelet.log").open("ab")
-        command = [sys.executable, "-m", "localregion.virtual_node", "--config", str(file)]
+        command = [sys.executable, "-m", "localregion.virtual_node", "--config", str(file), *flags]
         return subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
 
     def change(self, config: Config) -> None:
@@ -530,9 +539,9 @@ class Lab:
         items = self.api.get("/api/v1/namespaces/default/events")["items"]
         return [(e["type"], e["reason"], e["message"]) for e in items if e["involvedObject"]["name"] == name]
 
-    def containers(self) -> list[tuple[str, str, str, dict[str, str]]]:
+    def containers(self) -> list[ContainerState]:
         """podman's own list."""
-        found: list[tuple[str, str, str, dict[str, str]]] = self.run(self.podman.client.list())
+        found: list[ContainerState] = self.run(self.podman.client.list())
         return found
 
 
@@ -573,6 +582,13 @@ class _Client:
             if error.response.status_code == 404:
                 return None
             raise
+
+    def try_text(self, path: str) -> str | None:
+        """The text; None where there is no answer."""
+        try:
+            return self.text(path)
+        except httpx.HTTPError:
+            return None
 
     def text(self, path: str, query: Any = None) -> str:
         return self._call("GET", path, query=query).text
@@ -617,9 +633,9 @@ class _Inside:
         threading.Thread(target=self._main, daemon=True).start()
 
     def _main(self) -> None:
-        from localregion.virtual_node import netns
+        from localregion.host import namespaces
 
-        netns.enter(self._name)
+        namespaces.enter(self._name)
         clients: dict[int, httpx.Client] = {}
         while True:
             work, context, box, done = self._queue.get()

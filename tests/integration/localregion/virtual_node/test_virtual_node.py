@@ -7,9 +7,13 @@ import base64
 import dataclasses
 import json
 import os
+import platform
 import signal
+import socket
 import ssl
+import subprocess
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,19 @@ import httpx
 import pytest
 
 from localregion.virtual_node.config import Taint
-from tests.integration.localregion.virtual_node.harness import IMAGE, NODES, PASSWORD, PRIVATE, PUBLIC, USER, Json, Lab
+from tests.integration.localregion.podman_tools import execute
+from tests.integration.localregion.virtual_node.harness import (
+    IMAGE,
+    NAME,
+    NODES,
+    PASSWORD,
+    PRIVATE,
+    PUBLIC,
+    REGISTRY,
+    USER,
+    Json,
+    Lab,
+)
 
 pytestmark = [pytest.mark.programs, pytest.mark.root, pytest.mark.timeout(300)]
 
@@ -219,13 +235,13 @@ def test_readiness_and_liveness(lab: Lab) -> None:
     pod = running(lab, "web", 0)
     assert state_of(pod)["ready"] is False
     number = state_of(pod)["containerID"].removeprefix("podman://")
-    lab.run(lab.podman.client.exec(number, ["touch", "/tmp/ok"]))  # noqa: S108
+    lab.run(execute(number, "touch", "/tmp/ok"))  # noqa: S108
     pod = lab.ready("web")
     assert state_of(pod)["started"] is True
-    lab.run(lab.podman.client.exec(number, ["rm", "/tmp/ok"]))  # noqa: S108
+    lab.run(execute(number, "rm", "/tmp/ok"))  # noqa: S108
     lab.until(lambda: not state_of(lab.pod("web"))["ready"], 10, "web unready")  # type: ignore[arg-type]
     assert any("503" in message for _, reason, message in lab.events("web") if reason == "Unhealthy")
-    lab.run(lab.podman.client.exec(number, ["touch", "/tmp/dead"]))  # noqa: S108
+    lab.run(execute(number, "touch", "/tmp/dead"))  # noqa: S108
     pod = running(lab, "web", 1)
     assert "lastState" in state_of(pod)
     assert ("Normal", "Killing", "Container main failed liveness probe, will be restarted") in lab.events("web")
@@ -463,6 +479,95 @@ def test_a_pod_with_all_capabilities_is_kept_from_the_host(lab: Lab) -> None:
     lab.gone("bold")
 
 
+# Tries what it is given, prints what it got.
+INTRUDER = """
+use IO::Socket::INET; use IO::Socket::UNIX; $| = 1; open(STDERR, ">", "/dev/null");
+for my $place (split / /, $ENV{PLACES}) {
+  my $made = $place =~ m{^/} ? IO::Socket::UNIX->new(Peer => $place)
+    : $place =~ m{^@} ? IO::Socket::UNIX->new(Peer => "\\0" . substr($place, 1))
+    : IO::Socket::INET->new(PeerAddr => $place, Timeout => 2);
+  print "OPEN $place\\n" if $made;
+}
+for my $file (split / /, $ENV{FILES}) { print "FILE $file\\n" if -e $file; }
+system("mknod /tmp/disk b $ENV{DISK} && dd if=/tmp/disk of=/dev/null count=1 && echo DISK");
+system("unshare --user true && echo NAMESPACE");
+system("mount -t tmpfs none /tmp && echo MOUNT");
+my ($clone, $keyctl, $syslog) = split / /, $ENV{CALLS};
+my $child = syscall($clone, 0x10000011, 0, 0, 0, 0); exit if $child == 0; print "CLONE\n" if $child > 0;
+syscall(435, 0, 0) == -1 && $! == 38 or print "CLONE3 $!\n";
+print "KEYRING\n" if syscall($keyctl, 0, -4, 1) > 0;
+print "LOG\n" if syscall($syslog, 10, 0, 0) >= 0;
+opendir(my $list, "/proc"); my @processes = grep { /^[0-9]+$/ } readdir $list;
+print "PROCESSES @processes\\n" if @processes > 2;
+open(my $mounts, "<", "/proc/self/mountinfo"); print grep { /$ENV{OTHER}/ } <$mounts>;
+open(my $status, "<", "/proc/self/status"); print grep { /^Seccomp:/ } <$status>;
+print "token\\n" if -s "/var/run/secrets/kubernetes.io/serviceaccount/token";
+print "END\\n";
+"""
+
+
+# The numbers of clone, keyctl and syslog.
+CALLS = {"x86_64": "56 250 103", "aarch64": "220 219 116"}
+
+
+def test_a_pod_reaches_nothing_of_the_host_nor_of_other_pods(lab: Lab) -> None:
+    lab.make_pod("neighbour")
+    other = lab.ready("neighbour")["metadata"]["uid"]
+    runtime = lab.podman.runtime
+    abstract = f"okestack-{os.getpid()}-of-the-host"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as loopback,
+        socket.create_server(("0.0.0.0", 0)) as everywhere,
+        socket.socket(socket.AF_UNIX) as unnamed,
+    ):
+        unnamed.bind(f"\0{abstract}")
+        unnamed.listen()
+        ports = [server.getsockname()[1] for server in (loopback, everywhere)]
+        places = [f"{address}:{port}" for port in ports for address in ("127.0.0.1", "127.83.0.9", "127.77.0.1")]
+        places += [f"{address}:{ports[1]}" for address in _addresses_of_the_host()]
+        places += [f"{REGISTRY[0]}:{REGISTRY[1]}", f"@{abstract}"]
+        sockets = [
+            str(lab.podman.socket),
+            str(lab.region.socket),
+            f"/run/okestack-{NAME}.sock",
+            "/run/podman/podman.sock",
+        ]
+        files = [
+            str(runtime),
+            str(lab.folder),
+            f"{lab.folder}/pool/pods/{other}",
+            "/run/netns",
+            "/dev/kmsg",
+            "/dev/mem",
+        ]
+        disk = Path("/").stat().st_dev
+        variables = {
+            "PLACES": " ".join(places + sockets), "FILES": " ".join(sockets + files),
+            "DISK": f"{os.major(disk)} {os.minor(disk)}", "OTHER": other, "CALLS": CALLS[platform.machine()],
+        }  # fmt: skip
+        lab.make_pod(
+            "intruder",
+            {
+                "command": ["perl", "-e", INTRUDER],
+                "env": [{"name": key, "value": value} for key, value in variables.items()],
+                "securityContext": {"capabilities": {"add": ["ALL"]}},
+            },
+            restartPolicy="Never",
+        )
+        lab.phase("intruder", "Succeeded", 60)
+    assert lab.logs("intruder").splitlines() == ["Seccomp:\t2", "token", "END"]
+    for name in ("intruder", "neighbour"):
+        lab.delete(name)
+        lab.gone(name)
+
+
+def _addresses_of_the_host() -> list[str]:
+    """The addresses of the host's interfaces, loopback's left out."""
+    said = subprocess.run(["ip", "-4", "-o", "addr"], capture_output=True, text=True, check=True).stdout
+    found = [line.split()[3].partition("/")[0] for line in said.splitlines()]
+    return [address for address in found if not address.startswith("127.")]
+
+
 def test_a_container_whose_monitor_was_killed_is_started_again(lab: Lab) -> None:
     # One that dies with its monitor, as it writes, and one that would not.
     lab.make_pod("writer", {"command": ["sh", "-c", "while sleep 0.2; do echo x; done"]})
@@ -515,7 +620,7 @@ def test_deletion(lab: Lab) -> None:
     lab.gone("deaf", 2)
 
     def no_container() -> bool:
-        return not any(c[3].get("okestack.pod-uid") in uids for c in lab.containers())
+        return not any(one.labels.get("okestack.pod-uid") in uids for one in lab.containers())
 
     lab.until(no_container, 3, "containers removed")
     for uid in uids:
@@ -574,17 +679,61 @@ def test_vnic_that_cannot_be_had(lab: Lab) -> None:
     lab.gone("lonely")
 
 
-def test_kubectl_verbs_that_are_refused(lab: Lab) -> None:
-    lab.make_pod("plain")
-    lab.ready("plain")
+def test_virtual_nodes_do_what_the_readme_says(lab: Lab) -> None:
+    text = (Path(__file__).parents[4] / "localregion" / "README.md").read_text()
+    table = text.partition("## What virtual nodes do")[2].partition("|---|---|")[2].partition("\n\n")[0]
+    told = dict(line.strip("| ").split(" | ") for line in table.splitlines() if line)
+    hook = {"exec": {"command": ["sh", "-c", "echo hooked > /proc/1/fd/1"]}}
+    script = "if test -e /s/once; then echo second; exec sleep 1000; fi; touch /s/once; echo first; sleep 1; exit 1"
+    lab.make_pod(
+        "plain",
+        {
+            "command": ["sh", "-c", script],
+            "readinessProbe": {
+                "exec": {"command": ["ls", "/s/once"]},
+                "periodSeconds": 1,
+                "timeoutSeconds": 30,
+            },
+            "lifecycle": {"postStart": hook},
+            "volumeMounts": [{"name": "s", "mountPath": "/s"}],
+        },
+        volumes=[{"name": "s", "emptyDir": {}}],
+    )
+    node = running(lab, "plain", 1)["spec"]["nodeName"]
+    lab.ready("plain", 120)
     base = "/api/v1/namespaces/default/pods/plain"
-    with pytest.raises(httpx.HTTPStatusError, match="not supported by virtual nodes"):
-        lab.logs("plain", follow="true")
-    for verb in ("exec?command=ls&stdout=true", "attach?stdout=true", "portforward?ports=80"):
-        with pytest.raises(httpx.HTTPStatusError, match="not supported by virtual nodes"):
-            lab.api.upgrade(f"{base}/{verb}")
-    lab.delete("plain")
-    lab.gone("plain")
+
+    def refusal(ask: Callable[[], Any]) -> str:
+        with pytest.raises(httpx.HTTPStatusError) as refused:
+            ask()
+        return str(refused.value)
+
+    seen = {
+        "`kubectl logs`": lambda: {"second", "hooked"} == set(lab.logs("plain").split()),
+        "`kubectl logs -p`": lambda: "first" in lab.logs("plain", previous="true"),
+        "`kubectl logs -f`": lambda: refusal(lambda: lab.logs("plain", follow="true")),
+        "`kubectl exec`": lambda: refusal(lambda: lab.api.upgrade(f"{base}/exec?command=ls&stdout=true")),
+        "`kubectl attach`": lambda: refusal(lambda: lab.api.upgrade(f"{base}/attach?stdout=true")),
+        "`kubectl port-forward`": lambda: refusal(lambda: lab.api.upgrade(f"{base}/portforward?ports=80")),
+        "readiness and liveness probes": lambda: bool(lab.ready("plain")),
+        "lifecycle hooks": lambda: "hooked" in lab.logs("plain"),
+        "metrics": lambda: all(
+            f'{kind}{{container="main",namespace="default",pod="plain"'
+            in lab.api.text(f"/api/v1/nodes/{node}/proxy/metrics/resource")
+            for kind in ("container_cpu_usage_seconds_total", "container_memory_working_set_bytes")
+        ),
+        "init containers": lambda: lab.phase("initial", "Failed")["status"]["message"],
+    }
+    lab.make_pod("initial", restartPolicy="Never", initContainers=[{"name": "before", "image": IMAGE}])
+    assert set(seen) == set(told)
+    for name, ask in seen.items():
+        if told[name].startswith("refused: "):
+            assert told[name].removeprefix("refused: ") in ask(), name
+        else:
+            lab.until(ask, 30, name)
+    for name in ("plain", "initial"):
+        lab.delete(name)
+        lab.gone(name)
 
 
 def test_kubelet_port(lab: Lab) -> None:
@@ -675,9 +824,76 @@ def test_a_killed_kubelet_takes_its_containers_over(lab: Lab) -> None:
     assert (stays["containerID"], stays["restartCount"]) == (before["stays"]["containerID"], 0)
     assert stays["state"] == before["stays"]["state"]
     gone = before["leaves"]["containerID"].removeprefix("podman://")
-    lab.until(lambda: gone not in [c[0] for c in lab.containers()], 10, "orphan removed")
+    lab.until(lambda: gone not in [one.id for one in lab.containers()], 10, "orphan removed")
     lab.until(lambda: len(lab.region.vnics) == 2, 10, "orphan's VNIC detached")
     for name in ("stays", "dies"):
+        lab.delete(name)
+        lab.gone(name)
+
+
+def test_one_of_two_members_takes_over_from_a_killed_and_from_a_hung_one(lab: Lab) -> None:
+    assert lab.stop_kubelet() == 0
+    members = {name: lab.member(name) for name in ("1", "2")}
+
+    def state(name: str) -> Json:
+        files = (lab.podman.socket.parent / "memory").glob(f"*.members/{name}.json")
+        return next((json.loads(path.read_text()) for path in files), {"pid": 0, "leads": False})
+
+    def lives(name: str) -> bool:
+        return members[name].poll() is None and bool(state(name)["pid"] == members[name].pid)
+
+    def leader() -> str:
+        return next((name for name in members if lives(name) and state(name)["leads"]), "")
+
+    def answered() -> None:
+        # A connection that the one that is gone had taken is lost; the next ones are not.
+        lab.until(lambda: lab.api.try_text(f"{base}/stays/log") == "here\n", 60, "the log")
+        for _ in range(6):
+            assert lab.logs("stays") == "here\n"
+            figures = lab.api.text(f"/api/v1/nodes/{node}/proxy/metrics/resource")
+            assert 'container_cpu_usage_seconds_total{container="main",namespace="default",pod="stays"' in figures
+
+    def works(name: str, since: float) -> None:
+        lab.make_pod(name)
+        lab.ready(name, 60)
+        print(f"\n{name}: a new pod is Ready {time.monotonic() - since:.1f} s later")
+
+    base = "/api/v1/namespaces/default/pods"
+    try:
+        first = lab.until(leader, 60, "one leads")
+        lab.make_pod("stays", {"command": ["sh", "-c", "echo here; exec sleep 1000"]})
+        pod = lab.ready("stays", 60)
+        before, node = state_of(pod), pod["spec"]["nodeName"]
+        answered()
+        began = time.monotonic()
+        members[first].kill()
+        members[first].wait(10)
+        second = lab.until(lambda: leader() if leader() != first else "", 60, "the other leads")
+        answered()
+        works("after-a-kill", began)
+        members[first] = lab.member(first)
+        lab.until(lambda: lives(first), 60, "the first is back")
+        began = time.monotonic()
+        members[second].send_signal(signal.SIGSTOP)
+        assert members[second].wait(60) == -signal.SIGKILL, "the other one ends it: it would go on taking connections"
+        lab.until(lambda: leader() == first, 60, "the first leads again")
+        answered()
+        works("after-a-hang", began)
+        members[second] = lab.member(second)
+        lab.until(lambda: lives(second), 60, "the second is back")
+        # The one that only answers is ended as well where it hangs.
+        members[second].send_signal(signal.SIGSTOP)
+        assert members[second].wait(60) == -signal.SIGKILL
+        answered()
+        after = state_of(lab.ready("stays"))
+        assert (after["containerID"], after["restartCount"]) == (before["containerID"], 0)
+        assert lab.schedulable() == 3
+    finally:
+        for process in members.values():
+            process.kill()
+            process.wait(10)
+        lab.start_kubelet()
+    for name in ("stays", "after-a-kill", "after-a-hang"):
         lab.delete(name)
         lab.gone(name)
 

@@ -273,7 +273,7 @@ CASES = {
             VTAP_RULES: Leaf(
                 [MIRROR_RULE, {"traffic_direction": "EGRESS", "rule_action": "EXCLUDE"}],
                 [{"traffic_direction": "EGRESS"}],
-                drift=[{"traffic_direction": "EGRESS", "rule_action": "EXCLUDE"}, MIRROR_RULE],  # its order counts
+                drift=[{"traffic_direction": "EGRESS", "rule_action": "EXCLUDE"}, MIRROR_RULE],  # its order matters
             ),
             f"{VTAP_RULES}[].traffic_direction": Leaf("INGRESS", "EGRESS"),
             **_captured(VTAP_RULES),
@@ -305,7 +305,7 @@ CASES = {
                 "IP_ADDRESS",
                 "VNIC",
                 along={"target_ip": None, "target_id": lambda g: g.vnic_ids[0]},
-                implied="a target says by itself what it is",
+                implied="a target says what it is",
                 kept="it cannot change without the target",
             ),
             "capture_filter_id": Leaf(lambda g: g.capture_filter_ids[0], lambda g: g.capture_filter_ids[1]),

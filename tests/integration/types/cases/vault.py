@@ -40,7 +40,7 @@ CASES = {
             ),
             "protection_mode": Leaf("SOFTWARE", "HSM"),
             "is_auto_rotation_enabled": Leaf(
-                True, False, along={ROTATION: None}, kept="switched on again, it takes the interval anew"
+                True, False, along={ROTATION: None}, kept="switched on again, it uses the interval again"
             ),
             f"{ROTATION}.rotation_interval_in_days": Leaf(90, 120),
             f"{ROTATION}.time_of_schedule_start": Leaf(

@@ -6,6 +6,7 @@ import base64
 import email.utils
 import hashlib
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from localregion.settings import OPERATOR_ID, TENANCY_ID
 PATH = "/20160918/policies"
 BODY = b'{"compartmentId":"x","name":"n","description":"d","statements":[]}'
 GENERIC = ["date", "(request-target)", "host"]
-OLD, NOW = (email.utils.formatdate(time.time() - age, usegmt=True) for age in (30 * 24 * 3600, 0))
+OLD, NOW = -30 * 24 * 3600, 0
+"""Dates, in seconds from the moment of sending: tests are collected long before."""
 WITH_BODY = [*GENERIC, "content-length", "content-type", "x-content-sha256"]
 
 
@@ -35,14 +37,15 @@ def send(
     drop: tuple[str, ...] = (),
     body: bytes = BODY,
     sent_body: bytes | None = None,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str | int] | None = None,
     key: Any = None,
     key_id: str | None = None,
     path: str = PATH,
     sent_path: str | None = None,
     template: str = 'Signature version="1",algorithm="rsa-sha256",headers="{h}",keyId="{k}",signature="{s}"',
 ) -> httpx.Response:
-    """A request signed by hand; the arguments say what is wrong with it."""
+    """A request signed by hand; the arguments say what is wrong with it. A number among ``headers`` is a date, in
+    seconds from now."""
     config = region.config
     key = key or serialization.load_pem_private_key(Path(config["key_file"]).read_bytes(), None)
     body = body if method != "GET" else b""
@@ -52,7 +55,9 @@ def send(
         "content-type": "application/json",
         "content-length": str(len(body)),
         "x-content-sha256": base64.b64encode(hashlib.sha256(body).digest()).decode(),
-    } | (headers or {})
+    }
+    for name, value in (headers or {}).items():
+        values[name] = value if isinstance(value, str) else email.utils.formatdate(time.time() + value, usegmt=True)
     signed = signed or (GENERIC if method == "GET" else WITH_BODY)
     lines = [
         f"{name}: {method.lower()} {path}" if name == "(request-target)" else f"{name.lower()}: {values[name.lower()]}"
@@ -85,8 +90,8 @@ def test_good_signatures_pass(region: Any) -> None:
     [
         {"key": new_key("rsa")},
         {"sent_body": BODY.replace(b'"n"', b'"m"')},
-        {"headers": {"date": email.utils.formatdate(time.time() - 600, usegmt=True)}},
-        {"headers": {"date": email.utils.formatdate(time.time() + 600, usegmt=True)}},
+        {"headers": {"date": -600}},
+        {"headers": {"date": 600}},
         {"headers": {"date": "yesterday"}},
         {"headers": {"date": "Fri, 31 Dec 999999999 23:59:59 GMT"}},
         # the header that was signed decides: the other is anybody's
@@ -132,7 +137,7 @@ def test_a_key_that_was_taken_away_is_a_401(region: Any, identity: Any, refused:
 
 def test_a_session_token_signs(region: Any, tmp_path: Path, refused: Any) -> None:
     async def operator() -> policies.Principal:
-        found: policies.Principal = region.inner.services["identity"].user_principal(region.config["user"])
+        found: policies.Principal = region.inner.services["identity"].users.principal(region.config["user"])
         return found
 
     path = region.session(region.run(operator()), tmp_path / "session")

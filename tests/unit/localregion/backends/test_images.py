@@ -67,12 +67,12 @@ def test_says_what_an_image_waits_for_until_it_is_there(tmp_path: Path, monkeypa
         assert await made.making("okestacklocal/somebodys:1") == ""
         built.set()
         await asyncio.sleep(0.05)
-        assert await made.making(TRAEFIK) == f"{TRAEFIK} could not be made and is tried again: the disk is full"
+        assert await made.making(TRAEFIK) == f"{TRAEFIK} is not made yet, tried again every 30 s: the disk is full"
         failing[0] = False
         await made.ensure(next(one for one in made.wanted() if one.name == TRAEFIK))
         assert await made.making(TRAEFIK) == ""
         await made.stop()
-        # What an earlier run pushed can be pulled while it is made anew.
+        # What an earlier run pushed can be pulled while it is built again.
         made.start()
         assert await made.making(TRAEFIK) == ""
         await made.stop()

@@ -21,8 +21,9 @@ from localregion import settings as names
 from localregion.access.policies import Principal
 from localregion.access.signatures import Authenticator, Tokens, fingerprint
 from localregion.backends import kubernetes_authentication
-from localregion.backends.control_plane import MANAGERS_GROUP
+from localregion.backends.cluster_objects import MANAGERS_GROUP
 from localregion.host.pki import key_pem, new_key, public_key_pem
+from tests.unit.localregion.support import of_an_unknown_curve
 
 CLUSTER = "ocid1.cluster.oc1.local-1.aaaaexample"
 HOST = f"containerengine.{names.REGION}.oraclecloud.com"
@@ -161,6 +162,7 @@ def test_a_service_accounts_token_becomes_a_session_of_its_workload() -> None:
         ({"kube": Kube("ocid1.user.oc1..someone")}, 401),
         ({"body": {}}, 400),
         ({"body": {"podKey": "no key"}}, 400),
+        ({"body": {"podKey": of_an_unknown_curve("PUBLIC")}}, 400),
         ({"enhanced": False}, 403),
     ],
 )

@@ -14,7 +14,8 @@ import oci
 import pytest
 
 from localregion.backends import service_controllers
-from localregion.backends.service_controllers import ClusterFacts, Refused, desired
+from localregion.backends.node_ports import NodePort
+from localregion.backends.service_controllers import ClusterFacts, Refused, desired, node_ports_of, pods_behind
 from localregion.testing import Region
 from tests.unit.localregion.support import Net
 
@@ -33,18 +34,20 @@ def service(annotations: dict[str, str] | None = None, **spec: Any) -> dict[str,
     }
 
 
-def node(address: str, *, ready: str = "True", **metadata: Any) -> dict[str, Any]:
+def slices_of(*addresses: str, **values: Any) -> dict[str, Any]:
+    """An EndpointSlice of the Service `web`, with ready pods at these addresses."""
+    pods = [{"addresses": [one], "conditions": {"ready": True}, "targetRef": {"kind": "Pod"}} for one in addresses]
     return {
-        "metadata": {"name": address, **metadata},
-        "status": {
-            "conditions": [{"type": "Ready", "status": ready}],
-            "addresses": [{"type": "Hostname", "address": "x"}, {"type": "InternalIP", "address": address}],
-        },
+        "metadata": {"name": "web-1", "namespace": "apps", "labels": {"kubernetes.io/service-name": "web"}},
+        "addressType": "IPv4",
+        "endpoints": pods,
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+        **values,
     }
 
 
 def test_defaults_are_those_of_the_cloud_controller() -> None:
-    body = desired(service(), FACTS, {"a": node("10.0.16.3"), "b": node("10.0.16.2")})
+    body = desired(service(), FACTS, [slices_of("10.0.32.3"), slices_of("10.0.32.2")])
     assert body == {
         "compartmentId": "compartment",
         "displayName": "uid-1",
@@ -58,8 +61,8 @@ def test_defaults_are_those_of_the_cloud_controller() -> None:
             "TCP-80": {
                 "policy": "ROUND_ROBIN",
                 "backends": [
-                    {"ipAddress": "10.0.16.2", "port": 30080, "weight": 1},
-                    {"ipAddress": "10.0.16.3", "port": 30080, "weight": 1},
+                    {"ipAddress": "10.0.32.2", "port": 30080, "weight": 1},
+                    {"ipAddress": "10.0.32.3", "port": 30080, "weight": 1},
                 ],
                 "healthChecker": {
                     "protocol": "HTTP",
@@ -87,7 +90,7 @@ def test_annotations_take_effect() -> None:
         f"{BETA}-connection-idle-timeout": "90",
         f"{BETA}-health-check-interval": "5000",
     }
-    body = desired(service(annotations), FACTS, {})
+    body = desired(service(annotations), FACTS, [])
     assert (body["shapeName"], body["shapeDetails"]) == (
         "flexible",
         {"minimumBandwidthInMbps": 10, "maximumBandwidthInMbps": 100},
@@ -103,7 +106,7 @@ def test_annotations_take_effect() -> None:
 
 def test_tls_ports_name_the_secrets_certificate() -> None:
     annotations = {f"{BETA}-ssl-ports": "80", f"{BETA}-tls-secret": "apps/shop-tls"}
-    listener = desired(service(annotations), FACTS, {})["listeners"]["TCP-80"]
+    listener = desired(service(annotations), FACTS, [])["listeners"]["TCP-80"]
     assert listener["sslConfiguration"]["certificateName"] == "shop-tls"
 
 
@@ -121,7 +124,6 @@ def test_tls_ports_name_the_secrets_certificate() -> None:
         ({f"{BETA}-ssl-ports": "https"}, {}, "parse SSL port"),
         ({f"{OCI}/initial-freeform-tags-override": "[1]"}, {}, "not a JSON object"),
         ({}, {"sessionAffinity": "ClientIP"}, "SessionAffinity"),
-        ({}, {"externalTrafficPolicy": "Local"}, "Local is not implemented"),
         ({f"{BETA}-internal": "true"}, {"loadBalancerIP": "1.2.3.4"}, "private load balancer with Reserved IP"),
         ({}, {"ports": [{"port": 53, "protocol": "UDP", "nodePort": 30053}]}, "UDP"),
         ({}, {"ports": [{"port": 80, "protocol": "TCP"}]}, "node ports"),
@@ -129,28 +131,99 @@ def test_tls_ports_name_the_secrets_certificate() -> None:
 )
 def test_what_cannot_be_is_said(annotations: dict[str, str], spec: dict[str, Any], match: str) -> None:
     with pytest.raises(Refused, match=match):
-        desired(service(annotations, **spec), FACTS, {})
+        desired(service(annotations, **spec), FACTS, [])
 
 
 def test_the_older_name_of_the_rule_annotation_counts() -> None:
     plain = service()
     plain["metadata"]["annotations"] = {f"{BETA}-security-list-management-mode": "None"}
-    assert desired(plain, FACTS, {})["listeners"]
+    assert desired(plain, FACTS, [])["listeners"]
 
 
 def test_without_a_subnet_there_is_no_load_balancer() -> None:
     with pytest.raises(Refused, match="subnet must be specified"):
-        desired(service(), ClusterFacts("c", (), {}, {}), {})
+        desired(service(), ClusterFacts("c", (), {}, {}), [])
 
 
-def test_nodes_that_take_no_traffic_are_no_backends() -> None:
-    nodes = {
-        "a": node("10.0.0.1"),
-        "b": node("10.0.0.2", ready="False"),
-        "c": node("10.0.0.3", labels={service_controllers.EXCLUDED: ""}),
-        "d": node("10.0.0.4", deletionTimestamp="now"),
-    }
-    assert service_controllers.backends_of(nodes) == ["10.0.0.1"]
+HTTP = {"name": "http", "port": 80, "nodePort": 30080}
+POD = {"kind": "Pod", "name": "web-0"}
+
+
+def endpoint(address: str, ref: Any = POD, **conditions: Any) -> dict[str, Any]:
+    return {"addresses": [address], "targetRef": ref, "conditions": conditions}
+
+
+@pytest.mark.parametrize(
+    ("port", "slices", "expected"),
+    [
+        pytest.param(HTTP, [], {}, id="no slice"),
+        pytest.param(HTTP, [slices_of("10.0.32.3", "10.0.32.2")], {"10.0.32.2": 8080, "10.0.32.3": 8080}, id="pods"),
+        pytest.param(
+            HTTP, [slices_of("10.0.32.2"), slices_of("10.0.32.3", ports=[{"name": "http", "port": 9090}])],
+            {"10.0.32.2": 8080, "10.0.32.3": 9090}, id="a named port with another number in each slice",
+        ),
+        pytest.param(
+            {"name": "admin", "port": 81}, [slices_of("10.0.32.2")], {}, id="a port that the pods do not name",
+        ),
+        pytest.param(
+            {"port": 80}, [slices_of("10.0.32.2", ports=[{"name": "", "port": 8080}])], {"10.0.32.2": 8080},
+            id="the only port needs no name",
+        ),
+        pytest.param(
+            {"port": 80}, [slices_of("10.0.32.2", ports=[{"name": None, "port": 8080}])], {"10.0.32.2": 8080},
+            id="nor null for one",
+        ),
+        pytest.param({**HTTP, "protocol": "UDP"}, [slices_of("10.0.32.2")], {}, id="another protocol"),
+        pytest.param(
+            HTTP, [slices_of(endpoints=[endpoint("10.0.32.2", ready=False), endpoint("10.0.32.3", ready=True)])],
+            {"10.0.32.3": 8080}, id="not ready",
+        ),
+        pytest.param(
+            HTTP, [slices_of(endpoints=[endpoint("10.0.32.2", ready=False, serving=True, terminating=True)])],
+            {}, id="on its way out",
+        ),
+        pytest.param(HTTP, [slices_of(endpoints=[endpoint("10.0.32.2")])], {"10.0.32.2": 8080}, id="unknown is ready"),
+        pytest.param(HTTP, [slices_of(endpoints=[endpoint("10.0.1.9", None)])], {}, id="no pod"),
+        pytest.param(HTTP, [slices_of(endpoints=[endpoint("10.0.1.9", {"kind": "Node"})])], {}, id="a node"),
+        pytest.param(HTTP, [slices_of("fd00::1", addressType="IPv6")], {}, id="IPv6"),
+        pytest.param(HTTP, [slices_of(endpoints=None)], {}, id="null for an empty list"),
+    ],
+)  # fmt: skip
+def test_the_backends_are_the_ready_pods(port: Any, slices: list[Any], expected: dict[str, int]) -> None:
+    assert pods_behind(port, slices) == expected
+    assert list(pods_behind(port, slices)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("spec", "health", "expected"),
+    [
+        pytest.param(
+            {}, 10256,
+            {NodePort("10.0.32.2", "tcp", 30080, 8080, spread=True),
+             NodePort("10.0.32.2", "tcp", 10256, 10256, health=True)},
+            id="Cluster: kube-proxy's own health",
+        ),
+        pytest.param(
+            {"externalTrafficPolicy": "Local", "healthCheckNodePort": 31000}, 31000,
+            {NodePort("10.0.32.2", "tcp", 30080, 8080), NodePort("10.0.32.2", "tcp", 31000, 10256, health=True)},
+            id="Local: the Service's health, and the sender's address",
+        ),
+        pytest.param(
+            {"type": "NodePort"}, None,
+            {NodePort("10.0.32.2", "tcp", 30080, 8080, spread=True),
+             NodePort("10.0.32.2", "tcp", 10256, 10256, health=True)},
+            id="a node port without a load balancer",
+        ),
+        pytest.param({"type": "ClusterIP"}, None, set(), id="no node port"),
+    ],
+)  # fmt: skip
+def test_each_pod_answers_at_its_address_and_the_node_port(spec: Any, health: int | None, expected: set[Any]) -> None:
+    one, pods = service(**spec), [slices_of("10.0.32.2")]
+    assert set(node_ports_of(one, pods)) == expected
+    if health:
+        (backends,) = desired(one, FACTS, pods)["backendSets"].values()
+        assert [(item["ipAddress"], item["port"]) for item in backends["backends"]] == [("10.0.32.2", 30080)]
+        assert (backends["healthChecker"]["urlPath"], backends["healthChecker"]["port"]) == ("/healthz", health)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +242,7 @@ def test_whose_services(spec: dict[str, Any], metadata: dict[str, Any], expected
 
 
 def test_what_the_service_adds_is_no_difference() -> None:
-    want = desired(service(), FACTS, {"a": node("10.0.0.1")})["backendSets"]["TCP-80"]
+    want = desired(service(), FACTS, [slices_of("10.0.0.1")])["backendSets"]["TCP-80"]
     backend = {"ipAddress": "10.0.0.1", "port": 30080, "weight": 1, "name": "10.0.0.1:30080", "drain": False}
     have = want | {"name": "TCP-80", "backends": [backend], "healthChecker": want["healthChecker"] | {"extra": 1}}
     assert not service_controllers._backend_set_differs(want, have)
@@ -181,22 +254,31 @@ def test_what_the_service_adds_is_no_difference() -> None:
 
 
 class Kube:
-    """A cluster with one Service and its nodes; what the controller writes is kept."""
+    """A cluster with one Service and its pods; what the controller writes is kept."""
 
-    def __init__(self, one: dict[str, Any], nodes: list[dict[str, Any]]) -> None:
-        self.service, self.nodes = one, nodes
+    def __init__(self, one: dict[str, Any], pods: dict[str, Any]) -> None:
+        self.service, self.pods = one, pods
         self.events: list[tuple[str, str]] = []
+        self.led: frozenset[NodePort] = frozenset()
         self._changes: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._moves: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def watch(self, path: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-        """The nodes, or the Service and then each of its changes."""
-        items = self.nodes if path.endswith("/nodes") else [copy.deepcopy(self.service)]
-        for item in items:
-            yield "ADDED", item
-        yield "SYNCED", {"items": items}
-        while path.endswith("/services"):
-            yield "MODIFIED", await self._changes.get()
-        await asyncio.Event().wait()
+        """The Service or its EndpointSlice, and then each of its changes."""
+        slices = path.endswith("/endpointslices")
+        item = copy.deepcopy(self.pods if slices else self.service)
+        yield "ADDED", item
+        yield "SYNCED", {"items": [item]}
+        while True:
+            yield "MODIFIED", await (self._moves if slices else self._changes).get()
+
+    def move(self, *addresses: str) -> None:
+        """Other pods are ready now."""
+        self._moves.put_nowait(slices_of(*addresses))
+
+    async def lead(self, ports: frozenset[NodePort]) -> None:
+        """Where the network leads node ports to."""
+        self.led = ports
 
     async def get(self, path: str) -> None:
         """No Secrets."""
@@ -222,11 +304,11 @@ class Kube:
 def controlled(region: Region, kube: Kube) -> Iterator[None]:
     """The cloud's controller at work, on the region's own API of load balancers."""
     subnet = Net(region).subnet("10.0.1.0/24", "lb")
-    engine = region.inner.services["containerengine"]
+    calls = region.inner.services["containerengine"].running_clusters.load_balancers
     facts = ClusterFacts(region.compartment_id, (subnet.id,), {"made-for": "services"}, {})
 
     async def start() -> Any:
-        made = service_controllers.ServiceController(kube, lambda: facts, engine._call_load_balancer, lambda: 0.01)  # type: ignore[arg-type]
+        made = service_controllers.ServiceController(kube, lambda: facts, calls.call, lambda: 0.01, kube.lead)  # type: ignore[arg-type]
         made.start()
         return made
 
@@ -249,7 +331,7 @@ def until(condition: Callable[[], Any]) -> Any:
 def test_the_shape_of_a_load_balancer_follows_its_service_in_place(region: Region) -> None:
     one = service(FLEXIBLE)
     one["metadata"] |= {"resourceVersion": "1"}
-    kube = Kube(one, [node("10.0.16.2"), node("10.0.16.3")])
+    kube = Kube(one, slices_of("10.0.32.2", "10.0.32.3"))
     client = region.client(oci.load_balancer.LoadBalancerClient)
 
     def balancer() -> Any:
@@ -285,3 +367,23 @@ def test_the_shape_of_a_load_balancer_follows_its_service_in_place(region: Regio
         kube.annotate()
         until(lambda: balancer() is None or balancer().lifecycle_state == "DELETED")
         until(lambda: not kube.service["metadata"]["finalizers"])
+
+
+def test_a_load_balancer_follows_the_pods(region: Region) -> None:
+    one = service(FLEXIBLE)
+    one["metadata"] |= {"resourceVersion": "1"}
+    kube = Kube(one, slices_of())
+    client = region.client(oci.load_balancer.LoadBalancerClient)
+
+    def backends() -> set[str]:
+        (balancer,) = client.list_load_balancers(region.compartment_id, display_name="uid-1").data
+        return {backend.name for backend in balancer.backend_sets["TCP-80"].backends}
+
+    with controlled(region, kube):
+        until(lambda: (kube.service.get("status") or {}).get("loadBalancer", {}).get("ingress"))
+        assert backends() == set()
+        for pods in (["10.0.32.2"], ["10.0.32.2", "10.0.32.3"], ["10.0.32.4"], []):
+            kube.move(*pods)
+            until(lambda pods=pods: backends() == {f"{pod}:30080" for pod in pods})  # type: ignore[misc]
+            assert {port.address for port in kube.led} == set(pods)
+    assert kube.led == frozenset()

@@ -23,7 +23,7 @@ def test_certificates_are_kept_while_they_fit(tmp_path: Path) -> None:
     assert authority.issue(tmp_path / "tls", "one", common_name="one", names=[*names, "x"], days=5).key_pem == key
     other = Authority.load_or_create(tmp_path / "other", "another")
     assert other.issue(tmp_path / "tls", "one", common_name="one", names=[*names, "x"]).key_pem != key
-    # One that ends within a week is made anew.
+    # One that expires within a week is renewed.
     authority.issue(tmp_path / "tls", "short", common_name="short", days=5)
     key = (tmp_path / "tls" / "short-key.pem").read_bytes()
     assert authority.issue(tmp_path / "tls", "short", common_name="short").key_pem != key

@@ -55,7 +55,7 @@ def test_each_disk_is_asked_for_what_goes_onto_it(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(prerequisites.shutil, "disk_usage", lambda path: usage)
         return [str(p) for p in prerequisites.check(folders=folders, programs=False) if "GiB" in p.what]
 
-    # A state in a small /tmp is told, also when every program is built.
+    # A state in a small /tmp is reported, also when every program is built.
     (told,) = problems(1, built)
     assert f"1.0 GiB are free where 2.0 GiB are needed: {state} (2 GiB)" in told and "OKESTACK_STATE" in told
     assert problems(2.1, built) == []
@@ -90,7 +90,7 @@ def test_no_service_is_started_while_packages_are_installed(monkeypatch: pytest.
     assert not policy.exists()
     # Nor is it at the next boot; what was started then before, still is.
     assert [link.name for link in wants.iterdir()] == ["theirs.service"]
-    # Someone's own policy stands.
+    # Someone's own policy is left alone.
     policy.write_text("theirs")
     with prerequisites._no_services():
         assert policy.read_text() == "theirs"

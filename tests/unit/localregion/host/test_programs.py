@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import io
 import os
 import re
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from localregion.backends import control_plane, coredns
+from localregion.backends import cluster_dns, coredns
 from localregion.host import programs
 
 COREDNS_PLUGINS = "swaps/github.com/coredns/coredns/core/plugin/zplugin.go"
@@ -26,7 +25,7 @@ case "$1" in
 version) echo "go version go1.26.1 linux/amd64"; exit 0;;
 mod) echo '{"Dir": "'"$SOURCE"'"}'; exit 0;;
 build)
-  echo "$2" >> "$RECORD.flags"
+  echo "$2 $PWD" >> "$RECORD.flags"
   while [ "$1" != "-o" ]; do shift; done
   out=$2; shift 2; code=0
   for package in "$@"; do
@@ -92,10 +91,17 @@ def built(tmp_path: Path) -> list[str]:
     return record.read_text().splitlines() if record.exists() else []
 
 
-def test_every_program_is_named_in_tools_go() -> None:
-    tools = (programs.BUILDS / "tools.go").read_text()
-    imported = set(re.findall(r'_ "([^"]+)"', tools))
-    assert imported == {program.package for program in programs.PROGRAMS}
+def of_release() -> list[str]:
+    return [program.package for program in programs.PROGRAMS if program.name in programs.OF_RELEASE]
+
+
+@pytest.mark.parametrize("version", [programs.KUBERNETES_VERSION, *programs.OTHER_VERSIONS])
+def test_every_program_is_named_in_tools_go(version: str) -> None:
+    own = version == programs.KUBERNETES_VERSION
+    folder = programs.BUILDS if own else programs.BUILDS / version
+    imported = set(re.findall(r'_ "([^"]+)"', (folder / "tools.go").read_text()))
+    assert imported == ({program.package for program in programs.PROGRAMS} if own else set(of_release()))
+    assert f"k8s.io/kubernetes {version}\n" in (folder / "go.mod").read_text()
 
 
 def test_the_key_follows_the_module_and_nothing_else(tmp_path: Path) -> None:
@@ -158,9 +164,9 @@ def test_go_is_led_to_the_modules_with_swaps(world: programs.Programs, tmp_path:
 def test_coredns_has_the_plugins_of_the_regions_corefiles() -> None:
     linked = set(re.findall(r"coredns/plugin/(\w+)", (programs.BUILDS / COREDNS_PLUGINS).read_text()))
     resolver = coredns.Resolver(Path("/x"), netns="n", address="a", service_zones=["z"], service="s").corefile()
-    of_clusters = inspect.getsource(control_plane.ControlPlane.start_dns)
+    of_clusters = cluster_dns.corefile("10.0.0.2", Path("/x"))
     used = set(re.findall(r"^    (\w+)", resolver, re.MULTILINE))
-    used |= set(re.findall(r"^    (\w+)", of_clusters.split('f"""')[1].split('"""')[0], re.MULTILINE))
+    used |= set(re.findall(r"^    (\w+)", of_clusters, re.MULTILINE))
     assert linked == used
 
 
@@ -179,6 +185,33 @@ def test_builds_all_in_order_once(world: programs.Programs, tmp_path: Path) -> N
     assert world.progress() == ""
     asyncio.run(world.build(lines.append))
     assert len(built(tmp_path)) == len(programs.PROGRAMS)
+
+
+def test_another_release_is_built_when_asked_for_only(world: programs.Programs, tmp_path: Path) -> None:
+    (version,) = programs.OTHER_VERSIONS
+    asyncio.run(world.build(lambda line: None))
+    own, other = len(built(tmp_path)), world.release(version)
+    assert world.release(programs.KUBERNETES_VERSION) is world and world.release(version) is other
+    assert own == len(programs.PROGRAMS) and other.missing() == list(programs.OF_RELEASE)
+
+    async def both() -> list[Path]:
+        return [await place.path("kube-apiserver") for place in (world, other)]
+
+    assert asyncio.run(both()) == [world.folder / "kube-apiserver", other.folder / "kube-apiserver"]
+    asyncio.run(other.build(lambda line: None))
+    assert [line.split()[0] for line in built(tmp_path)[own:]] == of_release()
+    assert (tmp_path / "record.flags").read_text().splitlines()[-1] == f"-mod=readonly {programs.BUILDS / version}"
+    assert (world.current / "kube-scheduler").resolve() == world.folder / "kube-scheduler"
+    assert not (other.folder / "etcd").exists()
+
+
+@pytest.mark.parametrize(("said", "taken"), [("v1.35.2", True), ("v1.35.20", False), ("v1.36.1", False)])
+def test_of_another_release_one_on_path_has_to_be_just_that(
+    world: programs.Programs, tmp_path: Path, said: str, taken: bool
+) -> None:
+    program = tmp_path / "bin" / "kube-scheduler"
+    write_program(program, f'#!/bin/sh\necho "Kubernetes {said}"\n')
+    assert world.release("v1.35.2").find("kube-scheduler") == (program if taken else None)
 
 
 def test_two_processes_build_once(world: programs.Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,11 +242,10 @@ def test_path_waits_for_its_own_program_only(
         await world.stop()
         return waiting.result(), text
 
-    began = time.monotonic()
     path, text = asyncio.run(first())
     assert path == world.folder / "kube-apiserver"
-    assert time.monotonic() - began < 5
-    assert re.fullmatch(r"(building kube-apiserver \(1 of 9\)|fetching \S.*), \d+s", text)
+    assert world.missing()[-1:] == ["metrics-server"], "it did not wait for the last one"
+    assert re.fullmatch(r"(building kube-apiserver \(1 of 10\)|fetching \S.*), \d+s", text)
     assert world.progress() == ""
 
 
@@ -221,11 +253,40 @@ def test_a_failed_build_says_why_and_leaves_nothing(
     world: programs.Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BREAK", "etcd")
-    with pytest.raises(programs.ProgramError, match=r"(?s)building etcd with Go failed.*cannot compile"):
+    with pytest.raises(programs.ProgramError, match=r"building etcd with Go failed \(1\)\ncannot compile") as caught:
         asyncio.run(world.path("etcd"))
     assert world.find("etcd") is None
+    said = r"building etcd with Go failed \(1\); cannot compile \S+; The whole text is in \S+"
+    assert re.fullmatch(rf"tried again every 30 s: {said}", programs.retried_text(caught.value))
     assert world.missing() == ["etcd"]
     assert not (world.folder / ".work").exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "do"),
+    [
+        (-9, "", "was ended by signal 9\nSomething killed it: the machine may lack memory."),
+        (1, "x/y: compile: signal: killed", "failed (1)\nSomething killed it: the machine may lack memory."),
+        (1, "write z.a: no space left on device", "failed (1)\nFree some disk space."),
+        (1, "dial tcp 192.0.2.1:443: i/o timeout", "failed (1)\nGo's modules come from the network: see to it"),
+        (1, "main.go:7:2: undefined: lost", "failed (1)\nmain.go:7:2: undefined: lost\nThe whole text is in /log"),
+    ],
+)
+def test_a_failed_build_says_what_to_do(code: int, said: str, do: str) -> None:
+    text = programs._why_not_built(list(programs.PROGRAMS[:2]), code, [said], Path("/log"))
+    assert text.startswith(f"building kube-apiserver and what follows it (2 programs) with Go {do}"), text
+    assert text.endswith("\nThe whole text is in /log") and said in text
+
+
+def test_all_who_wait_for_a_build_that_fails_are_told_so(
+    world: programs.Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BREAK", "/")
+
+    async def all_of_them() -> list[Path | BaseException]:
+        return await asyncio.gather(*map(world.path, programs.NAMES[:4]), return_exceptions=True)
+
+    assert [type(told) for told in asyncio.run(all_of_them())] == [programs.ProgramError] * 4
 
 
 @pytest.mark.parametrize(("said", "taken"), [("etcd Version: 3.6.1", True), ("etcd Version: 3.4.23", False)])

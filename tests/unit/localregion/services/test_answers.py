@@ -15,6 +15,7 @@ from oci.container_engine import ContainerEngineClient
 from oci.mysql import DbBackupsClient, DbSystemClient
 
 from localregion import settings as names
+from localregion.core import validate
 from localregion.testing import Region
 from tests.unit.localregion.support import Net, make_key, make_vault
 
@@ -201,3 +202,32 @@ def test_tags_are_empty_and_never_null(wire: Wire) -> None:
     for path in (f"/20190415/dbSystems/{wire.paths['system']}", f"/20180222/clusters/{wire.paths['cluster']}"):
         doc = wire.get(path)
         assert (doc["freeformTags"], doc["systemTags"]) == ({}, {}) and isinstance(doc["definedTags"], dict)
+
+
+def test_no_model_of_an_answer_lacks_its_tags(wire: Wire) -> None:
+    """Every model that an operation of the region answers with, and those in it; of a document with nothing in it."""
+    schema = wire.region.inner.schema
+    lacking: set[str] = set()
+    seen: set[tuple[str, str]] = set()
+
+    def look(service: Any, type_name: str) -> None:
+        inner = re.sub(r"^(list\[|dict\(str, )+|[\])]+$", "", type_name)
+        model = schema.model(service.package, inner)
+        if model is None or (service.name, inner) in seen:
+            return
+        seen.add((service.name, inner))
+        for below in (*model.subtypes.values(), *(field.type for field in model.fields.values())):
+            look(service, below)
+        shown = validate.reply(schema, service.package, inner, {}, strict=False, form=service.form)
+        left_out = service.form.left_out.get(inner, frozenset())
+        tags = validate.TAGS & set(model.fields)
+        lacking.update(f"{service.package}.{inner}.{name}" for name in tags if shown.get(name) != {})
+        if service.form.nulls:
+            assert set(shown) == set(model.fields) - left_out
+
+    for service in wire.region.inner.services.values():
+        for (package, name), operation in schema.operations.items():
+            if package == service.package and operation.response and service.handler(name):
+                look(service, operation.response)
+    assert len(seen) > 150
+    assert lacking == set()

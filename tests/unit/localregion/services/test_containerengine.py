@@ -408,6 +408,31 @@ def test_virtual_nodes_ask_whether_the_tenancys_policy_lets_pods_start(engine: E
     engine.finish(engine.client.delete_virtual_node_pool(pool.id))
 
 
+def test_pods_wait_for_addresses_until_their_subnet_grows(engine: Engine, cluster: Any) -> None:
+    """A /29 has room for five."""
+    subnet = engine.net.subnet("10.0.72.0/29", "few")
+    pool = engine.pool(
+        cluster.id, size=1, pod_configuration=models.PodConfiguration(subnet_id=subnet.id, shape="Pod.Standard.E4.Flex")
+    )
+
+    async def attach(name: str) -> tuple[int, Any]:
+        transport = httpx.ASGITransport(app=internal_app(engine.region.inner))
+        async with httpx.AsyncClient(transport=transport, base_url="http://internal") as client:
+            body = {"subnetId": subnet.id, "displayName": name, "ownerId": pool.id}
+            answer = await client.post("/internal/vnics", json=body)
+            return answer.status_code, answer.json()
+
+    assert [engine.region.run(attach(f"pod-{number}"))[0] for number in range(5)] == [200] * 5
+    message = f"The subnet {subnet.id} has no free address left."
+    assert engine.region.run(attach("pod-5")) == (400, {"code": "LimitExceeded", "message": message})
+    network = engine.region.client(oci.core.VirtualNetworkClient)
+    network.update_subnet(subnet.id, oci.core.models.UpdateSubnetDetails(cidr_block="10.0.72.0/28"))
+    engine.region.settle()
+    status, vnic = engine.region.run(attach("pod-5"))
+    assert (status, vnic["privateIp"]) == (200, "10.0.72.7")
+    engine.finish(engine.client.delete_virtual_node_pool(pool.id))
+
+
 def test_an_open_id_connect_file_is_shown_to_who_asks_for_it(engine: Engine) -> None:
     auth = models.OpenIdConnectTokenAuthenticationConfig(
         is_open_id_connect_auth_enabled=True, configuration_file="YQ=="

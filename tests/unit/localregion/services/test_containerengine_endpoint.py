@@ -13,7 +13,7 @@ from cryptography import x509
 from oci.container_engine import ContainerEngineClient, models
 
 from localregion.backends.control_plane import ClusterError, ControlPlane, Endpoint, ServiceNetwork
-from localregion.services.containerengine.service import _Running
+from localregion.services.containerengine.running_clusters import Running
 from localregion.testing import Region
 from tests.unit.localregion.support import Net
 
@@ -22,15 +22,15 @@ def plane_of(folder: Path) -> ControlPlane:
     endpoint = Endpoint("none", "10.0.0.2", None, "c1.api.shop.oraclevcn.com")
     made = ControlPlane(
         cluster_id="ocid1.cluster.oc1..one", folder=folder, run=folder, endpoint=endpoint, services=ServiceNetwork(),
-        fabric=None, programs=None,  # type: ignore[arg-type]
+        version="v1.36.1", fabric=None, programs=None,  # type: ignore[arg-type]
     )  # fmt: skip
-    made._make_certificates()
+    made.certificates.make(made.server_names())
     return made
 
 
 async def serve(plane: ControlPlane, *, reloads: bool) -> asyncio.Server:
     """An API server that takes up its new certificate a while after the file has changed, as the real one, or never."""
-    leaf = plane._make_certificates()["apiserver"]
+    leaf = plane.certificates.make(plane.server_names())["apiserver"]
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(leaf.certificate, leaf.key)
 
@@ -48,7 +48,7 @@ async def serve(plane: ControlPlane, *, reloads: bool) -> asyncio.Server:
 
 
 def names_in(plane: ControlPlane) -> set[str]:
-    leaf = plane._make_certificates()["apiserver"]
+    leaf = plane.certificates.make(plane.server_names())["apiserver"]
     certificate = x509.load_pem_x509_certificate(leaf.certificate_pem)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return {str(name.value) for name in names}
@@ -101,7 +101,7 @@ def test_what_is_behind_the_endpoint_follows(region: Region, monkeypatch: pytest
     region.settle()
     cluster = client.list_clusters(region.compartment_id).data[0]
     engine: Any = region.inner.services["containerengine"]
-    engine._live[cluster.id] = _Running(Plane())
+    engine.running_clusters.live[cluster.id] = Running(Plane())
     for public in (True, True, False, False):
         client.update_cluster_endpoint_config(
             cluster.id, models.UpdateClusterEndpointConfigDetails(is_public_ip_enabled=public)
@@ -123,7 +123,7 @@ def test_what_is_behind_the_endpoint_follows(region: Region, monkeypatch: pytest
     assert client.get_cluster(cluster.id).data.lifecycle_state == "ACTIVE"
     assert done[-1] == ("unexpose", address), "the address is given back"
     del done[-2:]
-    del engine._live[cluster.id]
+    del engine.running_clusters.live[cluster.id]
     (_, address), (_, exposed, port, private, target), *rest = done
     assert exposed == address and (port, target) == (6443, 6443) and private.startswith("10.0.0.")
     # Again public: the same address, which does nothing where it is there; then it is taken away, once.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ import yaml
 from localregion import settings as names
 from localregion.core.errors import ServiceError
 from localregion.services.containerengine import model
+from localregion.settings import Settings
 
 AD = names.AVAILABILITY_DOMAIN
+OFFERED = ("v1.35.2", "v1.36.0", "v1.36.1")
 
 
 def row(*domains: str, subnet: str = "s") -> dict[str, Any]:
@@ -65,15 +68,25 @@ def test_update_of_options_keeps_what_is_not_given() -> None:
 @pytest.mark.parametrize("version", ["v1.34.1", "1.35.4", ""])
 def test_only_offered_versions(version: str) -> None:
     with refused(match="kubernetesVersion"):
-        model.kubernetes_version(version)
+        model.kubernetes_version(version, OFFERED)
+
+
+def test_a_region_of_the_api_alone_offers_what_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def offered() -> tuple[str, ...]:
+        return model.offered_versions(Settings(state=tmp_path, pure=True))
+
+    assert offered() == OFFERED
+    monkeypatch.setenv("OKESTACK_KUBERNETES_VERSIONS", "v1.36.10, v1.36.4,v1.35.2")
+    assert offered() == ("v1.35.2", "v1.36.4", "v1.36.10")
 
 
 def test_a_region_with_real_parts_offers_what_it_can_run() -> None:
-    (only,) = model.offered_versions(pure=False)
-    assert model.upgrades(only, [only]) == []
+    earlier, own = offered = model.offered_versions(Settings(kubernetes_versions=("v1.34.2",)))
+    assert set(offered) <= set(OFFERED), "versions that OKE has"
+    assert (model.upgrades(earlier, offered), model.upgrades(own, offered)) == ([own], [])
     with refused(match="kubernetesVersion"):
-        model.upgraded(only, "v1.34.2", [only])
-    assert model.upgraded(only, only, [only]) == only
+        model.upgraded(own, "v1.34.2", offered)
+    assert model.upgraded(own, own, offered) == own
 
 
 @pytest.mark.parametrize(
@@ -124,7 +137,7 @@ def test_addresses_of_services() -> None:
         ([row()], 3, {}, [1, 2, 3], []),
         ([row("FAULT-DOMAIN-2")], 2, {}, [2, 2], []),
         ([row("FAULT-DOMAIN-1"), row("FAULT-DOMAIN-3")], 3, {}, [1, 3, 1], []),
-        # What is there counts.
+        # What is there is included.
         ([row()], 3, {"a": 1, "b": 3}, [2], []),
         ([row()], 3, {"a": 1, "b": 2, "c": 3}, [], []),
         # The fullest place gives first, its youngest node.

@@ -307,7 +307,7 @@ def test_what_a_body_names_the_caller_must_have_the_right_to_use(
     region.settle()
 
     async def principal() -> policies.Principal:
-        found: policies.Principal = region.inner.services["identity"].user_principal(user.id)
+        found: policies.Principal = region.inner.services["identity"].users.principal(user.id)
         return found
 
     config = oci.config.from_file(str(region.session(region.run(principal()), tmp_path / "session")))

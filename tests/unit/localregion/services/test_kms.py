@@ -58,7 +58,7 @@ def at(region: Region, host: str, method: str, path: str, body: Any = None) -> r
 
 
 def test_who_calls_by_name_is_told_names_of_the_vaults_own(region: Region) -> None:
-    """Evidence kms-01, kms-06: host names `<prefix>-management.kms.<region>.<domain>`, the prefix stands in OCIDs."""
+    """Evidence kms-01, kms-06: host names `<prefix>-management.kms.<region>.<domain>`, the prefix is part of OCIDs."""
     vault, other = make_vault(region, "named"), make_vault(region, "other")
     doc = at(region, "kms.local-1.okestack.test", "GET", f"/vaults/{vault.id}").json()
     prefix = vault.id.split(".")[4]
@@ -151,7 +151,7 @@ def test_a_vaults_endpoint_has_its_own_keys_only(region: Region) -> None:
     assert management(region, other).list_keys(region.compartment_id).data == []
     with refused(404, "NotAuthorizedOrNotFound"):
         management(region, other).get_key(key.id)
-    with refused(404, "NotAuthorizedOrNotFound"):  # the region's plain address is no vault's endpoint
+    with refused(404, "NotAuthorizedOrNotFound"):  # the region's plain address is not a vault's endpoint
         region.client(KmsManagementClient).list_keys(region.compartment_id)
 
 
@@ -480,7 +480,7 @@ def test_key_material_is_not_in_the_store_in_clear(region: Region) -> None:
     kms = region.inner.services["kms"]
     record = region.inner.store.find(key.current_key_version)
     assert record is not None
-    material = kms._material(record)
+    material = kms.cryptography.material(record)
     assert len(material) == 32
     kept = (region.settings.state / "region.sqlite").read_bytes()
     kept += (region.settings.state / "region.sqlite-wal").read_bytes()
@@ -505,7 +505,7 @@ def test_a_principal_needs_a_grant_to_use_a_key(region: Region) -> None:
     cluster = resource_principal("cluster", "ocid1.cluster.oc1..one", region.compartment_id)
 
     async def use() -> bytes:
-        return kms.decrypt_as(cluster, key.id, kms.encrypt_as(cluster, key.id, b"etcd"))
+        return kms.cryptography.decrypt_as(cluster, key.id, kms.cryptography.encrypt_as(cluster, key.id, b"etcd")[0])
 
     with pytest.raises(Exception, match="NotAuthorizedOrNotFound"):
         region.run(use())

@@ -14,7 +14,7 @@ from oci.load_balancer import LoadBalancerClient, models
 from localregion.host.pki import Authority, key_pem, new_key
 from localregion.services.load_balancer import model
 from localregion.testing import Region
-from tests.unit.localregion.support import Net, refused
+from tests.unit.localregion.support import Net, of_an_unknown_curve, refused
 
 
 @pytest.fixture(scope="module")
@@ -326,7 +326,8 @@ def test_certificates(balancers: Balancers, tmp_path: Path) -> None:
     public, private, ca = _certificate(tmp_path)
     other = _certificate(tmp_path / "other")
     details = {"certificate_name": "site", "public_certificate": public, "private_key": private, "ca_certificate": ca}
-    for wrong in ({"private_key": other[1]}, {"private_key": "nonsense"}, {"ca_certificate": other[2]}):
+    wrong_keys = (other[1], "nonsense", of_an_unknown_curve("PRIVATE"))
+    for wrong in (*({"private_key": key} for key in wrong_keys), {"ca_certificate": other[2]}):
         with refused(400, "InvalidParameter"):
             balancers.client.create_certificate(models.CreateCertificateDetails(**(details | wrong)), balancers.id)
     balancers.do("create_certificate", models.CreateCertificateDetails(**details), balancers.id)
@@ -351,7 +352,7 @@ def test_certificates(balancers: Balancers, tmp_path: Path) -> None:
     assert not [path for path in state.rglob("*") if path.is_file() and line in path.read_bytes()]
     service: Any = balancers.region.inner.services["load_balancer"]
     record = balancers.region.inner.store.find(balancers.id)
-    assert service.certificate_key(record, "site").startswith(b"-----BEGIN PRIVATE KEY")
+    assert service.running.certificate_key(record, "site").startswith(b"-----BEGIN PRIVATE KEY")
     balancers.do("delete_listener", balancers.id, "https")
     balancers.do("delete_certificate", balancers.id, "site")
     assert balancers.region.inner.store.find(balancers.id).private["keys"] == {}  # type: ignore[union-attr]
@@ -450,3 +451,37 @@ def test_a_policy_decides_who_may_change_one(balancers: Balancers, tmp_path: Pat
     )
     with refused(404, "NotAuthorizedOrNotFound"):
         stranger.delete_backend_set(balancers.id, "a")
+
+
+INJECTED = "a\nglobal\n  lua-load /tmp/x"
+"""A text that would be lines of its own in the configuration of a program."""
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"session_persistence_configuration": models.SessionPersistenceConfigurationDetails(cookie_name=INJECTED)},
+        {"session_persistence_configuration": models.SessionPersistenceConfigurationDetails(cookie_name="a b")},
+        *(
+            {
+                "lb_cookie_session_persistence_configuration": models.LBCookieSessionPersistenceConfigurationDetails(
+                    **one
+                )
+            }
+            for one in ({"cookie_name": INJECTED}, {"cookie_name": "a;b"}, {"domain": INJECTED}, {"path": INJECTED})
+        ),
+        *(
+            {"health_checker": models.HealthCheckerDetails(**{"protocol": "HTTP", "url_path": "/", **one})}
+            for one in ({"url_path": f"/{INJECTED}"}, {"response_body_regex": INJECTED})
+        ),
+    ],
+)
+def test_no_text_becomes_lines_of_the_programs_configuration(balancers: Balancers, values: dict[str, Any]) -> None:
+    with refused(400, "InvalidParameter"):
+        balancers.client.create_load_balancer(balancers.details(backend_sets={"a": backend_set(**values)}))
+    with refused(400, "InvalidParameter"):
+        balancers.client.create_load_balancer(balancers.details(backend_sets={INJECTED: backend_set()}))
+    with refused(400, "InvalidParameter"):
+        balancers.client.create_load_balancer(
+            balancers.details(is_request_id_enabled=True, request_id_header=f"X-{INJECTED}")
+        )

@@ -77,6 +77,8 @@ def test_log_groups(region: Region, logs: Any) -> None:
     below = logs.list_log_groups(region.tenancy_id, is_compartment_id_in_subtree=True).data
     assert [each.id for each in below] == [group]
     assert logs.list_log_groups(region.tenancy_id).data == []
+    with refused(400, "MissingParameter"):
+        logs.change_log_group_compartment(group, models.ChangeLogGroupCompartmentDetails())
     logs.delete_log_group(group)
     region.settle()
     with refused(404, "NotAuthorizedOrNotFound"):

@@ -12,7 +12,7 @@ import oci
 import pytest
 from oci.mysql import DbBackupsClient, DbSystemClient, MysqlaasClient, WorkRequestsClient, models
 
-from localregion.services.mysql import service as mysql
+from localregion.services.mysql import model, servers
 from localregion.testing import Region
 from tests.unit.localregion.support import Net, make_key, make_vault, refused
 
@@ -271,7 +271,7 @@ def test_a_version_is_shown_with_its_update(systems: Systems, asked: str | None,
 def test_the_service_patches_by_itself(systems: Systems) -> None:
     systems.create(mysql_version="8.4.5")
     service: Any = systems.region.inner.services["mysql"]
-    assert systems.id in systems.region.run(service.patch_db_systems())
+    assert systems.id in systems.region.run(service.db_systems.patch())
     systems.region.settle()
     found = systems.get()
     assert (found.lifecycle_state, found.mysql_version) == ("ACTIVE", "8.4.5-u2-cloud")
@@ -448,6 +448,56 @@ def test_a_db_system_from_a_backup(systems: Systems) -> None:
     found = systems.create(source=source, data_storage_size_in_gbs=None)
     assert (found.data_storage_size_in_gbs, found.mysql_version) == (80, "8.4.5-u1-cloud")
     assert found.source.backup_id == backup.id
+
+
+@pytest.mark.parametrize(
+    ("window", "now", "begin"),
+    [
+        ("00:00", "2026-03-02T00:00:00+00:00", "2026-03-02T00:00:00+00:00"),
+        ("07:30", "2026-03-02T07:29:59+00:00", "2026-03-01T07:30:00+00:00"),
+        ("07:30Z", "2026-03-02T07:31:00+00:00", "2026-03-02T07:30:00+00:00"),
+        ("01:00:00+02:00", "2026-03-02T22:59:00+00:00", "2026-03-01T23:00:00+00:00"),
+        ("01:00:00+02:00", "2026-03-02T23:00:00+00:00", "2026-03-02T23:00:00+00:00"),
+    ],
+)
+def test_the_begin_of_a_daily_window(window: str, now: str, begin: str) -> None:
+    moment = dt.datetime.fromisoformat
+    assert model.window_begin(window, moment(now)) == moment(begin)
+
+
+def test_a_db_system_is_backed_up_each_day(systems: Systems) -> None:
+    policy = models.CreateBackupPolicyDetails(window_start_time="07:30", retention_in_days=2, freeform_tags={"a": "b"})
+    found = systems.create(backup_policy=policy)
+    service: Any = systems.region.inner.services["mysql"]
+    made = found.time_created
+    first = made.replace(hour=7, minute=30, second=0, microsecond=0) + dt.timedelta(days=1)
+
+    def listed() -> list[Any]:
+        asked = systems.backups.list_backups(systems.region.compartment_id, db_system_id=systems.id)
+        return [backup for backup in asked.data if backup.lifecycle_state == "ACTIVE"]
+
+    def due(now: dt.datetime) -> int:
+        async def make() -> int:
+            ours = [each for each in service.backups.make_due(now) if each]
+            await service.backups.remove_old(now)
+            return sum(service.get("backup", each).doc["dbSystemId"] == systems.id for each in ours)
+
+        count = systems.region.run(make())
+        systems.region.settle()
+        return int(count)
+
+    assert due(made + dt.timedelta(seconds=1)) == 0
+    assert due(first) == 1
+    assert due(first + dt.timedelta(hours=23)) == 0
+    (backup,) = listed()
+    assert (backup.creation_type, backup.retention_in_days, backup.freeform_tags) == ("AUTOMATIC", 2, {"a": "b"})
+    assert due(first + dt.timedelta(days=1)) == 1
+    assert len(listed()) == 2
+    # By the backups' own times, which are now.
+    systems.region.run(service.backups.remove_old(made + dt.timedelta(days=3)))
+    assert not listed()
+    systems.update(backup_policy=models.UpdateBackupPolicyDetails(is_enabled=False))
+    assert due(first + dt.timedelta(days=3)) == 0
 
 
 def test_a_required_final_backup_is_made(systems: Systems) -> None:
@@ -711,7 +761,7 @@ def test_custom_configurations(systems: Systems) -> None:
     assert (child.variables.max_connections, child.variables.connect_timeout) == (77, 20)
     assert systems.create(configuration_id=made.id).configuration_id == made.id
     service: Any = systems.region.inner.services["mysql"]
-    assert mysql._given_variables(systems.region.inner.store.find(child.id), server=True) == {
+    assert servers.given_variables(systems.region.inner.store.find(child.id), server=True) == {
         "loose_max_connections": "77",
         "loose_require_secure_transport": "ON",
         "loose_connect_timeout": "20",
@@ -758,7 +808,7 @@ def test_a_creation_goes_on_after_a_restart(tmp_path: Path) -> None:
             from dataclasses import replace
 
             second.inner.store.put_transition(replace(pending, due=0.0))
-            service._run(replace(pending, due=0.0))
+            service.transitions.run(replace(pending, due=0.0))
 
         second.run(hurry())
         second.settle()

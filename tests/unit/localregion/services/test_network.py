@@ -66,9 +66,9 @@ def test_a_vnic_lingers_after_its_owner(region: Any, vcns: Any, refused: Any) ->
     subnet, group = net.subnet("10.0.1.0/24", "one"), net.group("g")
     network = region.inner.services["network"]
     place = {"subnet_id": subnet.id, "owner_id": "o", "nsg_ids": [group.id]}
-    vnic = region.run(network.attach_vnic(display_name="n", hostname="host", **place))
+    vnic = region.run(network.vnics.attach(display_name="n", hostname="host", **place))
     region.inner.clock.minute = 1.0
-    region.run(network.detach_vnic(vnic.id))
+    region.run(network.vnics.detach(vnic.id))
     assert vcns.get_vnic(vnic.id).data.lifecycle_state == "TERMINATING"
     assert [one.vnic_id for one in vcns.list_network_security_group_vnics(group.id).data] == [vnic.id]
     with refused(409, "Conflict", f"references the service VNIC {vnic.id}"):
@@ -76,12 +76,12 @@ def test_a_vnic_lingers_after_its_owner(region: Any, vcns: Any, refused: Any) ->
     with refused(412, "PreconditionFailed", "still has vnics attached to it"):
         vcns.delete_network_security_group(group.id)
     # its name is free, its address is not yet
-    again = region.run(network.attach_vnic(display_name="n", hostname="host", **place))
+    again = region.run(network.vnics.attach(display_name="n", hostname="host", **place))
     assert again.id != vnic.id and again.private_ip != vnic.private_ip
     region.settle()
     with refused(404, "NotAuthorizedOrNotFound"):
         vcns.get_vnic(vnic.id)
-    region.run(network.detach_vnic(again.id, at_once=True))
+    region.run(network.vnics.detach(again.id, at_once=True))
     vcns.delete_subnet(subnet.id)
     vcns.delete_network_security_group(group.id)
 
@@ -102,9 +102,9 @@ def test_an_attachment_that_fails_keeps_nothing(region: Any) -> None:
 
     whole, region.inner.fabric = region.inner.fabric, Broken()
     with pytest.raises(OSError, match="no such bridge"):
-        region.run(network.attach_vnic(subnet_id=subnet.id, display_name="n", owner_id="o", hostname="host"))
+        region.run(network.vnics.attach(subnet_id=subnet.id, display_name="n", owner_id="o", hostname="host"))
     with pytest.raises(OSError, match="no such bridge"):
-        region.run(network.hold_address(subnet_id=subnet.id, display_name="n", owner_id="o"))
+        region.run(network.vnics.hold_address(subnet_id=subnet.id, display_name="n", owner_id="o"))
     region.inner.fabric = whole
 
     async def left() -> list[Any]:
@@ -346,7 +346,7 @@ def test_vnics_take_addresses(region: Any, vcns: Any, vcn: Any, refused: Any) ->
     network = region.inner.services["network"]
 
     def attach(name: str, **values: Any) -> Any:
-        return region.run(network.attach_vnic(subnet_id=place.id, display_name=name, owner_id="owner", **values))
+        return region.run(network.vnics.attach(subnet_id=place.id, display_name=name, owner_id="owner", **values))
 
     first = attach("one", hostname="db", public=True)
     assert (first.private_ip, first.fqdn) == ("10.0.1.2", "db.app.net.oraclevcn.com")
@@ -361,13 +361,13 @@ def test_vnics_take_addresses(region: Any, vcns: Any, vcn: Any, refused: Any) ->
     with pytest.raises(Exception, match="LimitExceeded"):
         attach("too many")
     for vnic in network_vnics(region):
-        region.run(network.detach_vnic(vnic.id))
+        region.run(network.vnics.detach(vnic.id))
     assert attach("after").private_ip == "10.0.1.2"
 
 
 def network_vnics(region: Any) -> list[Any]:
     async def get() -> list[Any]:
-        found: list[Any] = region.inner.services["network"].vnics_of("owner")
+        found: list[Any] = region.inner.services["network"].vnics.of("owner")
         return found
 
     return list(region.run(get()))

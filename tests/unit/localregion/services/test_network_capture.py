@@ -21,7 +21,7 @@ def net(region: Any) -> Net:
 
 @pytest.fixture
 def capture(region: Any, vcns: Any) -> Callable[..., Any]:
-    """Makes a capture filter; for VTAPs if not told otherwise."""
+    """Makes a capture filter; for VTAPs by default."""
 
     def make(filter_type: str = "VTAP", **values: Any) -> Any:
         made = vcns.create_capture_filter(
@@ -52,7 +52,7 @@ def vtap(region: Any, vcns: Any, net: Net, capture: Callable[..., Any]) -> Calla
 def attach(region: Any, subnet: Any, name: str = "one") -> Any:
     """A VNIC, as a part of the region gets it."""
     network = region.inner.services["network"]
-    return region.run(network.attach_vnic(subnet_id=subnet.id, display_name=name, owner_id="owner"))
+    return region.run(network.vnics.attach(subnet_id=subnet.id, display_name=name, owner_id="owner"))
 
 
 def private_ip(vcns: Any, vnic: Any) -> str:
@@ -363,7 +363,7 @@ def test_a_vcns_block_keeps_what_routes_use(region: Any, vcns: Any, net: Net, re
 def test_a_subnet_is_resized_around_what_is_in_use(region: Any, vcns: Any, net: Net, refused: Any) -> None:
     place = net.subnet("10.0.4.0/24", "app")
     network = region.inner.services["network"]
-    region.run(network.attach_vnic(subnet_id=place.id, display_name="high", owner_id="owner", private_ip="10.0.4.100"))
+    region.run(network.vnics.attach(subnet_id=place.id, display_name="high", owner_id="owner", private_ip="10.0.4.100"))
     with refused(409, "Conflict", "in use"):
         vcns.update_subnet(place.id, m.UpdateSubnetDetails(cidr_block="10.0.4.0/26"))
     with refused(400, "InvalidParameter", "network address"):
@@ -383,3 +383,29 @@ def test_a_subnet_needs_no_security_list(vcns: Any, net: Net, refused: Any) -> N
     with refused(400, "InvalidParameter"):
         lists = [net.vcn.default_security_list_id] * 2
         vcns.update_subnet(place.id, m.UpdateSubnetDetails(security_list_ids=lists))
+
+
+def test_what_a_vtap_copies(
+    region: Any, vcns: Any, net: Net, capture: Callable[..., Any], vtap: Callable[..., Any]
+) -> None:
+    pods, other = net.subnet("10.0.30.0/24", "mirrored"), net.subnet("10.0.31.0/24", "target")
+    first, second, target = (attach(region, pods, "a"), attach(region, pods, "b"), attach(region, other, "c"))
+    rule = m.VtapCaptureFilterRuleDetails(traffic_direction="EGRESS", protocol="6")
+    chosen = capture(vtap_capture_filter_rules=[rule])
+    given = {"target_ip": None, "target_id": target.id, "capture_filter_id": chosen.id, "is_vtap_enabled": True}
+    made = vtap(pods, **given)
+    packets = region.inner.services["network"].packets
+    (mirror,) = packets.mirrors()
+    assert (mirror.target, mirror.gateway, mirror.identifier) == (
+        target.private_ip, "10.0.31.1", made.vxlan_network_identifier
+    )  # fmt: skip
+    assert set(mirror.sources) == {first.id, second.id}
+    assert [(one["trafficDirection"], one["protocol"]) for one in mirror.rules] == [("EGRESS", "6")]
+    # The target's own traffic is not copied to it.
+    vcns.update_vtap(made.id, m.UpdateVtapDetails(target_id=first.id))
+    region.settle()
+    (mirror,) = packets.mirrors()
+    assert set(mirror.sources) == {second.id}
+    vcns.update_vtap(made.id, m.UpdateVtapDetails(is_vtap_enabled=False))
+    region.settle()
+    assert packets.mirrors() == []

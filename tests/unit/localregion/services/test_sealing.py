@@ -10,7 +10,7 @@ import pytest
 
 from localregion.services import generation
 from localregion.services.mysql import model
-from localregion.services.sealing import Sealer, SealError, sealer
+from localregion.services.sealing import Sealer, SealError
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_structure_holds_what_was_generated() -> None:
 
 
 def test_sealed_values_open_in_their_own_context_with_their_own_key_only(tmp_path: Path) -> None:
-    one = sealer(tmp_path)
+    one = Sealer(tmp_path / "root.key")
     sealed = one.seal(b"words", "a")
     assert one.open(sealed, "a") == b"words"
     assert one.seal(b"words", "a") != sealed
@@ -70,6 +70,6 @@ def test_sealed_values_open_in_their_own_context_with_their_own_key_only(tmp_pat
 
 
 def test_digests_tell_equal_contents_of_one_context(tmp_path: Path) -> None:
-    one = sealer(tmp_path)
+    one = Sealer(tmp_path / "root.key")
     assert one.digest(b"x", "a") == one.digest(b"x", "a")
     assert len({one.digest(b"x", "a"), one.digest(b"y", "a"), one.digest(b"x", "b")}) == 3
