@@ -32,7 +32,7 @@ from localregion.access.policies import Principal, workload
 from localregion.backends.cluster_objects import MANAGERS_GROUP
 from localregion.core import bodies
 from localregion.core.errors import ServiceError
-from localregion.host.http_server import make_server
+from localregion.host.http_server import limited, make_server
 from localregion.host.kubernetes_client import KubeClient, KubeError
 from localregion.host.pki import Leaf
 
@@ -51,7 +51,7 @@ class Server:
     """An application served on a listening socket, in the daemon's loop."""
 
     def __init__(self, app: Starlette, listener: socket.socket, leaf: Leaf | None = None) -> None:
-        self._server = make_server(app, tls=(str(leaf.certificate), str(leaf.key)) if leaf else None)
+        self._server = make_server(limited(app), tls=(str(leaf.certificate), str(leaf.key)) if leaf else None)
         self._listener = listener
         self._task: asyncio.Task[None] | None = None
 
@@ -114,8 +114,11 @@ def authentication_app(
         return {"authenticated": True, "user": {"username": principal.id, "uid": principal.id, "groups": groups}}
 
     async def authenticate(request: Request) -> Response:
-        body = await request.json()
-        status = review(str(body.get("spec", {}).get("token", "")))
+        try:
+            token = str(bodies.parse(await request.body())["spec"]["token"])
+        except (ServiceError, KeyError, TypeError):
+            return JSONResponse({"message": "The body is not a TokenReview."}, 400)
+        status = review(token)
         return JSONResponse({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": status})
 
     return Starlette(routes=[Route("/authenticate", authenticate, methods=["POST"])])

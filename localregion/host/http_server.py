@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
 import uvicorn
@@ -13,6 +13,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD = 256 * 1024
 """Bytes of a request's first line and headers: its parser takes any number."""
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes of a request's body, where all of it is kept in memory."""
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class _Protocol(HttpToolsProtocol):
@@ -66,6 +72,39 @@ def make_server(application: Any, *, tls: tuple[str, str] | None = None) -> Serv
     if tls:
         config.ssl_version = ssl.PROTOCOL_TLS_SERVER
     return Server(config)
+
+
+async def read_body(receive: Receive) -> bytes | None:
+    """All of a request's body, or what came of it before the client went away; None: it is larger than MAX_BODY."""
+    content: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return content
+        content += message.get("body", b"")
+        if len(content) > MAX_BODY:
+            return None
+        if not message.get("more_body"):
+            return content
+
+
+def limited(application: Any) -> Any:
+    """An ASGI application that is asked only with bodies of at most MAX_BODY bytes; larger ones get 413."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        content = await read_body(receive)
+        if content is None:
+            await send({"type": "http.response.start", "status": 413, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        read = [{"type": "http.request", "body": content}]
+
+        async def given() -> MutableMapping[str, Any]:
+            return read.pop() if read else await receive()
+
+        await application(scope, given, send)
+
+    return call
 
 
 def listen(address: str, port: int) -> socket.socket:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from localregion import settings as names
 from localregion.core.faults import Drop
+from localregion.host.http_server import Receive, Scope, Send, read_body
 
 if TYPE_CHECKING:
     from localregion.region import Region
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-MAX_BODY = 4 * 1024 * 1024
 
 
 class Api:
@@ -31,7 +25,7 @@ class Api:
         if scope["type"] != "http":
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        content = await _read(receive)
+        content = await read_body(receive)
         if content is None:
             await _send(send, 413, b'{"code":"RequestEntityTooLarge","message":"The body is too large."}', {})
             return
@@ -70,19 +64,6 @@ def _content_type(doc: Any) -> dict[str, str]:
     if doc is None:
         return {}
     return {"content-type": "application/octet-stream" if isinstance(doc, bytes) else "application/json"}
-
-
-async def _read(receive: Receive) -> bytes | None:
-    content: bytes = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return content
-        content += message.get("body", b"")
-        if len(content) > MAX_BODY:
-            return None
-        if not message.get("more_body"):
-            return content
 
 
 async def _send(send: Send, status: int, content: bytes, headers: dict[str, str]) -> None:

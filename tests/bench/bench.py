@@ -2,7 +2,7 @@
 """Measures the site, a whole network, a module's task and the region's API, and prints the numbers with their aims.
 
     make bench                          programs built and cached
-    make bench ARGS="network tasks"     these parts only: site, network, resources, tasks, calls, nodes, bundle
+    make bench ARGS="network tasks"     these parts only: site, network, resources, tasks, calls, nodes, bundle, drift, build
 
 It judges nothing: the numbers depend on the machine and on what else it does; the ratios travel.
 """
@@ -32,7 +32,7 @@ from localregion import testing  # noqa: E402
 from tests.e2e.second_machine import Machine  # noqa: E402
 from tests.e2e.site import ROOT, Region, Site  # noqa: E402
 
-PARTS = ("network", "resources", "tasks", "site", "calls", "nodes", "bundle")
+PARTS = ("network", "resources", "tasks", "site", "calls", "nodes", "bundle", "drift", "build")
 TASKS = 40
 CALLS = 300
 ADDED = 0.1
@@ -368,7 +368,7 @@ def main() -> None:
                 measure_resources(api)
             if "tasks" in parts:
                 measure_tasks(api)
-    if {"site", "calls", "nodes", "bundle"} & set(parts):
+    if {"site", "calls", "nodes", "bundle", "drift"} & set(parts):
         with site_region() as region:
             if "site" in parts:
                 url = measure_site(region)
@@ -383,6 +383,14 @@ def main() -> None:
                 nodes.measure(region, Site(region, url))
             if "bundle" in parts:
                 measure_bundle(region)
+            if "drift" in parts:
+                from tests.bench import drift
+
+                drift.measure(region)
+    if "build" in parts:
+        from tests.bench import life_cycle
+
+        life_cycle.measure()
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from localregion.services.context import Context
     from localregion.services.network.vnics import Vnic
 
-_CREATE_MINUTES = 0.75
+CREATE_MINUTES = 0.75
 _DELETE_MINUTES = 0.25
 _CHANGE_MINUTES = 4 * SECOND
 
@@ -115,7 +115,7 @@ class LoadBalancer(Service):
         if reserved:
             self.update(balancer, {}, private={"reserved": reserved.id})
         request = self._request_for(call, "CreateLoadBalancer", balancer)
-        self.transition(balancer, _CREATE_MINUTES, "ACTIVE", also=self._provision, request=request)
+        self.transition(balancer, CREATE_MINUTES, "ACTIVE", also=self._provision, request=request)
         return self.accepted(request, record=balancer)
 
     def _reserved(self, body: Document) -> Record | None:

@@ -24,8 +24,9 @@ from localregion.services.registration import operation, step
 from localregion.services.resources import SECOND, Call, Reply
 from localregion.services.work_requests import WorkRequest
 
+CREATE_MINUTES = 10.0
 # Cloud minutes.
-_CREATE, _DELETE, _START, _STOP, _RESTART = 10.0, 3.0, 2.0, 2.0, 2.0
+_DELETE, _START, _STOP, _RESTART = 3.0, 2.0, 2.0, 2.0
 _LIGHT_UPDATE, _UPDATE = 10 * SECOND, 4.0
 
 _DB = "mysqldbsystem"
@@ -80,7 +81,7 @@ class DbSystems(Part):
         system = self.service.update(system, {}, private=private)
         request = begun(self.service, call, "CREATE_DBSYSTEM", [("CREATED", _DB, system)])
         self.region.tasks.spawn(self._begin(system.id, request), f"mysql {system.id}")
-        self.service.transition(system, _CREATE, "ACTIVE", also=self._created, request=request)
+        self.service.transition(system, CREATE_MINUTES, "ACTIVE", also=self._created, request=request)
         return self.service.show(system, request=request)
 
     async def _begin(self, system_id: str, request: WorkRequest) -> None:

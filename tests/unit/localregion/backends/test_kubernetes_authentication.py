@@ -111,6 +111,12 @@ def test_the_webhook_refuses_without_a_reason() -> None:
     assert answer["status"] == {"authenticated": False, "error": "the token is not good"}
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"5", b'{"spec": 5}', b"[" * 100_000])
+def test_the_webhook_refuses_what_is_no_review(content: bytes) -> None:
+    app = kubernetes_authentication.authentication_app(CLUSTER, AUTHENTICATOR, lambda principal: True)
+    assert ask(app, "POST", "/authenticate", content=content).status_code == 400
+
+
 class Kube:
     """An API server that knows one token."""
 
