@@ -9,8 +9,8 @@ from localregion.host.containers import ContainerSpec, Mount
 from localregion.virtual_node import admission, env
 from localregion.virtual_node.config import VirtualNode
 from localregion.virtual_node.containers import LABEL_ATTEMPT, LABEL_CONTAINER, LABEL_POD, LocalImage
-from localregion.virtual_node.host import PodHost
 from localregion.virtual_node.network import Attachment
+from localregion.virtual_node.protocols import PodHost
 from localregion.virtual_node.quantity import quantity
 from localregion.virtual_node.volumes import PodFolders
 

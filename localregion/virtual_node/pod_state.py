@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from localregion.host.kubernetes_client import STRATEGIC, KubeError
 from localregion.virtual_node import pods
 from localregion.virtual_node.config import VirtualNode
-from localregion.virtual_node.host import PodHost
 from localregion.virtual_node.network import Attachment
 from localregion.virtual_node.pods import PodRun
+from localregion.virtual_node.protocols import PodHost
 
 Json = dict[str, Any]
 _T = TypeVar("_T")

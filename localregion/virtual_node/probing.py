@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from localregion.virtual_node import probes
 from localregion.virtual_node.containers import RuntimeFailure
-from localregion.virtual_node.host import PodHost
 from localregion.virtual_node.pods import ContainerRun, PodRun
+from localregion.virtual_node.protocols import PodHost
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from localregion.virtual_node.node import KUBELET_PORT
 from localregion.virtual_node.pods import seconds, timestamp
 
 if TYPE_CHECKING:
-    from localregion.virtual_node.host import NodeHost
+    from localregion.virtual_node.protocols import NodeHost
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import httpx
 
 from localregion.host.kubernetes_client import KubeError
 from localregion.virtual_node import pods, volumes
-from localregion.virtual_node.host import PodHost
+from localregion.virtual_node.protocols import PodHost
 from localregion.virtual_node.volumes import PodFolders, TokenNeed, VolumeError
 
 log = logging.getLogger(__name__)

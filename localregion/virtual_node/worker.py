@@ -27,7 +27,7 @@ from localregion.virtual_node.tokens import PodTokens
 
 if TYPE_CHECKING:
     from localregion.virtual_node.config import VirtualNode
-    from localregion.virtual_node.host import PodHost
+    from localregion.virtual_node.protocols import PodHost
 
 log = logging.getLogger(__name__)
 

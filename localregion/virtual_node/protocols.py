@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a pod's worker and a node's port need of the kubelet, as protocols."""
+"""What a pod's worker and a node's port need of the kubelet, as protocols: `kubelet.Kubelet` is both."""
 
 from __future__ import annotations
 
