@@ -370,6 +370,7 @@ def document(spec: ContainerSpec, *, seccomp: Path, cgroup_parent: str) -> dict[
     given = {"work_dir": spec.working_dir, "hostname": spec.hostname, "user": spec.user}
     document |= {name: value for name, value in given.items() if value is not None}
     if spec.log_file is not None:
+        # In the CRI form: `TIME stdout|stderr F|P TEXT`.
         document["log_configuration"] = {"driver": "k8s-file", "path": str(spec.log_file)}
     return document
 

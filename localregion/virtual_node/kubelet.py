@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The virtual nodes of one pool: registers them, watches their pods, and gives each pod a worker.
 
-A pool has two such processes (members.py). Both know the pods and answer at the nodes' ports; one leads and does the
-rest, and the other takes up what is there when it is gone, as the first does after a restart."""
+A pool has two such processes (members.py). Both know the pods and answer at the nodes' ports (server.py); one leads
+and does the rest, and the other takes up what is there when it is gone, as the first does after a restart."""
 
 from __future__ import annotations
 

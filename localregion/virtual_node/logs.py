@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Container logs: choosing lines of a file in the CRI form (`TIME stdout|stderr F|P TEXT`)."""
+"""Container logs: choosing lines of a file in the CRI form (`TIME stdout|stderr F|P TEXT`).
+
+`server` asks, `volumes.PodFolders` says where the file is, and podman writes it (`document` in host/podman.py).
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A pod's volumes: what they need, the files in them, and the folders that hold them.
+"""A pod's volumes: what they need, the files in them, and the pod's folders, which hold its logs and files of /etc too.
 
 The first half is pure. What is mounted is written once: changes of a ConfigMap or a Secret do not reach a running pod
 on virtual nodes. Only service account tokens are renewed.

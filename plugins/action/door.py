@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The door: every module of the collection runs through this action plugin, in Ansible's own process.
 
-This file is loaded once, in the parent (`__init__.py` sees to it); each task's worker is forked from it and finds the
-SDK imported.
+`meta/runtime.yml` sends each module's name here. This file is loaded once, in the parent (`__init__.py` beside it
+sees to it); each task's worker is forked from it and finds the SDK imported.
 """
 
 from __future__ import annotations

@@ -568,6 +568,7 @@ def _is_endpoint(url: str) -> bool:
 
 
 def _sent(client: Any, operation: str, *args: Any, **kwargs: Any) -> Any:
+    """One request by the SDK, which writes the body under the service's own names, signs and sends it."""
     try:
         return getattr(client, operation)(*args, **kwargs)
     except ValueError as error:  # the SDK's own check of what addresses a resource: nothing was sent

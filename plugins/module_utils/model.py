@@ -146,7 +146,8 @@ class Field:
     create_default: Any = UNSET  # sent with a create where the option is not given, since the service wants it
     alone: bool = False  # the service refuses it together with other fields in one update
     read: str | None = None  # the name under which get shows it, where that differs
-    instead_of: str | None = None  # a field beside it that excludes it: where that is given, this is not carried over
+    # A field beside it that excludes it: where that is given, a replacement does not inherit this one.
+    instead_of: str | None = None
     refusal: Refusal | None = None  # a change that the service never takes
     whole: Callable[[list[Any]], list[Any]] | None = None  # of a list: the rows that the service makes of those given
     # (what is there, what is declared) -> whether that will do, though the two differ: the service does the rest itself

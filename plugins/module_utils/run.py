@@ -1,9 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one door from Ansible: options to a wish, an outcome to ``changed``, ``diff`` and a result. Scrubs secrets.
+"""From Ansible to the engine and back: options to a wish, an outcome to ``changed``, ``diff`` and a result.
 
-A module's file says ``run_module(SUBNET)``. The action plugin runs the same task in Ansible's own process
-(``run_task``), where it costs no interpreter start and can say what it waits for.
+Scrubs secrets. The action plugin, the door, runs a task in Ansible's own process (``run_task``), where it costs no
+interpreter start and can say what it waits for. What a module's file says, ``run_module(SUBNET)``, runs the same task
+where the door leaves it to a process of its own (async, another host).
 """
 
 from __future__ import annotations
