@@ -64,6 +64,8 @@ async def keep_workload_port(client: KubeClient) -> None:
                 await client.merge(slices, {"ports": [*found["ports"], port]})
         except (KubeError, httpx.HTTPError, OSError) as error:
             log.debug("port %d of the Service kubernetes: %s", WORKLOAD_PORT, error)
+        except Exception:  # goes on: pods would have no identity after the API server's next start
+            log.exception("port %d of the Service kubernetes", WORKLOAD_PORT)
         await asyncio.sleep(pause)
         # The API server writes its endpoints in its first seconds, and looks at them every ten.
         pause = min(5.0, pause * 1.3)

@@ -28,6 +28,7 @@ import httpx
 from localregion.backends.fabric import FabricError
 from localregion.backends.node_ports import PROXY_HEALTH_PORT, NodePort
 from localregion.core.errors import ServiceError
+from localregion.core.tasks import note_failure
 from localregion.host.kubernetes_client import KubeClient, KubeError
 
 log = logging.getLogger(__name__)
@@ -354,8 +355,8 @@ class ServiceController:
                         on_synced(item["items"])
                     else:
                         on_event(kind, item)
-            except (KubeError, httpx.HTTPError, OSError, ValueError) as error:
-                log.info("watch of %s ended: %s", path, error)
+            except Exception as error:
+                note_failure(log, f"watch of {path}", error, KubeError, httpx.HTTPError, OSError, ValueError)
                 await asyncio.sleep(0.5)
 
     def _on_slice(self, kind: str, one: Doc) -> None:
@@ -398,7 +399,7 @@ class ServiceController:
                 if ports != led:
                     await self._lead(ports)
                     led = ports
-            except FabricError:
+            except Exception:
                 log.exception("node ports")
                 self._moved.set()
                 await asyncio.sleep(_RETRY[0])

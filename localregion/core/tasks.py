@@ -12,6 +12,17 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 
+def note_failure(log: logging.Logger, what: str, error: Exception, *expected: type[Exception]) -> None:
+    """Log a failure that work in the background goes on after: one that is expected in a line, others as faults.
+
+    Work without an end has to catch every exception: ended, nobody would begin it again.
+    """
+    if isinstance(error, expected):
+        log.warning("%s: %s: %s", what, type(error).__name__, error)
+    else:
+        log.error("%s", what, exc_info=error)
+
+
 class Tasks:
     """The tasks under way."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from localregion.core.tasks import note_failure
 from localregion.host.kubernetes_client import KubeClient, KubeError
 
 log = logging.getLogger(__name__)
@@ -54,11 +55,11 @@ class Informer:
                     version = event["object"]["metadata"]["resourceVersion"]
                     if event["type"] != "BOOKMARK":
                         self._note(event["type"], event["object"])
-            except (KubeError, httpx.HTTPError, OSError, ValueError) as error:
+            except Exception as error:
                 if isinstance(error, KubeError) and error.status == 410:
                     version = ""
                     continue
-                log.info("watch of %s: %s: %s", self._path, type(error).__name__, error)
+                note_failure(log, f"watch of {self._path}", error, KubeError, httpx.HTTPError, OSError, ValueError)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5.0)
 

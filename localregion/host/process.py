@@ -248,7 +248,7 @@ class Process:
             self.restarts += 1
             try:
                 await self._spawn()
-            except (ProcessError, OSError) as error:
+            except Exception as error:
                 # Keep trying: a program that is being replaced is there again in a moment.
                 with self.log.open("a") as log:
                     log.write(f"not started: {error}\n")

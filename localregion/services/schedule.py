@@ -33,8 +33,11 @@ class DeletesLater(Service):
 
     async def _reap(self) -> None:
         while True:
-            await self.delete_due()
-            await self.do_due()
+            for due in (self.delete_due, self.do_due):
+                try:
+                    await due()
+                except Exception:
+                    self.log.exception("what %s does by date; tried again", self.name)
             await asyncio.sleep(_LOOK)
 
     async def do_due(self) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 
+from localregion.core.tasks import note_failure
 from localregion.host.containers import ContainerState
 from localregion.host.informer import Informer
 from localregion.host.kubernetes_client import MERGE, STRATEGIC, KubeClient, KubeError
@@ -335,8 +336,8 @@ class Kubelet:
                     node.lease(state.config, now),
                 )
                 delay = 0.5
-            except (KubeError, httpx.HTTPError, OSError) as error:
-                log.warning("node %s: %s: %s", state.config.name, type(error).__name__, error)
+            except Exception as error:
+                note_failure(log, f"node {state.config.name}", error, KubeError, httpx.HTTPError, OSError)
                 state.changed.set()
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 5.0)

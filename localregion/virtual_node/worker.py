@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from localregion.core.tasks import note_failure
 from localregion.host.containers import ContainerState
 from localregion.host.kubernetes_client import MERGE, KubeError
 from localregion.virtual_node import admission, env, pods, volumes
@@ -123,8 +124,9 @@ class Worker:
                 try:
                     await self._end()
                     break
-                except (RuntimeFailure, NetworkError, KubeError, httpx.HTTPError, OSError) as error:
-                    log.warning("%s: not ended yet: %s: %s", self._pod.name, type(error).__name__, error)
+                except Exception as error:
+                    what = f"{self._pod.name}: not ended yet"
+                    note_failure(log, what, error, RuntimeFailure, NetworkError, KubeError, httpx.HTTPError, OSError)
                     await asyncio.sleep(self._next_delay())
         finally:
             ending.cancel()

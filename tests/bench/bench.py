@@ -2,7 +2,7 @@
 """Measures the site, a whole network, a module's task and the region's API, and prints the numbers with their aims.
 
     make bench                          programs built and cached
-    make bench ARGS="network tasks"     these parts only: site, network, resources, tasks, calls, nodes, bundle, drift, build
+    make bench ARGS="network tasks"     these parts only; --help names all
 
 It judges nothing: the numbers depend on the machine and on what else it does; the ratios travel.
 """

@@ -21,6 +21,7 @@ from typing import Any
 
 from localregion.backends.mysql.products import MySql, MysqlError, quoted
 from localregion.backends.mysql.server import MysqlServer
+from localregion.core.tasks import note_failure
 from localregion.host.pki import Authority
 from localregion.host.process import LONG, ProcessError, run
 
@@ -290,9 +291,9 @@ class MysqlGroup:
             self._woken.clear()
             try:
                 pause = _LOOK if await self._look() else _SEARCH
-            except (MysqlError, ProcessError) as error:
+            except Exception as error:
                 pause = _LOOK
-                log.warning("%s: %s", self.folder.name, error)
+                note_failure(log, self.folder.name, error, MysqlError, ProcessError)
 
     async def _look(self) -> bool:
         """Whether all is well with the group; what can be done about it is done."""

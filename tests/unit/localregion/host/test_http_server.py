@@ -19,7 +19,9 @@ async def size(request: Request) -> Response:
     return Response(str(len(await request.body())))
 
 
-@pytest.mark.parametrize(("length", "answer"), [(0, (200, "0")), (MAX_BODY, (200, str(MAX_BODY))), (MAX_BODY + 1, (413, ""))])
+@pytest.mark.parametrize(
+    ("length", "answer"), [(0, (200, "0")), (MAX_BODY, (200, str(MAX_BODY))), (MAX_BODY + 1, (413, ""))]
+)
 def test_a_body_has_a_limit(length: int, answer: tuple[int, str]) -> None:
     app: Any = limited(Starlette(routes=[Route("/", size, methods=["POST"])]))
 
