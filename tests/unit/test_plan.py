@@ -937,6 +937,12 @@ OUT = {"direction": "EGRESS", "protocol": "all", "destination_type": "CIDR_BLOCK
             {"dns_label": "x" * 16},
             [f"dns_label: '{'x' * 16}' is not a letter followed by up to 14 letters and digits"],
         ),
+        (
+            "subnet",
+            {"prohibit_internet_ingress": False, "prohibit_public_ip_on_vnic": True},
+            ["prohibit_internet_ingress: give only one of it and prohibit_public_ip_on_vnic"],
+        ),
+        ("subnet", {"prohibit_internet_ingress": None, "prohibit_public_ip_on_vnic": True}, []),
         ("vcn", {"freeform_tags": {"a": LONG}}, ["freeform_tags.a: 300 characters, 256 at most"]),
         ("vcn", {"freeform_tags": {"": "a"}}, ["freeform_tags: the key ''... has 0 characters, 1 to 100 are taken"]),
         (

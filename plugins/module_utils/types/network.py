@@ -143,6 +143,9 @@ VCN = ResourceType(
 def _subnet_problems(desired: Document) -> Iterable[str]:
     if len(desired.get("security_list_ids") or []) > 5:
         yield "security_list_ids: the service takes at most 5"
+    flags = ("prohibit_internet_ingress", "prohibit_public_ip_on_vnic")
+    if all(desired.get(flag) is not None for flag in flags):
+        yield f"{flags[0]}: give only one of it and {flags[1]}"
 
 
 SUBNET = ResourceType(
