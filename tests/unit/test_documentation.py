@@ -217,7 +217,8 @@ def test_results_are_those_of_the_services_model(name: str) -> None:
     shown = {field: result_type(kind) for field, kind in model.swagger_types.items()}
     added = {f.name: f.type for f in type_.fields if f.name not in shown and not f.secret}  # by the type's complete()
     told = {field: entry["type"] for field, entry in returned[name]["contains"].items()}
-    assert {f: t for f, t in told.items() if (shown | added).get(f) != t} == {}
+    strange = {f: t for f, t in told.items() if (shown | added).get(f) != t}
+    assert not strange, f"RETURN of {name}: the model lacks these, or has other types for them: {strange}"
     assert {*type_.address, type_.name_field} <= set(told)
     assert not {f.name for f in type_.all_fields if f.secret} & set(told)
 
@@ -231,7 +232,8 @@ def test_what_is_looked_up_is_of_the_services_model(name: str) -> None:
     shown = {field: result_type(kind) for field, kind in model.swagger_types.items()}
     added = {f.name: f.type for f in type_.fields if f.name not in shown and not f.secret}
     told = {field: entry["type"] for field, entry in returned["contains"].items()}
-    assert {f: t for f, t in told.items() if (shown | added).get(f) != t} == {}
+    strange = {f: t for f, t in told.items() if (shown | added).get(f) != t}
+    assert not strange, f"RETURN of {name}_info: the model lacks these, or has other types for them: {strange}"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -19,6 +19,7 @@ def test_every_type_has_a_case() -> None:
 
 @pytest.mark.parametrize("name", TYPES)
 def test_every_field_of_the_models_has_values(name: str) -> None:
+    assert name in CASES, f"no table in tests/integration/types/cases has a Case for {name}"
     assert set(CASES[name].leaves) == set(sdk.paths(TYPES[name]))
 
 
