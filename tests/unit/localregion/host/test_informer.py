@@ -29,12 +29,11 @@ class Answers:
         return answer, "1"
 
     async def events(self, path: str, query: Any, version: str) -> AsyncIterator[Json]:
-        for event in self.watches.pop(0) if self.watches else [None]:
-            if event is None:
-                await asyncio.Event().wait()
+        for event in self.watches.pop(0) if self.watches else ():
             if isinstance(event, Exception):
                 raise event
             yield event
+        await asyncio.Event().wait()
 
 
 @pytest.mark.parametrize(
