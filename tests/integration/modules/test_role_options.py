@@ -113,7 +113,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"app_ingress_resources": '{"cpu": "500m"'}, "app_ingress_resources: is text, where a dictionary belongs"),
     ({"app_ingress_image": "My Image"}, "app_ingress_image: 'My Image' is not the name of an image"),
     ({"app_ingress_namespace": "My Shop"}, "app_ingress_namespace: 'My Shop' is not the name of a namespace"),
-    ({"app_ingress_registry_auth_token_file": "/nowhere"}, "'/nowhere' there is no such file"),
+    ({"app_ingress_registry_auth_token_file": "/nowhere"}, "'/nowhere' does not exist, or you may not read it"),
     ({"oke_virtual_pool_kubernetes_version": "newest"}, "'newest' is not a version of Kubernetes"),
     ({"oke_virtual_pool_placements": [{"availability_domain": "<AD 1>"}]}, "'<AD 1>' still holds a placeholder"),
     ({"mysql_nsg_ids": ["group"]}, "mysql_nsg_ids[0]: 'group' is not the OCID of a networksecuritygroup"),
