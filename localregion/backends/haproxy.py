@@ -15,11 +15,9 @@ import asyncio
 import csv
 import io
 import json
-import os
 import resource
 import shutil
 import signal
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from typing import Any
 from localregion.host.content import content_key
 from localregion.host.pki import write_private
 from localregion.host.process import Process, ProcessError, run
+from localregion.host.unix_socket import connected
 
 __all__ = ["Haproxy", "HaproxyError"]
 
@@ -337,21 +336,13 @@ class Haproxy:
 
     async def _ask(self, command: str) -> str:
         """An answer of the worker's command socket. Raises OSError."""
-        folder = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
-        made = socket.socket(socket.AF_UNIX)
-        made.setblocking(False)
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.sock_connect(made, f"/proc/self/fd/{folder}/s")
+        async with connected(self.folder / "s") as made:
             reader, writer = await asyncio.open_unix_connection(sock=made)
             writer.write(command.encode() + b"\n")
             async with asyncio.timeout(5.0):
                 answer = await reader.read(-1)
             writer.close()
             return answer.decode(errors="replace")
-        finally:
-            made.close()
-            os.close(folder)
 
     async def _current(self) -> bool:
         lines = (await self._ask("show info")).splitlines()

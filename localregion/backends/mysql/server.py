@@ -13,16 +13,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import shutil
 import signal
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from localregion.backends.mysql.products import MysqlError, Product, quoted
 from localregion.host.pki import Authority
 from localregion.host.process import Process, ProcessError, run
+from localregion.host.unix_socket import connected
 
 __all__ = ["MysqlError", "MysqlServer"]
 
@@ -215,16 +214,8 @@ class MysqlServer:
 
     async def _answers(self) -> bool:
         """Whether the server greets at its socket."""
-        folder = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
-        made = socket.socket(socket.AF_UNIX)
-        made.setblocking(False)
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.sock_connect(made, f"/proc/self/fd/{folder}/s")
-            return bool(await asyncio.wait_for(loop.sock_recv(made, 1), 5.0))
-        finally:
-            made.close()
-            os.close(folder)
+        async with connected(self.folder / "s") as server:
+            return bool(await asyncio.wait_for(asyncio.get_running_loop().sock_recv(server, 1), 5.0))
 
     # -- what is in it --------------------------------------------------------------------------------------------
 
