@@ -75,7 +75,7 @@ class _Control:
     async def session(self, request: Request) -> JSONResponse:
         """A session token for the operator."""
         values = await request.json()
-        operator = self._region.services["identity"].user_principal(names.OPERATOR_ID)
+        operator = self._region.services["identity"].users.principal(names.OPERATOR_ID)
         token = self._region.tokens.issue(operator, values["public_key"], int(values.get("seconds", 3600)))
         return JSONResponse({"token": token})
 

@@ -23,11 +23,12 @@ import httpx
 
 from localregion import settings as names
 from localregion.backends.registry import OperatorAccess, Registry, RegistryError
-from localregion.core.errors import ServiceError, conflict, incorrect_state, invalid, not_found
+from localregion.core.errors import ServiceError, conflict, invalid, not_found
 from localregion.core.store import Document, Record
 from localregion.host.pki import Authority
 from localregion.services.base import Service
-from localregion.services.logging import in_subtree
+from localregion.services.checks import in_state
+from localregion.services.lists import in_subtree
 from localregion.services.registration import operation, step
 from localregion.services.resources import SECOND, Call, Kind, Reply
 from localregion.services.work_requests import WorkRequest
@@ -274,7 +275,7 @@ class Artifacts(Service):
     def _in_subtree(self, call: Call) -> dict[str, Callable[[Record, Any], bool]]:
         if call.query.get("compartment_id_in_subtree") and call.query["compartment_id"] != names.TENANCY_ID:
             raise invalid("compartmentIdInSubtree can only be true for the root compartment")
-        return in_subtree(self, call, "compartment_id_in_subtree")
+        return in_subtree(self.region, call, "compartment_id_in_subtree")
 
     @operation
     async def update_container_repository(self, call: Call) -> Reply:
@@ -285,10 +286,7 @@ class Artifacts(Service):
         )
 
     def _repository_of(self, call: Call) -> Record:
-        repository = self.get("container_repository", call.path["repository_id"])
-        if repository.state != "AVAILABLE":
-            raise incorrect_state(f"Repository {repository.id} is in state {repository.state}, not AVAILABLE")
-        return repository
+        return in_state(self.get("container_repository", call.path["repository_id"]), "AVAILABLE", kind="Repository")
 
     @operation
     async def delete_container_repository(self, call: Call) -> Reply:

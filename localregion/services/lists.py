@@ -6,12 +6,15 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localregion.core.errors import invalid, not_implemented
 from localregion.core.schema import Model
 from localregion.core.store import Record
 from localregion.services.resources import Call, Kind, Reply
+
+if TYPE_CHECKING:
+    from localregion.services.context import Context
 
 Filters = Mapping[str, Callable[[Record, Any], bool]]
 """What query parameters mean that are not fields."""
@@ -90,3 +93,15 @@ def _page_start(call: Call) -> int:
     except ValueError:
         pass
     raise invalid("The page token is not of this list.")
+
+
+def in_subtree(region: Context, call: Call, parameter: str) -> dict[str, Callable[[Record, Any], bool]]:
+    """Filters of a list that can look below a compartment; `parameter` is the query's word for it."""
+    below = call.query.get(parameter) is True
+
+    def within(record: Record, compartment: str) -> bool:
+        if not below:
+            return record.compartment == compartment
+        return compartment in region.ancestry(record.compartment or "")
+
+    return {"compartment_id": within, parameter: lambda record, value: True}

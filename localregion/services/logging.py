@@ -16,6 +16,7 @@ from localregion.core.errors import conflict, incorrect_state, invalid, missing,
 from localregion.core.store import Document, Record
 from localregion.services.base import Service
 from localregion.services.flow_logs import CAPTURE_FILTER, SERVICE, FlowLogs
+from localregion.services.lists import in_subtree
 from localregion.services.log_content import LogContent
 from localregion.services.registration import operation, step
 from localregion.services.resources import SECOND, Call, Kind, Reply
@@ -83,7 +84,7 @@ class Logging(Service):
     @operation
     async def list_log_groups(self, call: Call) -> Reply:
         """The log groups of a compartment, or of all below it too."""
-        return self.list("log_group", call, in_subtree(self, call, "is_compartment_id_in_subtree"), dead=False)
+        return self.list("log_group", call, in_subtree(self.region, call, "is_compartment_id_in_subtree"), dead=False)
 
     @operation
     async def update_log_group(self, call: Call) -> Reply:
@@ -354,18 +355,3 @@ def _configured(configuration: Document | None, compartment: str) -> Document | 
     if configuration is None:
         return None
     return {"compartmentId": compartment, "archiving": {"isEnabled": False}} | configuration
-
-
-def in_subtree(service: Service, call: Call, parameter: str) -> dict[str, Callable[[Record, Any], bool]]:
-    """Filters of a list that can look below a compartment; `parameter` is the query's word for it."""
-    below = call.query.get(parameter) is True
-
-    def within(record: Record, compartment: str) -> bool:
-        if not below:
-            return record.compartment == compartment
-        return compartment in service.region.ancestry(record.compartment or "")
-
-    return {"compartment_id": within, parameter: lambda record, value: True}
-
-
-__all__ = ["Logging", "in_subtree"]

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING
 
 from localregion import ocids
 from localregion.core.errors import (
@@ -34,9 +33,6 @@ from localregion.services.registration import operation
 from localregion.services.resources import SECOND, Call, Kind, Reply
 from localregion.services.schedule import DeletesLater, parse_time
 from localregion.services.secret_content import content as content_of
-
-if TYPE_CHECKING:
-    pass
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}\Z")
 _DAYS = re.compile(r"P(\d{1,4})D\Z")
@@ -78,17 +74,14 @@ class Vault(DeletesLater):
     async def create_secret(self, call: Call) -> Reply:
         """Create a secret with given or generated content; a few seconds."""
         body = call.body
-        vault = lookup.kms(self.region).get("vault", body["vaultId"])
-        if vault.state != "ACTIVE":
-            raise incorrect_state(f"Vault {vault.id} is in state {vault.state}, not ACTIVE")
+        vault = in_state(lookup.kms(self.region).get("vault", body["vaultId"]), "ACTIVE")
         key = lookup.kms(self.region).get("key", body["keyId"])
         self.authorize(call, "use", "keys", key.compartment, lookup.kms(self.region).target_variables(key))
         if key.parent != vault.id:
             raise invalid(f"keyId: key {key.id} is not in vault {vault.id}")
         if key.doc["keyShape"]["algorithm"] != "AES":
             raise invalid("keyId: secrets can only be encrypted with a symmetric (AES) key")
-        if key.state != "ENABLED":
-            raise incorrect_state(f"Key {key.id} is in state {key.state}, not ENABLED")
+        in_state(key, "ENABLED")
         name = body["secretName"]
         if not _NAME.match(name):
             raise invalid(

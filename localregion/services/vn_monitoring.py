@@ -75,11 +75,11 @@ class VnMonitoring(Service):
             asked = test.doc
         compartment = str(asked["compartmentId"])
         self.authorize(call, "read", _RESOURCE, compartment)
-        ends = self._question(asked)
+        question = self._question(asked)
         resources = [("CREATED", "vnpathanalyzertest", test)] if test else []
         request = self.work_request(call, "CREATE_PATH_ANALYSIS_RESULT", resources, compartment=compartment)
         request.begin()
-        path = self._path(asked, *ends)
+        path = self._path(asked, *question)
         record = request.record
         record.private["result"] = {
             "resultType": "PATH_ANALYSIS", "paths": [path], "timeCreated": self.clock.timestamp()
@@ -96,8 +96,8 @@ class VnMonitoring(Service):
             raise self.unseen(KIND)
         return self.page(call, [record.private["result"]] if "result" in record.private else [])
 
-    def _question(self, asked: Document) -> tuple[End, End, Packet]:
-        """Both ends and the packet of a question. Raises 400, 404 and 501."""
+    def _question(self, asked: Document) -> tuple[Paths, End, End, Packet]:
+        """The network's paths, both ends and the packet of a question. Raises 400, 404 and 501."""
         protocol, given = asked["protocol"], asked.get("protocolParameters")
         word = _PROTOCOLS.get(protocol)
         if given and given["type"] != word:
@@ -114,7 +114,7 @@ class VnMonitoring(Service):
             source.address, destination.address, protocol, given.get("sourcePort"), given.get("destinationPort"),
             given.get("icmpType"), given.get("icmpCode"),
         )  # fmt: skip
-        return source, destination, packet
+        return paths, source, destination, packet
 
     def _end(self, paths: Paths, endpoint: Document, where: str) -> End:
         kind = endpoint["type"]
@@ -137,8 +137,7 @@ class VnMonitoring(Service):
             return paths.end(network.vnics.of(found.id)[0].private_ip)
         raise not_implemented(f"{where}.type {kind} in vn_monitoring: the local region has no such resource")
 
-    def _path(self, asked: Document, source: End, destination: End, packet: Packet) -> Document:
-        paths = Paths(Decisions(lookup.network(self.region).packets.documents()))
+    def _path(self, asked: Document, paths: Paths, source: End, destination: End, packet: Packet) -> Document:
         there = paths.there(source, destination, packet)
         answer: Document = {"forwardRoute": _route(there, paths)}
         both = (asked.get("queryOptions") or {}).get("isBiDirectionalAnalysis")

@@ -12,7 +12,7 @@ import ssl
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
@@ -24,9 +24,6 @@ from localregion.services.base import Part, Service
 from localregion.services.containerengine import model
 from localregion.services.containerengine.running_clusters import Running, RunningClusters, Say
 from localregion.virtual_node import config as node_config
-
-if TYPE_CHECKING:
-    pass
 
 Doc = dict[str, Any]
 
@@ -168,8 +165,7 @@ class NodeProcesses(Part):
         if running is not None:
             with contextlib.suppress(Exception):
                 await running.plane.stop_dns()
-        for vnic in lookup.network(self.region).vnics.of(f"{cluster.id}/dns"):
-            await lookup.network(self.region).vnics.detach(vnic.id)
+        await lookup.network(self.region).vnics.detach_all(f"{cluster.id}/dns")
         self.store.save(cluster, etag=False)
 
     async def _node_object(self, pool: Record, node: Record) -> Doc | None:

@@ -308,8 +308,7 @@ class RunningClusters(Part):
     async def tear_down(self, cluster: Record) -> None:
         """Parts, addresses and data of a cluster go."""
         await self.stop_cluster(cluster.id)
-        for vnic in lookup.network(self.region).vnics.of(cluster.id):
-            await lookup.network(self.region).vnics.detach(vnic.id)
+        await lookup.network(self.region).vnics.detach_all(cluster.id)
         await asyncio.to_thread(shutil.rmtree, self.folder(cluster.id), ignore_errors=True)
 
 

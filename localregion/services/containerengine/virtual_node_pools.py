@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from localregion import settings as names
 from localregion.core.errors import ServiceError, incorrect_state, invalid, not_found
@@ -19,9 +19,6 @@ from localregion.services.containerengine.running_clusters import RunningCluster
 from localregion.services.registration import operation, step
 from localregion.services.resources import Call, Reply
 from localregion.services.work_requests import WorkRequest
-
-if TYPE_CHECKING:
-    pass
 
 Doc = dict[str, Any]
 
@@ -88,11 +85,6 @@ class VirtualNodePools(Part):
         )
         self.service.transition(pool, model.ACCEPTED_MINUTES, "ACTIVE", also=self._pool_converge, request=request)
         return self.service.accepted(request, 202, pool)
-
-    @operation
-    async def list_virtual_node_pools(self, call: Call) -> Reply:
-        """Pools by compartment, cluster, name, states."""
-        return self.service.list("virtual_node_pool", call)
 
     @operation
     async def update_virtual_node_pool(self, call: Call) -> Reply:
@@ -300,8 +292,7 @@ class VirtualNodePools(Part):
             await lookup.network(self.region).vnics.detach(node.private["vnic"])
             self.service.retire(node)
         # Of pods that were not there to be evicted any more.
-        for vnic in lookup.network(self.region).vnics.of(pool.id):
-            await lookup.network(self.region).vnics.detach(vnic.id)
+        await lookup.network(self.region).vnics.detach_all(pool.id)
         others = [
             other for other in self.service.living("virtual_node_pool", parent=pool.parent) if other.id != pool.id
         ]

@@ -23,7 +23,6 @@ from localregion.services.resources import Call, Kind
 from localregion.services.work_requests import WorkRequestForm
 
 if TYPE_CHECKING:
-    from localregion.access.policies import Principal
     from localregion.services.context import Context
 
 _DELETED_DAYS = 90
@@ -76,10 +75,6 @@ class Identity(Service):
         self._policies = self.add(Policies(self))
         self.add(Compartments(self, self._policies))
         self.add(DynamicGroups(self, self._policies))
-
-    def user_principal(self, user_id: str) -> Principal:
-        """A user with the groups it is in."""
-        return self.users.principal(user_id)
 
     async def resume(self) -> None:
         """Give a new region what every tenancy has; apply its policies."""

@@ -14,6 +14,7 @@ from localregion import settings as names
 from localregion.core.errors import ServiceError, conflict, invalid, limit_exceeded, not_found
 from localregion.core.store import Document, Record
 from localregion.services.base import Part
+from localregion.services.lists import in_subtree
 from localregion.services.registration import operation
 from localregion.services.resources import Call, Kind, Reply
 
@@ -83,17 +84,7 @@ class Tags(Part):
     @operation
     async def list_tag_namespaces(self, call: Call) -> Reply:
         """The namespaces of a compartment, or of those below it too."""
-        place, deep = call.query["compartment_id"], call.query.get("include_subcompartments", False)
-        return self.service.list(
-            "tag_namespace",
-            call,
-            {
-                "compartment_id": lambda record, _: (
-                    record.compartment == place or (deep and place in self.region.ancestry(str(record.compartment)))
-                ),
-                "include_subcompartments": lambda record, _: True,
-            },
-        )
+        return self.service.list("tag_namespace", call, in_subtree(self.region, call, "include_subcompartments"))
 
     @operation
     async def create_tag_namespace(self, call: Call) -> Reply:

@@ -20,6 +20,7 @@ from localregion.core.store import Document, Record
 from localregion.core.validate import Form
 from localregion.services import lookup
 from localregion.services.base import Service
+from localregion.services.checks import in_state
 from localregion.services.load_balancer import model
 from localregion.services.load_balancer.running_balancers import RunningBalancers
 from localregion.services.registration import operation, step
@@ -171,8 +172,7 @@ class LoadBalancer(Service):
         return vnic
 
     async def _detach(self, balancer_id: str) -> None:
-        for vnic in lookup.network(self.region).vnics.of(balancer_id):
-            await lookup.network(self.region).vnics.detach(vnic.id)
+        await lookup.network(self.region).vnics.detach_all(balancer_id)
 
     @operation
     async def delete_load_balancer(self, call: Call) -> Reply:
@@ -221,10 +221,7 @@ class LoadBalancer(Service):
     # changes of an active load balancer
 
     def _active(self, call: Call) -> Record:
-        balancer = self.get("load_balancer", call.path["load_balancer_id"])
-        if balancer.state != "ACTIVE":
-            raise incorrect_state(f"Load balancer {balancer.id} is in state {balancer.state}, not ACTIVE")
-        return balancer
+        return in_state(self.get("load_balancer", call.path["load_balancer_id"]), "ACTIVE")
 
     async def _accept(self, operation: str, call: Call) -> Reply:
         """Check a change, and carry it out in its turn."""
@@ -251,9 +248,7 @@ class LoadBalancer(Service):
         change = record.private["change"]
         async with self._lock(change["balancer"]):
             record = self.store.find(record.id) or record
-            balancer = self.get("load_balancer", change["balancer"])
-            if balancer.state != "ACTIVE":
-                raise incorrect_state(f"Load balancer {balancer.id} is in state {balancer.state}, not ACTIVE")
+            balancer = in_state(self.get("load_balancer", change["balancer"]), "ACTIVE")
             if not record.private.get("applied"):  # it may be, when the region was stopped in between
                 doc = copy.deepcopy(balancer.doc)
                 model.apply(change["operation"], doc, change["body"], change["path"])

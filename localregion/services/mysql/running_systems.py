@@ -42,8 +42,7 @@ class RunningSystems(Part):
 
     async def detach(self, system_id: str) -> None:
         """Give the VNIC of a DB system up."""
-        for vnic in lookup.network(self.region).vnics.of(system_id):
-            await lookup.network(self.region).vnics.detach(vnic.id)
+        await lookup.network(self.region).vnics.detach_all(system_id)
 
     def addresses(self, system: Record, vnic: Vnic) -> Document:
         """The fields of the document that follow from the VNIC."""

@@ -12,14 +12,14 @@ from localregion.backends.mirrors import Mirror
 from localregion.backends.packet_filter import Documents
 from localregion.core.store import Record
 from localregion.services.network import rules
+from localregion.services.network.gateways import GATEWAYS
 
 if TYPE_CHECKING:
     from localregion.services.context import Context
 
 log = logging.getLogger(__name__)
 
-_GATEWAYS = ("internet_gateway", "nat_gateway", "service_gateway")
-_KINDS = ("vcn", "subnet", "route_table", "security_list", "network_security_group", "vnic", *_GATEWAYS)
+_KINDS = ("vcn", "subnet", "route_table", "security_list", "network_security_group", "vnic", *GATEWAYS)
 _MIRRORING = ("vtap", "capture_filter")
 _AGAIN = 1.0
 """Seconds after which a table that could not be loaded is tried again."""
@@ -121,7 +121,7 @@ class Packets:
             subnets=shown("subnet"),
             route_tables=shown("route_table"),
             security_lists=shown("security_list"),
-            gateways={kind: shown(kind) for kind in _GATEWAYS},
+            gateways={kind: shown(kind) for kind in GATEWAYS},
             groups={group.id: group.private.get("rules", []) for group in kinds["network_security_group"]},
             vnics=shown("vnic"),
             services={service["id"]: service["cidrBlock"] for service in rules.SERVICES},

@@ -255,6 +255,11 @@ class Vnics(Part):
         if named:
             self.tell_hosts()
 
+    async def detach_all(self, owner_id: str) -> None:
+        """Remove the VNICs that an owner holds."""
+        for vnic in self.of(owner_id):
+            await self.detach(vnic.id)
+
     @step
     async def _vnic_gone(self, vnic: Record, _: WorkRequest | None) -> None:
         for address in self.service.living("private_ip", parent=vnic.id):
