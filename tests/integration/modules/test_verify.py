@@ -25,12 +25,12 @@ def given(region: Region) -> dict[str, Any]:
 
 
 @pytest.fixture
-def verify(region: Region, tmp_path: Path, given: dict[str, Any]) -> Callable[[], list[dict[str, Any]]]:
+def verify(region: Region, tmp_path: Path, given: dict[str, Any]) -> Callable[..., list[dict[str, Any]]]:
     """Runs it with the inventory's variables alone; the findings that machines get."""
     hosts = inventory(tmp_path, {})
 
-    def run() -> list[dict[str, Any]]:
-        arguments = ("-i", hosts, "playbooks/verify.yml", "-e", json.dumps(given))
+    def run(**more: Any) -> list[dict[str, Any]]:
+        arguments = ("-i", hosts, "playbooks/verify.yml", "-e", json.dumps(given | more))
         region.forget_calls()
         done = ansible("ansible-playbook", *arguments, folder=ROOT, environment=SHOWN)
         assert done.returncode == 2, done.stdout[-4000:] + done.stderr[-2000:]
@@ -94,3 +94,19 @@ def test_what_is_there_is_looked_at_and_what_is_taken_away_is_named(
     found = [f["what"] for f in verify() if f["status"] == "broken"]
     assert any(w.startswith("client 192.0.2.0/24 to api, tcp 6443") and "no route" in w for w in found), found
     assert any(f"secret {NAME}-mysql-app" in w and "PENDING_DELETION" in w for w in found), found
+
+
+def test_what_has_a_name_of_its_own_is_found_by_it(
+    region: Region, verify: Any, given: dict[str, Any], tmp_path: Path
+) -> None:
+    own = {
+        "okestack_deployment": "named",
+        "vault_secret_name": "own-vault",
+        "vault_secret_key_name": "own-key",
+        "vault_secret_secrets": [{"name": "mysql-admin", "secret_name": "own-secret"}, {"name": "mysql-app"}],
+    }
+    role = [{"ansible.builtin.import_role": {"name": "okestack.oci.vault_secret"}}]
+    play(region, tmp_path, role, "-e", json.dumps(given | own))
+    hops = ("vault", "vault's key", "secrets")
+    found = [(f["hop"], f["status"]) for f in verify(**own) if f["hop"] in hops]
+    assert found == [("vault", "ok"), ("vault's key", "ok"), ("secrets", "ok"), ("secrets", "ok")]
