@@ -27,6 +27,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     reference_of,
 )
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
+from ansible_collections.okestack.oci.plugins.module_utils.plan import SERVICE_TAGS
 from ansible_collections.okestack.oci.plugins.module_utils.role_options import deployment
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task
 from ansible_collections.okestack.oci.plugins.module_utils.types import (
@@ -64,8 +65,6 @@ GIVEN = {
     "virtualnodepool": kubernetes_engine.VIRTUAL_NODE_POOL,
 }
 """The word in an OCID -> the type of which one can be given."""
-SERVICES_TAGS = "Oracle-Tags"
-"""The namespace of tags that the service writes itself."""
 _NOT_DECLARED = ("set by the service", "deprecated by the service")
 _ALWAYS = ("lifetime", "encapsulation_protocol", "source", "route_rules.route_type", "ipv4_cidr_blocks")
 """Unmanaged fields that every resource shows and that say nothing of it."""
@@ -181,7 +180,7 @@ def _shown(value: Any) -> str:
 
 
 def _defined(document: Mapping[str, Any]) -> Document:
-    return {k: v for k, v in (document.get("defined_tags") or {}).items() if k != SERVICES_TAGS}
+    return {k: v for k, v in (document.get("defined_tags") or {}).items() if k != SERVICE_TAGS}
 
 
 def _unheld(notes: list[Note], type_: ResourceType, document: Mapping[str, Any], *said: str) -> None:

@@ -52,6 +52,10 @@ class Plan:
         return self.kind != "none"
 
 
+VERBS = {"create": "created", "update": "changed", "replace": "replaced", "delete": "removed"}
+"""What is done to a resource or an object, as results' ``changes`` and the run's summary say it."""
+
+
 def operations(type_: ResourceType, plan: Plan) -> tuple[str, ...]:
     """The writes that carry a plan out, in order, as ``SERVICE.OPERATION``."""
     made = [call.operation for call in plan.calls]

@@ -271,7 +271,7 @@ def left(session: Session, wanted: list[Need], domain: Any) -> dict[tuple[str, s
             "limit_name": need.limit,
             "compartment_id": session.tenancy,
         }
-        for more in ({}, {"availability_domain": domain} if domain else {}):
+        for more in ({}, {"availability_domain": domain}) if domain else ({},):
             try:
                 answer = session.call(client, "get_resource_availability", **arguments, **more).data
             except CloudError:  # of a domain, or of no such name in this region

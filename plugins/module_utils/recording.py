@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document
+from ansible_collections.okestack.oci.plugins.module_utils.plan import VERBS
 from ansible_collections.okestack.oci.plugins.module_utils.run import Task
 
 RECORD = "okestack_record"
@@ -53,10 +54,9 @@ def _changes(task: Task, result: Mapping[str, Any]) -> Iterator[Document]:
         return
     rows = list(result.get("changes") or [])
     if not rows:  # a Secret: only that it changed is reported, not what
-        words = {"create": "created", "delete": "removed", "replace": "replaced"}
         objects = [o for o in result.get("objects") or [] if o.get("action") != "none"]
         rows = [
-            {"name": f"{o['kind']} {o['namespace']}/{o['name']}", "change": words.get(o["action"], "changed")}
+            {"name": f"{o['kind']} {o['namespace']}/{o['name']}", "change": VERBS.get(o["action"], "changed")}
             for o in objects
         ] or [{"name": task.name, "change": "changed"}]
     diff = result.get("diff") or {}

@@ -34,7 +34,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.model import (
     resolved,
     spread,
 )
-from ansible_collections.okestack.oci.plugins.module_utils.plan import Plan
+from ansible_collections.okestack.oci.plugins.module_utils.plan import VERBS, Plan
 from ansible_collections.okestack.oci.plugins.module_utils.reader import Reader, public
 from ansible_collections.okestack.oci.plugins.module_utils.redaction import (
     looks_secret,
@@ -238,7 +238,7 @@ def given(values: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> D
 
 def verb_of(plan: Plan) -> str:
     """What a plan does, as the result's ``changes`` and the run's summary say it."""
-    return {"create": "created", "replace": "replaced", "delete": "removed"}.get(plan.kind, "changed")
+    return VERBS.get(plan.kind, "changed")
 
 
 def change_of(label: str, outcome: Outcome) -> Document:

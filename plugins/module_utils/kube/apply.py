@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, UnknownKind
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
+from ansible_collections.okestack.oci.plugins.module_utils.plan import VERBS
 from ansible_collections.okestack.oci.plugins.module_utils.retries import Retry
 
 from .changes import Change, Options, compared, creation, difference
@@ -328,7 +329,7 @@ class Applier:
             if conflict:
                 raise conflict from None
             raise KubeError(f"{change.key} ({item.source}): {error}") from None
-        self.report(f"{change.key}: {_PAST[change.action]}{f' ({change.note})' if change.note else ''}")
+        self.report(f"{change.key}: {VERBS[change.action]}{f' ({change.note})' if change.note else ''}")
         return change
 
     def _take_over(self, resource: Resource, change: Change) -> None:
@@ -414,9 +415,6 @@ class Applier:
 
     def _waiter(self, client: Client, quiet: float = 0.0) -> Waiter:
         return Waiter(client, self.report, self.options.timeout, self.options.interval, self.sleep, quiet=quiet)
-
-
-_PAST = {"create": "created", "update": "changed", "replace": "replaced"}
 
 
 def _scopes(items: Sequence[Item]) -> dict[tuple[str, str], bool]:

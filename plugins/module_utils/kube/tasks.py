@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, holds_unknown, is_unknown, placeholder
+from ansible_collections.okestack.oci.plugins.module_utils.plan import VERBS
 from ansible_collections.okestack.oci.plugins.module_utils.redaction import scrub
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 
@@ -250,10 +251,6 @@ def _options(params: Mapping[str, Any], context: Context) -> Options:
 
 def _number(value: Any, default: float) -> float:
     return default if value is None or is_unknown(value) else float(value)
-
-
-VERBS = {"create": "created", "update": "changed", "replace": "replaced", "delete": "removed"}
-"""What is done to an object, as the result's ``changes`` and the run's summary say it."""
 
 
 def _result(changes: Sequence[Change], began: float) -> Document:
