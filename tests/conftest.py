@@ -9,11 +9,17 @@ import pytest
 
 # Tests that need no programs come first, while those are built; the whole site comes last.
 ORDER = ("unit", "conformance", "lint", "clients", "integration", "faults", "e2e", "bench")
+# Side by side the files that take longest begin, so that no worker is left with one of them at the end.
+LONGEST_FIRST = ("lint", "integration", "faults", "conformance", "unit")
+# What such tests use is there once on a machine: ports, /etc/hosts, network namespaces, the programs.
+ALONE = ("root", "programs", "e2e")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--whole`: campaigns play all of their cases, and another release is built to be upgraded from. `--flows`:
-    packets sent to compare them with the analysis. `--requests`: how many a site answers at least under load."""
+    packets sent to compare them with the analysis. `--requests`: how many a site answers at least under load. `--part`:
+    those that may be played beside others (pytest -n 2), or those that need the machine alone; else all, one by one."""
+    parser.addoption("--part", choices=("beside", "alone"), help="the tests that share a machine, or the others")
     parser.addoption("--whole", action="store_true", help="play all cases of the campaigns, not a sample; and upgrades")
     parser.addoption("--flows", type=int, default=2000, help="packets sent to compare them with the analysis")
     parser.addoption("--requests", type=int, default=2000, help="requests that a site answers at least under load")
@@ -25,17 +31,25 @@ def whole(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--whole"))
 
 
-def _rank(item: pytest.Item) -> tuple[int, bool]:
+def _rank(item: pytest.Item, order: tuple[str, ...]) -> tuple[int, bool]:
     folder = item.path.relative_to(Path(__file__).parent).parts[0]
-    rank = ORDER.index(folder) if folder in ORDER else len(ORDER)
+    rank = order.index(folder) if folder in order else len(order)
     return rank, item.get_closest_marker("programs") is not None
 
 
+def _alone(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ALONE)
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by folder, then what needs the programs last; within that as written. The first of those may have to wait
-    until they are built."""
-    items.sort(key=_rank)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take the part that is asked for. Sort by folder, then what needs the programs last; within that as written. The
+    first of those may have to wait until they are built."""
+    part = config.getoption("--part")
+    if part:
+        config.hook.pytest_deselected(items=[item for item in items if _alone(item) != (part == "alone")])
+        items[:] = [item for item in items if _alone(item) == (part == "alone")]
+    items.sort(key=lambda item: _rank(item, LONGEST_FIRST if part == "beside" else ORDER))
     for item in items:
         if item.get_closest_marker("programs") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(3000))

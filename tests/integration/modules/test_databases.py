@@ -335,7 +335,9 @@ CHANGES: list[tuple[Options, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("more", "sent"), CHANGES, ids=[",".join(sent) or "nothing" for _more, sent in CHANGES])
+@pytest.mark.parametrize(
+    ("more", "sent"), CHANGES, ids=[",".join(sorted(sent)) or "nothing" for _more, sent in CHANGES]
+)
 def test_an_update_holds_what_changes_and_no_null(
     door: Door, system: Options, bodies: list[Any], more: Options, sent: set[str]
 ) -> None:

@@ -25,6 +25,7 @@ WHOLE = re.compile(r"ocid1\.[a-z]+\.oc99\.[a-z0-9-]*(\.[a-z0-9-]+)*\.[a-z2-7]{60
         (ocids.fixed("user", "operator"), settings.OPERATOR_ID, 5),
         (settings.TENANCY_ID, "ocid1.tenancy.oc99..aaaaaaaa", 5),
     ],
+    ids=["subnet", "policy", "vcn", "vault", "key version", "operator", "tenancy"],
 )
 def test_parts_and_lengths(made: str, begins: str, parts: int) -> None:
     assert WHOLE.fullmatch(made) and made.startswith(begins)

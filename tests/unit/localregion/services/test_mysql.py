@@ -466,11 +466,11 @@ def test_the_begin_of_a_daily_window(window: str, now: str, begin: str) -> None:
 
 
 def test_a_db_system_is_backed_up_each_day(systems: Systems) -> None:
-    policy = models.CreateBackupPolicyDetails(window_start_time="07:30", retention_in_days=2, freeform_tags={"a": "b"})
-    found = systems.create(backup_policy=policy)
+    first = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).replace(second=0, microsecond=0)
+    window = f"{first:%H:%M}"
+    policy = models.CreateBackupPolicyDetails(window_start_time=window, retention_in_days=2, freeform_tags={"a": "b"})
+    made = systems.create(backup_policy=policy).time_created
     service: Any = systems.region.inner.services["mysql"]
-    made = found.time_created
-    first = made.replace(hour=7, minute=30, second=0, microsecond=0) + dt.timedelta(days=1)
 
     def listed() -> list[Any]:
         asked = systems.backups.list_backups(systems.region.compartment_id, db_system_id=systems.id)
