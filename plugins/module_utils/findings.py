@@ -64,18 +64,22 @@ def rows_of(result: Mapping[str, Any], key: str) -> list[Document]:
 
 
 def _resource(result: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[Row]:
-    """One resource of each name, in a state in which it works. ``key``, ``names``, ``ready``."""
+    """One resource of each name, in a state in which it works. ``key``, ``names``, ``ready``; ``id``: the one that is
+    given by its OCID, whatever its name."""
     found = rows_of(result, expected["key"])
     by = expected.get("by", "display_name")
     word = str(expected.get("word") or str(expected["key"]).rstrip("s").replace("_", " "))
     ready = expected.get("ready") or ["ACTIVE", "AVAILABLE", "ENABLED"]
     for name in expected["names"]:
-        mine = [r for r in found if r.get(by) == name]
-        if not mine:
+        given = expected.get("id")
+        mine = [r for r in found if (r.get("id") == given if given else r.get(by) == name)]
+        if not mine and given:
+            yield BROKEN, f"there is no {word} {given}", "give the OCID of one that is there, or none"
+        elif not mine:
             yield BROKEN, f"there is no {word} {name}", SITE
         for row in mine:
             state = row.get("lifecycle_state")
-            summary = f"{word} {name} ({row.get('id')}) is {state}"
+            summary = f"{word} {row.get(by)} ({row.get('id')}) is {state}"
             if row.get("lifecycle_details") and state not in ready:
                 summary += f": {row['lifecycle_details']}"
             if state in ready:

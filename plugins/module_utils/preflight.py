@@ -184,6 +184,8 @@ def needs(planned: Mapping[str, Any], found: Mapping[str, list[Document]]) -> li
     types = known_types()
 
     def there(kind: str) -> bool:
+        if (planned.get("given") or {}).get(kind):
+            return True
         wanted = (planned.get("names") or {}).get(kind) or []
         return any(
             r.get(types[kind].name_field) in wanted and types[kind].states.living(r) for r in found.get(kind) or []

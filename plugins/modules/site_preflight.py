@@ -26,8 +26,8 @@ options:
     description:
       - What is planned, each key as far as it is to be looked at, of C(vcn_name), C(cidr_blocks), C(services_cidr), C(subnet_cidrs)
         (C(pods) and C(nodes)), C(nodes) (their number), C(pods) (their number by what they run), C(growth_percent), C(pod_shape),
-        C(cores) (of all pods), C(availability_domain), C(names) (lists by type), C(image), C(registry_token_file) and C(chart) (C(path),
-        C(repo), C(version), C(helm)).
+        C(cores) (of all pods), C(availability_domain), C(names) (lists by type), C(given) (OCIDs by type), C(image),
+        C(registry_token_file) and C(chart) (C(path), C(repo), C(version), C(helm)).
     type: dict
     required: true
   problems:

@@ -107,6 +107,8 @@ def test_limits_count_what_is_not_there_yet() -> None:
     assert from_nothing["compute", "standard-e4-core-count"] == 5
     there = {"vcn": [{"id": "v", "display_name": "shop", "lifecycle_state": "AVAILABLE"}]}
     assert ("vcn", "vcn-count") not in {(n.service, n.limit) for n in preflight.needs(PLAN, there)}
+    given = PLAN | {"given": {"mysql_db_system": "ocid1.mysqldbsystem.oc1..a"}}
+    assert ("mysql", "mysql-db-system-count") not in {(n.service, n.limit) for n in preflight.needs(given, {})}
     needs = [preflight.Need("s", name, 3, "nodes") for name in ("enough", "few", "unknown")]
     rows = list(preflight.limits(needs, {("s", "enough"): 3, ("s", "few"): 2, ("s", "unknown"): None}))
     assert [f.status for f in rows] == ["ok", "broken", "unknown"]

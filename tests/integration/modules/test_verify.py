@@ -110,3 +110,13 @@ def test_what_has_a_name_of_its_own_is_found_by_it(
     hops = ("vault", "vault's key", "secrets")
     found = [(f["hop"], f["status"]) for f in verify(**own) if f["hop"] in hops]
     assert found == [("vault", "ok"), ("vault's key", "ok"), ("secrets", "ok"), ("secrets", "ok")]
+
+    # Or by its OCID, whatever its name.
+    vaults = region.client(oci.key_management.KmsVaultClient).list_vaults(region.compartment_id).data
+    (vault,) = [each for each in vaults if each.display_name == "own-vault"]
+    by_ocid = own | {"vault_secret_name": "another", "vault_secret_vault_id": vault.id}
+    assert [(f["hop"], f["status"]) for f in verify(**by_ocid) if f["hop"] in hops] == found
+    (gone,) = [
+        f for f in verify(mysql_db_system_id=vault.id.replace("vault", "mysqldbsystem")) if f["hop"] == "database"
+    ]
+    assert gone["status"] == "broken" and "there is no DB system ocid1.mysqldbsystem" in gone["what"], gone
