@@ -116,7 +116,7 @@ test: venv system browser $(VENV)-cli/.clients ## everything, ending in pytest's
 
 .PHONY: unit
 unit: venv ## tests that need no machine
-	@$(BIN)/pytest tests/unit tests/conformance $(ARGS)
+	@$(BIN)/pytest -n auto --dist=loadfile tests/unit tests/conformance $(ARGS)
 
 .PHONY: integration
 integration: venv system ## modules against the region's API, the region's parts
@@ -156,7 +156,7 @@ bare: ## README's two commands in a bare Debian 12 (CACHE=~/.cache/okestack: bui
 
 .PHONY: campaign
 campaign: venv ## all cases of the campaigns (wrong answers, bad options), of which the tests play a sample
-	@$(BIN)/pytest tests/faults --whole $(ARGS)
+	@$(BIN)/pytest -n auto --dist=loadfile --no-loadscope-reorder tests/faults --whole $(ARGS)
 
 .PHONY: upgrade-test
 upgrade-test: venv system programs ## a site of an earlier Kubernetes, built for it, upgraded under load (20 minutes the first time)

@@ -26,8 +26,8 @@ FOLDER = ROOT / "build" / "matrix"
 LINES = {"2.19": ("3.11", "3.12", "3.13"), "2.20": ("3.12", "3.13", "3.14"), "2.21": ("3.12", "3.13", "3.14")}
 """Each line of ansible-core, and the Pythons that a controller of it takes."""
 STEPS = {
-    "unit": ("tests/unit", "tests/conformance"),
-    "modules": ("tests/integration/modules", "tests/integration/types"),
+    "unit": ("tests/unit", "tests/conformance", "-n", "auto", "--dist=loadfile"),
+    "modules": ("tests/integration/modules", "tests/integration/types", "-n", "auto", "--dist=loadfile"),
     "sanity": ("tests/lint", "-m", "sanity"),
 }
 """What runs, and pytest's arguments for it."""
