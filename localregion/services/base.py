@@ -386,7 +386,6 @@ class Service:
 
     def work_request(
         self,
-        call: Call | None,
         operation_type: str,
         resources: Sequence[tuple[str, str, Record | str]],
         *,
@@ -397,7 +396,7 @@ class Service:
         Resources: (action it ends with: CREATED, UPDATED, DELETED or RELATED, or still IN_PROGRESS; entity type;
         record or its id).
         """
-        return self.requests.new(call, operation_type, resources, compartment=compartment)
+        return self.requests.new(operation_type, resources, compartment=compartment)
 
     # small things
 

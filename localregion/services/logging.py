@@ -72,7 +72,7 @@ class Logging(Service):
         """Create a log group; the work request names it."""
         self._unique_group(call.body["compartmentId"], call.body["displayName"])
         group = self.create("log_group", call, {"timeLastModified": self.clock.timestamp()}, state="CREATING")
-        request = self.work_request(call, "CREATE_LOG_GROUP", [("CREATED", "loggroup", group)])
+        request = self.work_request("CREATE_LOG_GROUP", [("CREATED", "loggroup", group)])
         self.transition(group, _TIME, "ACTIVE", request=request)
         return self.accepted(request, 202, group)
 
@@ -94,7 +94,7 @@ class Logging(Service):
             self._unique_group(str(group.compartment), call.body["displayName"], group.id)
         group = self.apply(group, call, "displayName", "description", "freeformTags", "definedTags")
         group = self.update(group, {"timeLastModified": self.clock.timestamp()})
-        request = self.work_request(call, "UPDATE_LOG_GROUP", [("UPDATED", "loggroup", group)])
+        request = self.work_request("UPDATE_LOG_GROUP", [("UPDATED", "loggroup", group)])
         self.transition(group, _TIME, "ACTIVE", via="UPDATING", request=request)
         return self.accepted(request, 202, group)
 
@@ -104,7 +104,7 @@ class Logging(Service):
         group = self._group(call, "ACTIVE", "FAILED")
         if self.living("log", parent=group.id):
             raise conflict(f"Log group {group.id} is not empty")
-        request = self.work_request(call, "DELETE_LOG_GROUP", [("DELETED", "loggroup", group)])
+        request = self.work_request("DELETE_LOG_GROUP", [("DELETED", "loggroup", group)])
         # The service has no state for what is deleted: it is not there any more.
         self.transition(group, _TIME, "DELETED", via="DELETING", request=request)
         return self.accepted(request, 202)
@@ -119,7 +119,7 @@ class Logging(Service):
         self.move(group, call)
         for log in self.living("log", parent=group.id):
             self.update(log, {"compartmentId": call.body["compartmentId"]})
-        request = self.work_request(call, "MOVE_LOG_GROUP", [("UPDATED", "loggroup", group)])
+        request = self.work_request("MOVE_LOG_GROUP", [("UPDATED", "loggroup", group)])
         self.transition(group, _TIME, "ACTIVE", via="UPDATING", request=request)
         return self.accepted(request, 202, group)
 
@@ -163,7 +163,7 @@ class Logging(Service):
             compartment=group.compartment,
             parent=group.id,
         )
-        request = self.work_request(call, "CREATE_LOG", [("RELATED", "loggroup", group), ("CREATED", "log", log)])
+        request = self.work_request("CREATE_LOG", [("RELATED", "loggroup", group), ("CREATED", "log", log)])
         self.transition(log, _TIME, "ACTIVE" if enabled else "INACTIVE", request=request)
         return self.accepted(request, 202, log)
 
@@ -260,7 +260,7 @@ class Logging(Service):
             self._check_parameters(old["source"]["service"], new["source"].get("parameters") or {})
             changes["configuration"] = old | new | {"source": old["source"] | new["source"]}
         log = self.update(log, {**changes, "timeLastModified": self.clock.timestamp()})
-        request = self.work_request(call, "UPDATE_LOG", [("UPDATED", "log", log)])
+        request = self.work_request("UPDATE_LOG", [("UPDATED", "log", log)])
         state = "ACTIVE" if log.doc["isEnabled"] else "INACTIVE"
         self.transition(log, _TIME, state, via="UPDATING", request=request)
         return self.accepted(request, 202, log)
@@ -269,7 +269,7 @@ class Logging(Service):
     async def delete_log(self, call: Call) -> Reply:
         """Delete a log."""
         log = self._log(call, "ACTIVE", "INACTIVE", "FAILED")
-        request = self.work_request(call, "DELETE_LOG", [("DELETED", "log", log)])
+        request = self.work_request("DELETE_LOG", [("DELETED", "log", log)])
         self.content.forget(log.id)
         self.transition(log, _TIME, "DELETED", via="DELETING", request=request)
         return self.accepted(request, 202)
@@ -282,7 +282,7 @@ class Logging(Service):
             raise missing("targetLogGroupId")
         target = self._in(self.get("log_group", call.body["targetLogGroupId"], related=True), "ACTIVE")
         self._unique_log(target, log.doc["displayName"], log.id)
-        request = self.work_request(call, "MOVE_LOG", [("UPDATED", "log", log), ("RELATED", "loggroup", target)])
+        request = self.work_request("MOVE_LOG", [("UPDATED", "log", log), ("RELATED", "loggroup", target)])
         state = log.state
         log = self.update(log, {}, private={"target": target.id})
         self.transition(log, _TIME, state, via="UPDATING", also=self._moved, request=request, failed=state)

@@ -77,7 +77,7 @@ class VnMonitoring(Service):
         self.authorize(call, "read", _RESOURCE, compartment)
         question = self._question(asked)
         resources = [("CREATED", "vnpathanalyzertest", test)] if test else []
-        request = self.work_request(call, "CREATE_PATH_ANALYSIS_RESULT", resources, compartment=compartment)
+        request = self.work_request("CREATE_PATH_ANALYSIS_RESULT", resources, compartment=compartment)
         request.begin()
         path = self._path(asked, *question)
         record = request.record

@@ -112,7 +112,6 @@ class WorkRequests:
 
     def new(
         self,
-        call: Call | None,
         operation_type: str,
         resources: Sequence[tuple[str, str, Record | str]],
         *,

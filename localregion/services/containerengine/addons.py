@@ -235,10 +235,10 @@ class Addons(Part):
             raise invalid(f"Invalid version: {version}. The add-on {addon.name} has {', '.join(offered)}")
         return version
 
-    def _begin(self, call: Call, record: Record, operation: str, via: str, to: str) -> Reply:
+    def _begin(self, record: Record, operation: str, via: str, to: str) -> Reply:
         action = {"ENABLE_ADDON": "CREATED", "UPDATE_ADDON": "UPDATED"}.get(operation, "DELETED")
         cluster = self.service.get("cluster", record.parent)
-        request = self.service.work_request(call, operation, [(action, "cluster", cluster)])
+        request = self.service.work_request(operation, [(action, "cluster", cluster)])
         self.service.transition(record, ADDON_MINUTES, to, via=via, also=self._addon_changed, request=request)
         return self.service.accepted(request, 202)
 
@@ -268,7 +268,7 @@ class Addons(Part):
             record = self._put_addon(cluster, document, "CREATING")
         else:
             record = self.service.update(record, document)
-        return self._begin(call, record, "ENABLE_ADDON", "CREATING", "ACTIVE")
+        return self._begin(record, "ENABLE_ADDON", "CREATING", "ACTIVE")
 
     @operation
     async def update_addon(self, call: Call) -> Reply:
@@ -281,7 +281,7 @@ class Addons(Part):
         if "configurations" in body:
             changes["configurations"] = configurations(addon, body["configurations"])
         self._changeable(cluster, record)
-        return self._begin(call, self.service.update(record, changes), "UPDATE_ADDON", "UPDATING", "ACTIVE")
+        return self._begin(self.service.update(record, changes), "UPDATE_ADDON", "UPDATING", "ACTIVE")
 
     @operation
     async def disable_addon(self, call: Call) -> Reply:
@@ -290,7 +290,7 @@ class Addons(Part):
         if ADDONS[record.doc["name"]].essential:
             raise not_implemented(f"disabling {record.doc['name']}: the local region's clusters do not run without it")
         self._changeable(self.service.get("cluster", record.parent), record)
-        return self._begin(call, record, "DISABLE_ADDON", "DELETING", "DELETED")
+        return self._begin(record, "DISABLE_ADDON", "DELETING", "DELETED")
 
 
 __all__ = ["ADDONS", "Addon", "Addons", "configurations", "in_order", "known", "option", "versions"]

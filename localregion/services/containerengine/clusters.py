@@ -98,7 +98,7 @@ class Clusters(Part):
             private={"due": self.clock.due(CREATE_MINUTES)},
             record_id=self._cluster_ocid(),
         )
-        request = self.service.work_request(call, "CLUSTER_CREATE", [("CREATED", "cluster", cluster)])
+        request = self.service.work_request("CLUSTER_CREATE", [("CREATED", "cluster", cluster)])
         metadata = {
             "timeCreated": self.clock.timestamp(),
             "createdByUserId": call.principal.id,
@@ -229,7 +229,7 @@ class Clusters(Part):
         return self._update_cluster(call, cluster, {"endpointConfig": config})
 
     def _update_cluster(self, call: Call, cluster: Record, changes: Doc) -> Reply:
-        request = self.service.work_request(call, "CLUSTER_UPDATE", [("UPDATED", "cluster", cluster)])
+        request = self.service.work_request("CLUSTER_UPDATE", [("UPDATED", "cluster", cluster)])
         metadata = cluster.doc["metadata"] | {
             "timeUpdated": self.clock.timestamp(),
             "updatedByUserId": call.principal.id,
@@ -270,7 +270,7 @@ class Clusters(Part):
         ]  # fmt: skip
         if busy:
             raise conflict(f"virtual node pool {busy[0].id} of the cluster is {busy[0].state}")
-        request = self.service.work_request(call, "CLUSTER_DELETE", [("DELETED", "cluster", cluster)])
+        request = self.service.work_request("CLUSTER_DELETE", [("DELETED", "cluster", cluster)])
         metadata = cluster.doc["metadata"] | {
             "deletedByUserId": call.principal.id,
             "deletedByWorkRequestId": request.record.id,

@@ -81,7 +81,7 @@ class VirtualNodePools(Part):
             private={"due": self.clock.due(CREATE_MINUTES)},
         )  # fmt: skip
         request = self.service.work_request(
-            call, "VIRTUALNODEPOOL_CREATE", [("CREATED", "virtualnodepool", pool), ("RELATED", "cluster", cluster)]
+            "VIRTUALNODEPOOL_CREATE", [("CREATED", "virtualnodepool", pool), ("RELATED", "cluster", cluster)]
         )
         self.service.transition(pool, model.ACCEPTED_MINUTES, "ACTIVE", also=self._pool_converge, request=request)
         return self.service.accepted(request, 202, pool)
@@ -118,7 +118,7 @@ class VirtualNodePools(Part):
             raise invalid("virtualNodePoolCyclingDetails: cycling needs a change of another property of the pool")
         operation = "VIRTUALNODEPOOL_CYCLING" if cycling else "VIRTUALNODEPOOL_UPDATE"
         request = self.service.work_request(
-            call, operation, [("UPDATED", "virtualnodepool", pool), ("RELATED", "cluster", cluster)]
+            operation, [("UPDATED", "virtualnodepool", pool), ("RELATED", "cluster", cluster)]
         )
         stale = [node.id for node in self.processes.nodes(pool)] if cycling else []
         pool = self.service.update(pool, changes, private={"due": self.clock.due(UPDATE_MINUTES), "stale": stale})
@@ -257,7 +257,7 @@ class VirtualNodePools(Part):
         minutes = model.duration_minutes(call.query.get("override_eviction_grace_duration_vnp") or "PT60M")
         force = call.query.get("is_force_deletion_after_override_grace_duration_vnp")
         request = self.service.work_request(
-            call, "VIRTUALNODEPOOL_DELETE",
+            "VIRTUALNODEPOOL_DELETE",
             [("DELETED", "virtualnodepool", pool), ("RELATED", "cluster", pool.parent or "")],
         )  # fmt: skip
         private = {"grace": self.clock.seconds(minutes), "force": True if force is None else bool(force)}

@@ -89,7 +89,7 @@ class Compartments(Part):
             raise invalid("The compartment is already in the target compartment.")
         check_free(self.service, "compartment", compartment.name, "Compartment", target.id)
         self._check_depth(target.id, self._levels(compartment.id))
-        request = self.service.work_request(call, "MOVE_COMPARTMENT", [("UPDATED", "compartment", compartment)])
+        request = self.service.work_request("MOVE_COMPARTMENT", [("UPDATED", "compartment", compartment)])
         self.service.update(compartment, {}, private={"target": target.id})
         self.service.transition(compartment, _MOVE_TIME, "ACTIVE", also=self._moved, request=request, failed="ACTIVE")
         return self.service.accepted(request, 202, compartment)
@@ -103,7 +103,7 @@ class Compartments(Part):
     async def delete_compartment(self, call: Call) -> Reply:
         """Delete an empty compartment; the work request fails if it was not empty."""
         compartment = self._changeable(call, "deleted")
-        request = self.service.work_request(call, "DELETE_COMPARTMENT", [("DELETED", "compartment", compartment)])
+        request = self.service.work_request("DELETE_COMPARTMENT", [("DELETED", "compartment", compartment)])
         self.service.transition(
             compartment, _DELETION_TIME, "DELETED", via="DELETING", also=self._deleted, request=request, failed="ACTIVE"
         )

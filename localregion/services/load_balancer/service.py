@@ -115,7 +115,7 @@ class LoadBalancer(Service):
         self._drop_secrets(balancer, keys)
         if reserved:
             self.update(balancer, {}, private={"reserved": reserved.id})
-        request = self._request_for(call, "CreateLoadBalancer", balancer)
+        request = self._request_for("CreateLoadBalancer", balancer)
         self.transition(balancer, CREATE_MINUTES, "ACTIVE", also=self._provision, request=request)
         return self.accepted(request, record=balancer)
 
@@ -182,7 +182,7 @@ class LoadBalancer(Service):
             raise incorrect_state(f"Load balancer {balancer.id} is in state {balancer.state}, not ACTIVE")
         if balancer.doc["isDeleteProtectionEnabled"] and balancer.doc["listeners"]:
             raise conflict(f"Load balancer {balancer.id} has listeners and is protected against deletion")
-        request = self._request_for(call, "DeleteLoadBalancer", balancer)
+        request = self._request_for("DeleteLoadBalancer", balancer)
         self.transition(balancer, _DELETE_MINUTES, "DELETED", via="DELETING", also=self._remove, request=request)
         return self.accepted(request)
 
@@ -214,7 +214,7 @@ class LoadBalancer(Service):
         """Move a load balancer."""
         balancer = self._active(call)
         self.move(balancer, call)
-        request = self._request_for(call, "ChangeCompartment", balancer)
+        request = self._request_for("ChangeCompartment", balancer)
         request.finish()
         return self.accepted(request)
 
@@ -237,7 +237,7 @@ class LoadBalancer(Service):
         model.apply(operation, trial, body, call.path)
         if operation == "update_network_security_groups":
             lookup.network(self.region).vnics.check_placement(trial["subnetIds"][0], trial["networkSecurityGroupIds"])
-        request = self._request_for(call, model.CHANGES[operation][0], balancer)
+        request = self._request_for(model.CHANGES[operation][0], balancer)
         change = {"operation": operation, "body": body, "path": call.path, "keys": sealed, "balancer": balancer.id}
         self.update(request.record, {}, private={"change": change})
         self.transition(request.record, _CHANGE_MINUTES, None, also=self._carry_out, request=request, failed=None)
@@ -413,8 +413,8 @@ class LoadBalancer(Service):
             },
         }
 
-    def _request_for(self, call: Call, kind: str, balancer: Record) -> WorkRequest:
-        return self.work_request(call, kind, [("RELATED", "loadbalancer", balancer)])
+    def _request_for(self, kind: str, balancer: Record) -> WorkRequest:
+        return self.work_request(kind, [("RELATED", "loadbalancer", balancer)])
 
     async def stop(self) -> None:
         """End the proxies; the documents stay."""

@@ -46,7 +46,7 @@ class Backups(Part):
         model.recovers(system.doc, "A backup")
         _check_retention(body)
         backup = self.new(system, call, {}, "MANUAL")
-        request = begun(self.service, call, "CREATE_BACKUP", [("CREATED", _BK, backup), ("RELATED", _DB, system)])
+        request = begun(self.service, "CREATE_BACKUP", [("CREATED", _BK, backup), ("RELATED", _DB, system)])
         self.service.transition(backup, _BACKUP, "ACTIVE", also=self._backed_up, request=request)
         return self.service.show(backup, request=request)
 
@@ -141,7 +141,7 @@ class Backups(Part):
     async def delete_backup(self, call: Call) -> Reply:
         """Delete a backup; with soft delete in seven days."""
         backup = self._named(call, "ACTIVE", "INACTIVE", "FAILED")
-        request = begun(self.service, call, "DELETE_BACKUP", [("DELETED", _BK, backup)])
+        request = begun(self.service, "DELETE_BACKUP", [("DELETED", _BK, backup)])
         if backup.doc["softDelete"] == "ENABLED" and backup.state == "ACTIVE":
             when = self.clock.now() + dt.timedelta(days=7)
             self.service.update(backup, {}, state="DELETE_SCHEDULED", private={"delete_at": when.timestamp()})

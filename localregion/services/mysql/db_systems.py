@@ -79,7 +79,7 @@ class DbSystems(Part):
         if restored:
             private["backup"] = body["source"]["backupId"]
         system = self.service.update(system, {}, private=private)
-        request = begun(self.service, call, "CREATE_DBSYSTEM", [("CREATED", _DB, system)])
+        request = begun(self.service, "CREATE_DBSYSTEM", [("CREATED", _DB, system)])
         self.region.tasks.spawn(self._begin(system.id, request), f"mysql {system.id}")
         self.service.transition(system, CREATE_MINUTES, "ACTIVE", also=self._created, request=request)
         return self.service.show(system, request=request)
@@ -136,7 +136,7 @@ class DbSystems(Part):
         if "adminPassword" in call.body:
             private["password"] = self.region.sealer.seal(call.body["adminPassword"].encode(), system.id)
         system = self.service.update(system, light, private=private)
-        request = begun(self.service, call, "UPDATE_DBSYSTEM", [("UPDATED", _DB, system)])
+        request = begun(self.service, "UPDATE_DBSYSTEM", [("UPDATED", _DB, system)])
         minutes = _UPDATE if heavy or "password" in private else _LIGHT_UPDATE
         self.service.transition(
             system, minutes, system.state, via="UPDATING", also=self._updated, request=request, failed=system.state
@@ -189,7 +189,7 @@ class DbSystems(Part):
             raise incorrect_state("The deletionPolicy requires a final backup, which needs an ACTIVE DB System")
         if policy["finalBackup"] == "REQUIRE_FINAL_BACKUP":
             model.recovers(system.doc, "The final backup of the deletionPolicy")
-        request = begun(self.service, call, "DELETE_DBSYSTEM", [("DELETED", _DB, system)])
+        request = begun(self.service, "DELETE_DBSYSTEM", [("DELETED", _DB, system)])
         system = self.service.update(system, {}, private={"before": system.state})
         self.service.transition(system, _DELETE, "DELETED", via="DELETING", also=self._deleted, request=request)
         return self.service.accepted(request, 202)
@@ -213,7 +213,7 @@ class DbSystems(Part):
     async def start_db_system(self, call: Call) -> Reply:
         """INACTIVE to ACTIVE."""
         system = db_system(self.service, call, "INACTIVE")
-        request = begun(self.service, call, "START_DBSYSTEM", [("UPDATED", _DB, system)])
+        request = begun(self.service, "START_DBSYSTEM", [("UPDATED", _DB, system)])
         self.service.transition(
             system, _START, "ACTIVE", via="UPDATING", also=self._started, request=request, failed="INACTIVE"
         )
@@ -229,7 +229,7 @@ class DbSystems(Part):
         system = db_system(self.service, call, "ACTIVE")
         model.recovers(system.doc, "Stopping a DB System")
         system = self.service.update(system, {}, private={"shutdown": call.body["shutdownType"]})
-        request = begun(self.service, call, "STOP_DBSYSTEM", [("UPDATED", _DB, system)])
+        request = begun(self.service, "STOP_DBSYSTEM", [("UPDATED", _DB, system)])
         self.service.transition(
             system, _STOP, "INACTIVE", via="UPDATING", also=self._stopped, request=request, failed="ACTIVE"
         )
@@ -248,7 +248,7 @@ class DbSystems(Part):
         system = db_system(self.service, call, "ACTIVE")
         model.recovers(system.doc, "Restarting a DB System")
         system = self.service.update(system, {}, private={"shutdown": call.body["shutdownType"]})
-        request = begun(self.service, call, "RESTART_DBSYSTEM", [("UPDATED", _DB, system)])
+        request = begun(self.service, "RESTART_DBSYSTEM", [("UPDATED", _DB, system)])
         self.service.transition(system, _RESTART, "ACTIVE", via="UPDATING", also=self._restarted, request=request)
         return self.service.accepted(request, 202, system)
 

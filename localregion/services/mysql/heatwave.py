@@ -80,14 +80,14 @@ class HeatWave(Part):
         return self.service.update(cluster, {**(changes or {}), "clusterNodes": nodes}, state=state)
 
     def _step(
-        self, call: Call, system: Record, cluster: Record, kind: str, becomes: str, minutes: float
+        self, system: Record, cluster: Record, kind: str, becomes: str, minutes: float
     ) -> tuple[WorkRequest, Record]:
         """A cluster is on its way into a state, and its DB system is UPDATING meanwhile."""
         was, during = cluster.state, {"ADD": "CREATING", "DELETE": "DELETING"}.get(kind, "UPDATING")
         self.service.update(cluster, {}, private={"becomes": becomes, "was": was})
         self._enter(cluster, during)
         system = self.service.update(system, self._summary(system))
-        request = begun(self.service, call, f"{kind}_HEATWAVE_CLUSTER", [("UPDATED", "mysqldbsystem", system)])
+        request = begun(self.service, f"{kind}_HEATWAVE_CLUSTER", [("UPDATED", "mysqldbsystem", system)])
         system = self.service.transition(
             system, minutes, "ACTIVE", via="UPDATING", also=self._stepped, request=request, failed="ACTIVE"
         )
@@ -146,7 +146,7 @@ class HeatWave(Part):
             state="CREATING",
             parent=system.id,
         )
-        request, _ = self._step(call, system, cluster, "ADD", "ACTIVE", _CHANGE)
+        request, _ = self._step(system, cluster, "ADD", "ACTIVE", _CHANGE)
         # The retry token is void once this cluster, not its DB system, is gone.
         return self.service.show(cluster, request=request)
 
@@ -160,14 +160,14 @@ class HeatWave(Part):
         wanted = cluster.doc | given
         model.heatwave(wanted["shapeName"], wanted["clusterSize"], system.doc)
         cluster = self.service.update(cluster, {}, private={"changes": given})
-        request, system = self._step(call, system, cluster, "UPDATE", cluster.state, _CHANGE)
+        request, system = self._step(system, cluster, "UPDATE", cluster.state, _CHANGE)
         return self.service.accepted(request, 202, system)
 
     @operation
     async def delete_heat_wave_cluster(self, call: Call) -> Reply:
         """Remove the HeatWave cluster."""
         system, cluster = self._attached(call, "ACTIVE", "INACTIVE", "FAILED")
-        request, system = self._step(call, system, cluster, "DELETE", "DELETED", _REMOVE)
+        request, system = self._step(system, cluster, "DELETE", "DELETED", _REMOVE)
         return self.service.accepted(request, 202, system)
 
     @operation
@@ -187,5 +187,5 @@ class HeatWave(Part):
 
     def _switched(self, call: Call, kind: str, was: str, becomes: str, minutes: float) -> Reply:
         system, cluster = self._attached(call, was)
-        request, system = self._step(call, system, cluster, kind, becomes, minutes)
+        request, system = self._step(system, cluster, kind, becomes, minutes)
         return self.service.accepted(request, 202, system)

@@ -17,9 +17,9 @@ def db_system(service: Service, call: Call, *states: str) -> Record:
     return in_state(service.get("db_system", call.path["db_system_id"]), *states, kind="DB System")
 
 
-def begun(service: Service, call: Call, kind: str, resources: Sequence[tuple[str, str, Record | str]]) -> WorkRequest:
+def begun(service: Service, kind: str, resources: Sequence[tuple[str, str, Record | str]]) -> WorkRequest:
     """A work request that is under way from the start."""
-    request = service.work_request(call, kind, resources)
+    request = service.work_request(kind, resources)
     request.begin()
     request.progress(5, "The request is being carried out")
     return request

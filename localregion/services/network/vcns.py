@@ -142,7 +142,7 @@ class Vcns(Part):
         blocks = [*rules.blocks(vcn), cidr]
         if len(blocks) > MAX_CIDRS:
             raise limit_exceeded(f"A VCN has at most {MAX_CIDRS} CIDR blocks.")
-        return self._set_cidrs(call, vcn, blocks, "AddVcnCidr")
+        return self._set_cidrs(vcn, blocks, "AddVcnCidr")
 
     @operation
     async def modify_vcn_cidr(self, call: Call) -> Reply:
@@ -152,7 +152,7 @@ class Vcns(Part):
         blocks = rules.blocks(vcn)
         if old not in blocks:
             raise invalid(f"The CIDR block {old} is not one of VCN {vcn.id}.")
-        return self._set_cidrs(call, vcn, [new if block == old else block for block in blocks], "ModifyVcnCidr")
+        return self._set_cidrs(vcn, [new if block == old else block for block in blocks], "ModifyVcnCidr")
 
     @operation
     async def remove_vcn_cidr(self, call: Call) -> Reply:
@@ -163,14 +163,14 @@ class Vcns(Part):
             raise invalid(f"The CIDR block {cidr} is not one of VCN {vcn.id}.")
         if not blocks:
             raise invalid(f"The CIDR block {cidr} is the only one of VCN {vcn.id} and cannot be removed.")
-        return self._set_cidrs(call, vcn, blocks, "RemoveVcnCidr")
+        return self._set_cidrs(vcn, blocks, "RemoveVcnCidr")
 
     def _vcn_for_cidr(self, call: Call) -> Record:
         vcn = self.service.get("vcn", call.path["vcn_id"])
         checks.available(vcn, "VCN")
         return vcn
 
-    def _set_cidrs(self, call: Call, vcn: Record, blocks: list[ipaddress.IPv4Network], operation: str) -> Reply:
+    def _set_cidrs(self, vcn: Record, blocks: list[ipaddress.IPv4Network], operation: str) -> Reply:
         rules.check_disjoint(blocks, ())
         self._check_room(blocks, vcn.id)
         for subnet in self.service.living("subnet", parent=vcn.id):
@@ -185,7 +185,7 @@ class Vcns(Part):
                         f"The Route Table {table.id} has a rule for {rule['destination']}, which would be out."
                     )
         # recorded: the VCN stays IN_PROGRESS in its work request, also when that has succeeded
-        request = self.service.work_request(call, operation, [("IN_PROGRESS", "vcn", vcn)])
+        request = self.service.work_request(operation, [("IN_PROGRESS", "vcn", vcn)])
         changes = {"cidrBlock": str(blocks[0]), "cidrBlocks": [str(block) for block in blocks]}
         self.service.update(vcn, changes)
         self.service.transition(vcn, 2 * SECOND, "AVAILABLE", via="UPDATING", request=request, failed="AVAILABLE")
