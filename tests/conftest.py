@@ -18,7 +18,7 @@ ALONE = ("root", "programs", "e2e")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--whole`: campaigns play all of their cases, and another release is built to be upgraded from. `--flows`:
     packets sent to compare them with the analysis. `--requests`: how many a site answers at least under load. `--part`:
-    those that may be played beside others (pytest -n auto), or those that need the machine alone; else all, one by one."""
+    those that may be played beside others (pytest -n auto), or those that need it alone; else all, one by one."""
     parser.addoption("--part", choices=("beside", "alone"), help="the tests that share a machine, or the others")
     parser.addoption("--whole", action="store_true", help="play all cases of the campaigns, not a sample; and upgrades")
     parser.addoption("--flows", type=int, default=2000, help="packets sent to compare them with the analysis")
