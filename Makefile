@@ -111,7 +111,7 @@ destroy: ## stop the local region and forget all its state
 
 
 .PHONY: test
-test: venv system browser $(VENV)-cli/.clients ## everything, ending in pytest's summary
+test: venv system browser $(VENV)-cli/.clients ## every test but what --whole adds, ending in pytest's summary
 	@tests/run $(ARGS)
 
 .PHONY: unit
@@ -123,7 +123,7 @@ integration: venv system ## modules against the region's API, the region's parts
 	@$(BIN)/pytest tests/integration $(ARGS)
 
 .PHONY: e2e
-e2e: venv system browser programs $(VENV)-cli/.clients ## the whole site, end to end
+e2e: venv system browser programs $(VENV)-cli/.clients ## the site, end to end (ARGS=--whole: all of it, an hour)
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
 # The tests of the API alone: what needs root or the programs is not counted. Python 3.12 and later count almost for nothing.
@@ -148,7 +148,7 @@ molecule-faults: venv system programs ## a fault planted in each role has to mak
 
 .PHONY: clients
 clients: venv $(VENV)-cli/.clients ## Oracle's CLI and SDKs (Python, Go, TypeScript) against the region's API
-	@$(BIN)/pytest tests/clients $(ARGS)
+	@$(BIN)/pytest tests/clients --whole $(ARGS)
 
 .PHONY: bare
 bare: ## README's two commands in a bare Debian 12 (CACHE=~/.cache/okestack: builds nothing; ARGS="--test tests/unit" plays tests there)
@@ -169,7 +169,7 @@ lint: venv ## ruff, mypy, yamllint, ansible-lint, the collection's documentation
 
 .PHONY: sanity
 sanity: venv ## ansible-test sanity on the built and installed collection
-	@$(BIN)/pytest tests/lint -m sanity $(ARGS)
+	@$(BIN)/pytest tests/lint -m sanity --whole $(ARGS)
 
 # galaxy-importer pins other versions than we do.
 $(VENV)-galaxy/.importer: Makefile | $(VENV)/bin/python

@@ -16,13 +16,13 @@ ALONE = ("root", "programs", "e2e")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--whole`: campaigns play all of their cases, and another release is built to be upgraded from. `--flows`:
-    packets sent to compare them with the analysis. `--requests`: how many a site answers at least under load. `--part`:
+    """`--whole`: campaigns play all of their cases, and tests marked `whole` are played too. `--flows`: packets sent to
+    compare them with the analysis. `--requests`: how many a site answers at least under load. `--part`:
     those that may be played beside others (pytest -n auto), or those that need it alone; else all, one by one."""
     parser.addoption("--part", choices=("beside", "alone"), help="the tests that share a machine, or the others")
-    parser.addoption("--whole", action="store_true", help="play all cases of the campaigns, not a sample; and upgrades")
+    parser.addoption("--whole", action="store_true", help="play all cases of the campaigns and all that takes long")
     parser.addoption("--flows", type=int, default=2000, help="packets sent to compare them with the analysis")
-    parser.addoption("--requests", type=int, default=2000, help="requests that a site answers at least under load")
+    parser.addoption("--requests", type=int, help="requests that a site answers under load (1,000; whole: 20,000)")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -52,9 +52,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Take the part that is asked for. Sort by folder, then what needs the programs last; within that as written. The
     first of those may have to wait until they are built."""
     part = config.getoption("--part")
-    if part:
-        config.hook.pytest_deselected(items=[item for item in items if _alone(item) != (part == "alone")])
-        items[:] = [item for item in items if _alone(item) == (part == "alone")]
+
+    def asked_for(item: pytest.Item) -> bool:
+        rest = item.get_closest_marker("whole") and not config.getoption("--whole")
+        return not rest and part in (None, "alone" if _alone(item) else "beside")
+
+    config.hook.pytest_deselected(items=[item for item in items if not asked_for(item)])
+    items[:] = [item for item in items if asked_for(item)]
     items.sort(key=lambda item: _rank(item, LONGEST_FIRST if part == "beside" else ORDER))
     for item in items:
         if item.get_closest_marker("programs") and not item.get_closest_marker("timeout"):

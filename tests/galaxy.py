@@ -51,7 +51,7 @@ def main(importer: Path, tarball: Path) -> int:
         linted, out = said(folder, mine / "ansible-lint", *options, **env)
         print(f"ansible-lint, production: {'passed' if linted == 0 else out}", flush=True)
     tests = ["tests/lint/test_sanity.py", "tests/lint/test_lint.py::test_documentation"]
-    played = subprocess.run([mine / "pytest", "-q", *tests], cwd=ROOT).returncode
+    played = subprocess.run([mine / "pytest", "-q", "--whole", *tests], cwd=ROOT).returncode
     print(f"ansible-test sanity, antsibull-docs' lint: {'passed' if played == 0 else 'NOT PASSED'}")
     return 0 if good and linted == played == 0 else 1
 

@@ -28,7 +28,7 @@ LINES = {"2.19": ("3.11", "3.12", "3.13"), "2.20": ("3.12", "3.13", "3.14"), "2.
 STEPS = {
     "unit": ("tests/unit", "tests/conformance", "-n", "auto", "--dist=loadfile"),
     "modules": ("tests/integration/modules", "tests/integration/types", "-n", "auto", "--dist=loadfile"),
-    "sanity": ("tests/lint", "-m", "sanity"),
+    "sanity": ("tests/lint", "-m", "sanity", "--whole"),
 }
 """What runs, and pytest's arguments for it."""
 

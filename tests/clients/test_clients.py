@@ -17,6 +17,7 @@ def test_the_sdk_for_python(region: Region, tmp_path: Path) -> None:
     region.travel([sys.executable, str(HERE / "python" / "journey.py")], tmp_path)
 
 
+@pytest.mark.whole
 def test_the_sdk_for_go(region: Region, tmp_path: Path, go_journey: Path) -> None:
     region.travel([str(go_journey)], tmp_path)
 
@@ -25,5 +26,6 @@ def test_the_sdk_for_typescript(region: Region, tmp_path: Path, typescript_journ
     region.travel([str(CLI / "node"), str(typescript_journey)], tmp_path)
 
 
+@pytest.mark.whole
 def test_the_command_line(region: Region, tmp_path: Path) -> None:
     region.travel([str(HERE / "cli" / "journey.sh"), str(CLI / "oci")], tmp_path)

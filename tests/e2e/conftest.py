@@ -12,13 +12,9 @@ from tests import programs
 from tests.e2e.site import Region, Site
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Everything here is slow and needs the programs. test_site.py comes first: it sees the site being built, which
-    others take as it is. test_upgrade.py builds another release, and is played with --whole only."""
-    if not config.getoption("--whole"):
-        left_out = [item for item in items if item.path == Path(__file__).parent / "test_upgrade.py"]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    others take as it is."""
     items.sort(key=lambda item: item.path.parent == Path(__file__).parent and item.path.name != "test_site.py")
     for item in items:
         if Path(__file__).parent in item.path.parents:

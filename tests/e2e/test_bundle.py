@@ -24,6 +24,7 @@ def machine() -> Iterator[Machine]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.whole
 def test_a_site_without_network(site: Site, machine: Machine) -> None:
     """`site`: with it all that goes into a bundle has been made. `make bench ARGS=bundle` prints how long it takes."""
     file = machine.home / "site.bundle"

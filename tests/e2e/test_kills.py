@@ -1,4 +1,4 @@
-"""kill -9 of the playbook at five points, each time run again at once: it converges, without a duplicate."""
+"""kill -9 of the playbook at up to five points, each time run again at once: it converges, without a duplicate."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ POINTS = (
     "TASK [okestack.oci.external_secrets : Keep the operator from its own chart",
     "TASK [okestack.oci.app_ingress : Keep the application]",
 )
+SAMPLE = POINTS[1::2]
 
 
 @pytest.fixture
@@ -39,10 +40,10 @@ def quiet(region: Region) -> None:
     assert region.writes(before) == []
 
 
-def test_a_run_killed_at_five_points_converges(fresh: Region) -> None:
+def test_a_killed_run_converges(fresh: Region, whole: bool) -> None:
     fresh.localregion("up")
     run: Run | None = None
-    for point in POINTS:
+    for point in POINTS if whole else SAMPLE:
         run = fresh.playbook()
         run.until(point)
         run.kill()
@@ -50,7 +51,7 @@ def test_a_run_killed_at_five_points_converges(fresh: Region) -> None:
     last = fresh.playbook().wait()
     site = Site(fresh, last.lines[-1].strip())
     with site.http as http:
-        assert http.post("/api/items", json={"name": "after five kills"}).status_code == 201
+        assert http.post("/api/items", json={"name": "after the kills"}).status_code == 201
     before = len(fresh.calls())
     assert fresh.playbook().wait().recap()["changed"] == 0
     assert fresh.writes(before) == []

@@ -19,6 +19,7 @@ from tests import programs
 from tests.e2e.site import Region, Site
 from tests.e2e.test_operations import RATE, Load
 
+pytestmark = pytest.mark.whole
 OLD = OTHER_VERSIONS[0]
 
 

@@ -72,7 +72,12 @@ def test_a_page_shows_what_runs(site: Site, region: Region, tmp_path: Path) -> N
     ("variables", "hop", "what"),
     [
         ({"verify_certificate_days": 400}, "certificate", "the certificate for"),
-        ({"oke_virtual_pool_cluster_endpoint": "https://127.78.0.9:6443"}, "Kubernetes API", "does not answer"),
+        pytest.param(
+            {"oke_virtual_pool_cluster_endpoint": "https://127.78.0.9:6443"},
+            "Kubernetes API",
+            "does not answer",
+            marks=pytest.mark.whole,
+        ),
         ({"oke_virtual_pool_size": 4}, "nodes", "3 of 4 nodes are there"),
     ],
 )
@@ -433,7 +438,17 @@ def hands(site: Site, region: Region) -> Hands:
     return hands
 
 
-@pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda one: one.__name__)
+LONG = {
+    route_removed, rule_too_wide, policy_removed, key_disabled, store_of_another_vault, external_secret_removed,
+    application_scaled_to_nothing, spread_lost, authority_of_another_database, certificate_at_its_end,
+}  # fmt: skip
+"""Of hops that another one breaks too: with --whole."""
+
+
+@pytest.mark.parametrize(
+    "breakage",
+    [pytest.param(one, marks=[pytest.mark.whole] if one in LONG else [], id=one.__name__) for one in BREAKAGES],
+)
 def test_what_is_broken_by_hand_is_named(hands: Hands, breakage: Callable[[Hands], Broken]) -> None:
     hop, what = BREAKAGES[breakage]
     with contextlib.contextmanager(breakage)(hands):
@@ -441,6 +456,7 @@ def test_what_is_broken_by_hand_is_named(hands: Hands, breakage: Callable[[Hands
     assert f"Broken is {hop}" in run.text and what in run.text, run.end
 
 
+@pytest.mark.whole
 def test_the_site_repairs_what_is_left_of_it(hands: Hands) -> None:
     """Of what was not mended by hand, and of the internet gateway: nothing of the site is reached from outside then."""
     network = hands.network

@@ -99,6 +99,7 @@ def test_changelog() -> None:
     run(["antsibull-changelog", "lint"])
 
 
+@pytest.mark.whole
 def test_release(tmp_path: Path, sources: list[Path]) -> None:
     """`make release` in a copy: one version everywhere, the fragments in the changelog, a tarball that holds it."""
     for name in sources:

@@ -28,7 +28,7 @@ PLAYED = {
     "make bundle-load": (BUNDLE, 'make("bundle-load"'),
     "make test": (".ci/run", "make test"),
     "make destroy": ("tests/bare", "make destroy"),
-    "make upgrade-test": (".github/workflows/nightly.yml", "make upgrade-test"),
+    "make upgrade-test": ("tests/e2e/test_upgrade.py", "make upgrade-test"),
     "localregion up": (TRACE, 'run("up"'),
     "localregion status": (DAEMON, 'localregion("status")'),
     "localregion down": (SITE, 'localregion("down")'),

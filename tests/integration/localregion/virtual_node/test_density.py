@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.localregion.virtual_node import harness
 
-pytestmark = [pytest.mark.programs, pytest.mark.root, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.programs, pytest.mark.root, pytest.mark.timeout(600), pytest.mark.whole]
 PODS, PART = 1000, 100
 ADDRESS = "10.9.1.14"
 
