@@ -35,8 +35,9 @@ class Load:
     """Reads, and each tenth time a replacement, of an item through the URL, at a steady rate.
 
     A connection that ends without an answer does not count: such a request is sent once more, as browsers and libraries
-    do with what may be done twice (RFC 9110, 9.2.2), and counted in `again`. Everything else that is not as it should
-    be is in `failed`.
+    do with what may be done twice (RFC 9110, 9.2.2), and counted in `again`. Nor does a first 502, by which the ingress
+    controller says the same of its own connection to a pod that was lost with the request (Traefik 3.6 sends only
+    once what a pod may have got). Everything else that is not as it should be is in `failed`.
     """
 
     def __init__(self, url: str, item: int, rate: float = RATE) -> None:
@@ -73,7 +74,9 @@ class Load:
             try:
                 answer = self._ask(http, number)
                 problem = "" if answer.status_code == 200 else f"{answer.status_code} {answer.text[:120]}"
-                break
+                if answer.status_code != 502:
+                    break
+                self.again += not again
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
                 problem = f"{type(error).__name__}: {error}"
                 self.again += not again
