@@ -11,15 +11,16 @@ import pytest
 ORDER = ("unit", "conformance", "lint", "clients", "integration", "faults", "e2e", "bench")
 # Side by side the files that take longest begin, so that no worker is left with one of them at the end.
 LONGEST_FIRST = ("lint", "integration", "faults", "conformance", "unit")
+PARTS = ("beside", "parts", "site")
 # What such tests use is there once on a machine: ports, /etc/hosts, network namespaces, the programs.
-ALONE = ("root", "programs", "e2e")
+ONE_BY_ONE = ("root", "programs")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--whole`: campaigns play all of their cases, and tests marked `whole` are played too. `--flows`: packets sent to
     compare them with the analysis. `--requests`: how many a site answers at least under load. `--part`:
-    those that may be played beside others (pytest -n auto), or those that need it alone; else all, one by one."""
-    parser.addoption("--part", choices=("beside", "alone"), help="the tests that share a machine, or the others")
+    what shares a machine (pytest -n auto), what is played one by one beside that, or the site, which has it alone."""
+    parser.addoption("--part", choices=PARTS, help="a part of the tests, as tests/run plays them; else all, one by one")
     parser.addoption("--whole", action="store_true", help="play all cases of the campaigns and all that takes long")
     parser.addoption("--flows", type=int, default=2000, help="packets sent to compare them with the analysis")
     parser.addoption("--requests", type=int, help="requests that a site answers under load (1,000; whole: 20,000)")
@@ -43,8 +44,10 @@ def _rank(item: pytest.Item, order: tuple[str, ...]) -> tuple[int, bool]:
     return rank, item.get_closest_marker("programs") is not None
 
 
-def _alone(item: pytest.Item) -> bool:
-    return any(item.get_closest_marker(name) for name in ALONE)
+def _part(item: pytest.Item) -> str:
+    if item.get_closest_marker("e2e"):
+        return "site"
+    return "parts" if any(item.get_closest_marker(name) for name in ONE_BY_ONE) else "beside"
 
 
 @pytest.hookimpl(trylast=True)
@@ -55,7 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def asked_for(item: pytest.Item) -> bool:
         rest = item.get_closest_marker("whole") and not config.getoption("--whole")
-        return not rest and part in (None, "alone" if _alone(item) else "beside")
+        return not rest and part in (None, _part(item))
 
     config.hook.pytest_deselected(items=[item for item in items if not asked_for(item)])
     items[:] = [item for item in items if asked_for(item)]
