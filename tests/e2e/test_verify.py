@@ -40,6 +40,17 @@ def verify(region: Region, *arguments: str, playbook: str = "verify") -> Run:
     return Run(command, region.env, region.folder / f"run-{region.runs}.log")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def spread_pods(site: Site, region: Region) -> None:
+    """Where a node was lost before, the pods of it are on the others until the Deployment is rolled out again."""
+    if len({pod.spec.node_name for pod in site.pods("crud", "crud")}) < 3:
+        hands = Hands(site, region)
+        again = {"kubectl.kubernetes.io/restartedAt": datetime.datetime.now(datetime.UTC).isoformat()}
+        template = {"metadata": {"annotations": again}}
+        hands.apps.patch_namespaced_deployment("crud", "crud", {"spec": {"template": template}})
+        hands.rolled("crud", "crud")
+
+
 def test_nothing_is_broken_and_nothing_is_changed(site: Site, region: Region) -> None:
     before = len(region.calls())
     run = verify(region).wait()
@@ -428,14 +439,7 @@ BREAKAGES: dict[Callable[[Hands], Broken], tuple[str, str]] = {
 
 @pytest.fixture(scope="module")
 def hands(site: Site, region: Region) -> Hands:
-    """On a site whose pods are spread: where a node was lost before, the pods of it are on the others."""
-    hands = Hands(site, region)
-    if len({pod.spec.node_name for pod in site.pods("crud", "crud")}) < 3:
-        again = {"kubectl.kubernetes.io/restartedAt": datetime.datetime.now(datetime.UTC).isoformat()}
-        template = {"metadata": {"annotations": again}}
-        hands.apps.patch_namespaced_deployment("crud", "crud", {"spec": {"template": template}})
-        hands.rolled("crud", "crud")
-    return hands
+    return Hands(site, region)
 
 
 LONG = {
