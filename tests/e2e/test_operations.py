@@ -35,14 +35,15 @@ class Load:
     """Reads, and each tenth time a replacement, of an item through the URL, at a steady rate.
 
     A connection that ends without an answer does not count: such a request is sent once more, as browsers and libraries
-    do with what may be done twice (RFC 9110, 9.2.2), and counted in `again`. Nor does a first 502, by which the ingress
-    controller says the same of its own connection to a pod that was lost with the request (Traefik 3.6 sends only
-    once what a pod may have got). Everything else that is not as it should be is in `failed`.
+    do with what may be done twice (RFC 9110, 9.2.2), and counted in `again`. While a node is lost (`losing`) nor does a
+    first 502, by which the ingress controller says the same of its own connection to a pod that went with the request
+    (Traefik 3.6 sends only once what a pod may have got). Everything else that is not as it should be is in `failed`.
     """
 
     def __init__(self, url: str, item: int, rate: float = RATE) -> None:
         self.url, self.item, self.rate = url.rstrip("/"), item, rate
         self.done = self.again = 0
+        self.losing = False
         self.failed: list[str] = []
         self.slowest = 0.0
         self.began = self.ended = time.monotonic()
@@ -74,7 +75,7 @@ class Load:
             try:
                 answer = self._ask(http, number)
                 problem = "" if answer.status_code == 200 else f"{answer.status_code} {answer.text[:120]}"
-                if answer.status_code != 502:
+                if answer.status_code != 502 or not self.losing:
                     break
                 self.again += not again
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
@@ -259,6 +260,7 @@ def autoscaled(site: Site, region: Region, load: Load) -> None:
 def node_lost(site: Site, _region: Region, load: Load) -> None:
     """A node is gone with all that runs on it, without notice."""
     core = site.core()
+    load.losing = True
     name = site.pods("ingress", "traefik")[0].spec.node_name
     there = core.list_pod_for_all_namespaces(field_selector=f"spec.nodeName={name}").items
     core.delete_node(name)
@@ -272,6 +274,7 @@ def node_lost(site: Site, _region: Region, load: Load) -> None:
 
     eventually(whole, "another node's pods are there, and the node again", 180)
     time.sleep(3)
+    load.losing = False
     load.report(f"a virtual node with {len(there)} pods lost")
 
 
