@@ -96,13 +96,13 @@ def beyond_its_deadline(site: Site, namespace: str, name: str) -> None:
 def test_the_first_run_waits_for_every_build_and_says_which(slow: tuple[Region, Path]) -> None:
     """What does not build is said and tried again: a program that the cluster waits for, one that is in an image."""
     region, gates = slow
-    for name in HELD:
-        (gates / name).touch()
     again = r"tried again every 30 s: building \S+ .*with Go failed \(1\); "
     broken = {
         "kube-apiserver": rf"oke_cluster okestack: CREATING \S+ - .*waiting for etcd, {again}.*undefined: lost",
         "traefik": rf"Ingress crud/crud: no address yet .*traefik:\S+ is not made yet, {again}",
     }
+    for name in (*HELD, *(f"{name}.broken" for name in broken)):
+        (gates / name).touch()
     region.localregion("up")
     run = region.playbook()
     site = Site(region, "")
@@ -114,12 +114,10 @@ def test_the_first_run_waits_for_every_build_and_says_which(slow: tuple[Region, 
             said(run, r"TASK .*Keep the application\]")
             beyond_its_deadline(site, "ingress", "traefik")
         said(run, line)
+        (gates / name).unlink()
         if name in broken:
-            (gates / f"{name}.broken").touch()
-            (gates / name).unlink()
             said(run, broken[name])
             (gates / f"{name}.broken").unlink()
-        (gates / name).unlink(missing_ok=True)
     run.wait()
     assert run.recap()["failed"] == 0
     assert re.fullmatch(r"https://127\.79\.\d+\.\d+/", run.lines[-1].strip()), run.end
