@@ -123,7 +123,7 @@ integration: venv system ## modules against the region's API, the region's parts
 	@$(BIN)/pytest tests/integration $(ARGS)
 
 .PHONY: e2e
-e2e: venv system browser programs $(VENV)-cli/.clients ## the site, end to end (ARGS=--whole: all of it, an hour)
+e2e: venv system browser programs $(VENV)-cli/.clients ## the site, end to end (ARGS=--whole: all of it)
 	@$(BIN)/pytest tests/e2e $(ARGS)
 
 # The tests of the API alone: what needs root or the programs is not counted. Python 3.12 and later count almost for nothing.
