@@ -2,6 +2,7 @@
 
     make matrix ARGS="--core 2.21 --python 3.13 --only unit"
 
+What hangs on the line alone is played with one Python, what hangs on Python alone with one line (`--every`: with each).
 Each pair has a virtual environment of its own in build/matrix. A Python that is not on the machine is named at the end;
 it fails the run only if `--python` asked for it.
 """
@@ -25,12 +26,17 @@ FOLDER = ROOT / "build" / "matrix"
 
 LINES = {"2.19": ("3.11", "3.12", "3.13"), "2.20": ("3.12", "3.13", "3.14"), "2.21": ("3.12", "3.13", "3.14")}
 """Each line of ansible-core, and the Pythons that a controller of it takes."""
+_REGION = ("tests/unit/localregion", "tests/unit/crud", "tests/conformance", "tests/integration/types")
+_PARALLEL = ("-n", "auto", "--dist=loadfile")
 STEPS = {
-    "unit": ("tests/unit", "tests/conformance", "-n", "auto", "--dist=loadfile"),
-    "modules": ("tests/integration/modules", "tests/integration/types", "-n", "auto", "--dist=loadfile"),
+    "unit": ("tests/unit", *(f"--ignore={folder}" for folder in _REGION), *_PARALLEL),
+    "modules": ("tests/integration/modules", *_PARALLEL),
+    "region": (*_REGION, *_PARALLEL),
     "sanity": ("tests/lint", "-m", "sanity", "--whole"),
 }
-"""What runs, and pytest's arguments for it."""
+"""What runs, and pytest's arguments for it. The region, and the engine without Ansible (types), are `region`."""
+ONCE = {"modules": "core", "region": "python", "sanity": "core"}
+"""Steps that are played once for each line or Python, whatever the other is."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +123,10 @@ def main() -> int:
     parser.add_argument("--core", action="append", choices=LINES, help="only this line")
     parser.add_argument("--python", action="append", help="only this Python")
     parser.add_argument("--only", action="append", choices=STEPS, help="only this step")
+    parser.add_argument("--every", action="store_true", help="every step with each pair")
     options, further = parser.parse_known_args()
     lines: list[str] = []
+    played: set[tuple[str, str]] = set()
     failed = False
     for core in options.core or LINES:
         for python in LINES[core]:
@@ -131,7 +139,11 @@ def main() -> int:
                 continue
             print(f"== {pair.name}", flush=True)
             prepare(pair, found)
-            for step, passed, seconds in play(pair, options.only or tuple(STEPS), further):
+            of = {} if options.every else ONCE
+            wanted = {(step, getattr(pair, of.get(step, "name"))) for step in options.only or STEPS} - played
+            played |= wanted
+            steps = [step for step in STEPS if step in dict(wanted)]
+            for step, passed, seconds in play(pair, steps, further):
                 lines.append(f"{pair.name}: {step} {'passed' if passed else 'FAILED'} in {seconds:.0f} s")
                 failed |= not passed
     print("\n".join(("", *lines)) if lines else "no line of ansible-core takes that Python")
