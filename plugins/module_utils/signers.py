@@ -60,7 +60,7 @@ AUTH_TYPES = ("api_key", "security_token", "instance_principal", "resource_princ
 
 METADATA_URLS = ("http://169.254.169.254/opc/v2", "http://[fd00:c1::a9fe:a9fe]/opc/v2")
 """The metadata service of an instance; the second is for instances that have IPv6 only."""
-METADATA_CONNECT_SECONDS = 2.0
+METADATA_CONNECT_SECONDS, METADATA_ANSWER_SECONDS = 2.0, 6.0
 METADATA_SECONDS, METADATA_PAUSE = 4.0, 0.5
 WORKLOAD_PORT = 12250
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -419,6 +419,8 @@ class _Metadata:
             self._connection = http.client.HTTPConnection(
                 parts.hostname or "", parts.port, timeout=METADATA_CONNECT_SECONDS
             )
+            self._connection.connect()
+            self._connection.sock.settimeout(METADATA_ANSWER_SECONDS)
         self._connection.request("GET", f"{parts.path}/{path}", headers={"Authorization": "Bearer Oracle"})
         answer = self._connection.getresponse()
         self.url = url

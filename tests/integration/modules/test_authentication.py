@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -402,6 +403,26 @@ def test_a_machine_that_is_no_instance_is_told_within_seconds(door: Door, region
     assert seconds < 10
     assert url in told and "metadata" in told and "auth_type" in told and "OCI_METADATA_BASE_URL" in told
     assert {"refused": "refused", "silent": "timed out", "another service": "404"}[kind] in told
+
+
+class _Slow(BaseHTTPRequestHandler):
+    """Answers after more seconds than a connection may take."""
+
+    def do_GET(self) -> None:
+        time.sleep(signers.METADATA_CONNECT_SECONDS + 0.5)
+        self.send_error(403)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on the screen."""
+
+
+def test_a_metadata_service_that_answers_late_is_heard(door: Door, region: Region) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Slow) as slow:
+        threading.Thread(target=slow.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{slow.server_port}/opc/v2"
+        told, _seconds = _fails(door, region, "instance_principal", {"OCI_METADATA_BASE_URL": url})
+        slow.shutdown()
+    assert "answers 403" in told
 
 
 def test_an_auth_service_that_cannot_be_reached_is_told_by_its_url(door: Door, region: Region) -> None:
