@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 ACTIONLINT = "actionlint@v1.7.12"
 
 
-def run(command: list[str], *, cwd: Path = ROOT, seconds: int = 900, **env: str) -> str:
+def run(command: list[str], *, cwd: Path = ROOT, seconds: int = 1700, **env: str) -> str:
     """Run a command; its output. A failure fails the test with the end of that output."""
     ended = subprocess.run(
         command, cwd=cwd, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -16,7 +16,7 @@ import yaml
 from tests.lint.conftest import BIN, ROOT, Collection, run
 from tests.matrix import LINES
 
-pytestmark = pytest.mark.lint
+pytestmark = [pytest.mark.lint, pytest.mark.timeout(1800)]  # beside other work, a linter takes its time
 
 
 def test_ruff() -> None:
@@ -24,11 +24,11 @@ def test_ruff() -> None:
 
 
 def test_mypy() -> None:
-    run(["mypy", "localregion", "plugins", "examples/crud/crud"], seconds=1200)
+    run(["mypy", "localregion", "plugins", "examples/crud/crud"])
 
 
 def test_mypy_tests() -> None:
-    run(["mypy", "tests"], seconds=1200)
+    run(["mypy", "tests"])
 
 
 def test_yamllint() -> None:

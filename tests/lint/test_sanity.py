@@ -36,12 +36,13 @@ def get_pip_name() -> str:
     return f"get_pip_{versions[0].replace('.', '_')}.py"
 
 
+pytestmark = pytest.mark.timeout(1800)
+
 # Three quarters of the time for what ruff, yamllint and the other tests' own imports look at too.
 LONG = ("compile", "import", "pep8", "pylint", "yamllint")
 
 
 @pytest.mark.sanity
-@pytest.mark.timeout(900)
 def test_ansible_test_sanity(collection: Collection, tmp_path: Path, whole: bool) -> None:
     cache = tmp_path / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True)
