@@ -274,10 +274,10 @@ class Session:
 
     @property
     def home_region(self) -> str:
-        """The tenancy's home region, where identity is written (one call, once)."""
+        """The tenancy's home region, where identity is written (one call a run)."""
         if self._home_region is None:
             identity = self.client("identity.IdentityClient")
-            for row in self.call(identity, "list_region_subscriptions", self.tenancy).data:
+            for row in self.look().call(identity, "list_region_subscriptions", self.tenancy).data:
                 if row.is_home_region:
                     self._home_region = row.region_name
         return self._home_region or self.region
@@ -512,22 +512,23 @@ class _Look:
         return self
 
     def call(self, client: Any, operation: str, *args: Any, **kwargs: Any) -> Any:
-        if not SNAPSHOT.is_open or not _reads(operation) or operation in _SECRET:
+        lasting = operation in _LASTING
+        if not lasting and (not SNAPSHOT.is_open or not _reads(operation) or operation in _SECRET):
             return self.session.call(client, operation, *args, **kwargs)
         key = self._key(client, operation, args, kwargs)
-        kept = SNAPSHOT.get(key)
+        kept = SNAPSHOT.get(key, lasting)
         if kept is None:
             self.session.look_ahead()
             with self.session._asking(key):
-                kept = SNAPSHOT.get(key)
+                kept = SNAPSHOT.get(key, lasting)
                 if kept is None:
                     began = time.monotonic()
                     answer = self.session.call(client, operation, *args, **kwargs)
                     if hasattr(answer.data, "iter_content"):  # text, still to be read from the connection
                         answer.data = SimpleNamespace(text=answer.data.text)
-                    SNAPSHOT.keep(key, (answer.status, answer.headers, answer.data), began)
+                    SNAPSHOT.keep(key, (answer.status, answer.headers, answer.data), began, lasting)
                     return answer
-        if kept.began < self.session._began:
+        if kept.began < self.session._began and not lasting:
             self.session._believed = True
         status, headers, data = kept.value
         return oci.response.Response(status, headers, data, None)
@@ -552,6 +553,8 @@ class _Look:
 _ASKED_BY_POST = frozenset({"create_kubeconfig"})
 _SECRET = frozenset({"get_secret_bundle", "get_secret_bundle_by_name"})
 """Operations whose answers are not kept beyond the task."""
+_LASTING = frozenset({"list_region_subscriptions"})
+"""Operations whose answers hold for the run: a tenancy's home region never changes."""
 
 
 def _reads(operation: str) -> bool:

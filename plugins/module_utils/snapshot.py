@@ -4,7 +4,7 @@
 
 Kept in memory only, until the run writes or waits for the first time, and for half a minute at the most. It decides
 only that there is nothing to do, or what check mode shows; who finds something to do looks again
-(`cloud.Session.look_again`).
+(`cloud.Session.look_again`). What nobody can change (``lasting``) is kept for the run, whatever it does.
 Which plays share is decided by who knows their tasks (`plugin_utils/coming.py`).
 """
 
@@ -73,29 +73,32 @@ class Snapshot:
         """Whether this process shares what it reads."""
         return self._file >= 0 and bool(self._play) and not self._ended[0]
 
-    def get(self, key: bytes) -> Kept | None:
+    def get(self, key: bytes, lasting: bool = False) -> Kept | None:
         """The answer kept under a key; None where there is none that is believed."""
-        if not self.is_open:
+        if not self._shares(lasting):
             return None
         with self._locked():
             self._catch_up()
-            found = self._found.get(self._of_play(key))
-        if found is None or time.monotonic() - found[0] >= SECONDS:
+            found = self._found.get(key if lasting else self._of_play(key))
+        if found is None or (not lasting and time.monotonic() - found[0] >= SECONDS):
             return None
         return Kept(pickle.loads(found[1]), found[0])
 
-    def keep(self, key: bytes, value: Any, began: float) -> None:
-        """Keeps what was asked for at a moment."""
-        if not self.is_open:
+    def keep(self, key: bytes, value: Any, began: float, lasting: bool = False) -> None:
+        """Keeps what was asked for at a moment; ``lasting``: for every play, until the run ends."""
+        if not self._shares(lasting):
             return
         packed = pickle.dumps(value)
         if len(packed) > LARGEST:
             return
-        row = _HEAD.pack(self._of_play(key), began, len(packed)) + packed
+        row = _HEAD.pack(key if lasting else self._of_play(key), began, len(packed)) + packed
         with self._locked():
             size = os.fstat(self._file).st_size
             if size + len(row) <= WHOLE:
                 os.pwrite(self._file, row, size)
+
+    def _shares(self, lasting: bool) -> bool:
+        return self._file >= 0 if lasting else self.is_open
 
     def _of_play(self, key: bytes) -> bytes:
         return key_of(self._play, key)

@@ -73,6 +73,16 @@ def test_it_grows_old(kept: Snapshot) -> None:
     assert kept.get(KEY) is None
 
 
+def test_what_nobody_can_change_is_kept_for_the_run(kept: Snapshot) -> None:
+    kept.keep(key_of("home"), "fra", time.monotonic() - 2 * snapshot.SECONDS, lasting=True)
+    kept.enter("another play")
+    kept.end()
+    found = kept.get(key_of("home"), lasting=True)
+    assert found is not None
+    assert found.value == "fra"
+    assert kept.get(key_of("home")) is None
+
+
 def test_what_is_too_large_is_not_kept(kept: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "LARGEST", 10)
     kept.keep(key_of("large"), "x" * 100, time.monotonic())

@@ -130,13 +130,24 @@ def test_a_removal_looks_for_itself(region: Region, door: Door) -> None:
 
 
 @pytest.mark.usefixtures("opened")
+def test_the_home_region_is_asked_for_once_a_run(region: Region, door: Door) -> None:
+    options: dict[str, Any] = {"compartment_id": region.compartment_id, "description": "d"}
+    statements = ["Allow group Administrators to read vaults in compartment okestack"]
+    operations(region)
+    for name in ("first", "second"):
+        assert door("policy", **options, name=name, statements=statements)["changed"]
+    seen = operations(region)
+    assert (seen["create_policy"], seen["list_region_subscriptions"]) == (2, 1)
+
+
+@pytest.mark.usefixtures("opened")
 def test_a_secret_is_not_kept(region: Region, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bytes] = []
     plain = type(SNAPSHOT).keep
 
-    def keep(self: Any, key: bytes, value: Any, began: float) -> None:
+    def keep(self: Any, key: bytes, value: Any, *when: Any) -> None:
         seen.append(json.dumps(str(value)).encode())
-        plain(self, key, value, began)
+        plain(self, key, value, *when)
 
     monkeypatch.setattr(type(SNAPSHOT), "keep", keep)
     compartment: dict[str, Any] = {"compartment_id": region.compartment_id}
