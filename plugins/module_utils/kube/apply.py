@@ -37,6 +37,8 @@ from .objects import (
 from .removal import Remover
 from .wait import Predicate, Target, Waiter, definition, predicate_for
 
+DISCOVERY_SECONDS = 30.0
+"""How long an established definition may be missing in what the server says that it has."""
 _CANNOT_CHANGE = (
     "immutable",
     "updates to statefulset spec for fields",
@@ -311,7 +313,7 @@ class Applier:
         client, item = self.server, change.item
         if item is None:
             raise ValueError(f"{change.key} is not declared, so there is nothing to write")
-        resource = change.resource or client.resource(change.key.api_version, change.key.kind)
+        resource = change.resource or self._served(change.key)
         change.resource = resource
         if change.live is not None and change.action in ("create", "replace"):
             if change.action == "replace":
@@ -331,6 +333,23 @@ class Applier:
             raise KubeError(f"{change.key} ({item.source}): {error}") from None
         self.report(f"{change.key}: {VERBS[change.action]}{f' ({change.note})' if change.note else ''}")
         return change
+
+    def _served(self, key: Key) -> Resource:
+        """The place of a kind that a definition of this set brought. The server names it a moment after it has
+        established the definition.
+
+        :raises UnknownKind: it does not within `DISCOVERY_SECONDS`.
+        """
+        retry = Retry(DISCOVERY_SECONDS, first=0.1, longest=2.0)
+        while True:
+            try:
+                return self.server.resource(key.api_version, key.kind)
+            except UnknownKind:
+                pause = retry.pause()
+                if pause is None:
+                    raise
+            self.sleep(pause)
+            self.server.forget()
 
     def _take_over(self, resource: Resource, change: Change) -> None:
         """Make fields of others ours; the apply that follows removes those that are not declared."""

@@ -344,6 +344,22 @@ def test_what_is_once_in_a_cluster_is_not_taken_from_its_owner(client: Client, s
             present(client, kind, owner=owner)
 
 
+def test_a_kind_is_waited_for_that_the_server_names_late(
+    client: Client, space: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = f"{space}.late.example.com"
+    discover, looks = client._discover, iter((f"{group}/v1",) * 3)
+
+    def late(api_version: str) -> None:
+        if api_version == next(looks, ""):
+            client._discovered.add(api_version)  # looked, and not there
+        else:
+            discover(api_version)
+
+    monkeypatch.setattr(client, "_discover", late)
+    assert actions(present(client, definition(group), widget("w", group), namespace=space)) == ["create", "create"]
+
+
 def test_a_definition_stays_while_somebody_else_has_objects_of_it(client: Client, space: str) -> None:
     group = f"{space}.example.com"
     mine, theirs = widget("mine", group), widget("theirs", group)
