@@ -40,6 +40,8 @@ _API_VERSION = re.compile(r"(?:[a-z0-9][a-z0-9.-]*/)?[a-z0-9]+")
 MULTIPLE_CHOICES, NOT_FOUND, GONE = 300, 404, 410
 DENIAL_PASSES = 5.0
 """Seconds in which a server that has just started comes to know who may do what."""
+SILENCE_LASTS = 2.0
+"""Seconds for which a server is asked again that a task of the run has waited for in vain, until it answers."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,10 @@ class Client:
         self._lock = threading.Lock()
         self._denied = False
         """A denial was waited out once and stood: others need no waiting."""
+        self._silence = key_of(connection.server, "no answer")
+        kept = SNAPSHOT.get(self._silence, lasting=True)
+        self._silent = kept is not None and bool(kept.value)
+        """Whether a task of the run has waited for an answer in vain, and there was none since."""
         options: dict[str, Any] = {
             "timeout": urllib3.Timeout(connect=min(10.0, timeout), read=timeout),
             "retries": False,
@@ -164,10 +170,11 @@ class Client:
                     server = self.connection.server
                     raise Unreachable(f"{server}: its certificate is not trusted: {error}") from None
                 problem: KubeError = Unreachable(f"{self.connection.server}: no answer to {method} {path}: {error}")
-                patience = self.retry_timeout if repeatable else 0.0
+                patience = self._without_answer if repeatable else 0.0
             else:
                 status, answer = response.status, _parse(response.data)
                 if status < MULTIPLE_CHOICES and _of_kubernetes(path, answer) and fits(answer or {}):
+                    self._note(silent=False)
                     return answer or {}
                 if status < MULTIPLE_CHOICES or (status == NOT_FOUND and not _tells_of_absence(response.data, answer)):
                     kind = response.headers.get("Content-Type") or "no type"
@@ -175,7 +182,7 @@ class Client:
                         f"{self.connection.server}: the answer to {method} {path} is not one of a Kubernetes API "
                         f"(status {status}, {len(response.data)} bytes, {kind}). Does a proxy answer in its place?"
                     )
-                    patience = self.retry_timeout if repeatable else 0.0
+                    patience = self._without_answer if repeatable else 0.0
                 else:
                     said = answer or {"message": response.data.decode(errors="replace").strip()}
                     problem = ApiError(method, path, status, said)
@@ -183,8 +190,21 @@ class Client:
                     wait = _retry_after(response.headers.get("Retry-After"))
             if (pause := retry.pause(wait, patience)) is None:
                 self._denied = self._denied or (isinstance(problem, ApiError) and problem.status in (401, 403))
+                if repeatable:
+                    self._note(silent=isinstance(problem, Unreachable))
                 raise problem
             time.sleep(pause)
+
+    @property
+    def _without_answer(self) -> float:
+        """Seconds for which a request without an answer is sent again."""
+        return min(SILENCE_LASTS, self.retry_timeout) if self._silent else self.retry_timeout
+
+    def _note(self, silent: bool) -> None:
+        """Tells the run's other tasks whether to wait for this server."""
+        if silent is not self._silent:
+            self._silent = silent
+            SNAPSHOT.keep(self._silence, silent, time.monotonic(), lasting=True)
 
     def text(self, path: str) -> str:
         """What a path that is not one of objects answers (`/metrics`), asked once. Raises ApiError and Unreachable."""

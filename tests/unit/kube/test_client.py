@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import threading
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, Unreachable
+from ansible_collections.okestack.oci.plugins.module_utils.kube import client as client_module
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN, Client
 from ansible_collections.okestack.oci.plugins.module_utils.kube.config import Connection
+from ansible_collections.okestack.oci.plugins.module_utils.snapshot import SNAPSHOT
 
 MAPS = WELL_KNOWN[("v1", "ConfigMap")]
 MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "n"}}
@@ -179,3 +182,19 @@ def test_a_list_whose_place_is_too_old_begins_again(server: Server) -> None:
     assert [row["metadata"]["name"] for row in client.list(MAPS)] == ["c"]
     with pytest.raises(ApiError):
         server.client(status(410, "Expired")).list(MAPS)
+
+
+def test_a_server_that_was_waited_for_in_vain_is_not_waited_for_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "SILENCE_LASTS", 0.1)
+    SNAPSHOT.open()
+    try:
+        requests = []
+        for answer in (HTML, HTML, MAP, HTML):
+            with contextlib.suppress(Unreachable):
+                server.client((200, answer)).get(MAPS, "n", "c")
+            requests.append(len(server.asked))
+        assert requests == [2, 1, 1, 2], "patient at first, and again once it has answered"
+    finally:
+        SNAPSHOT.close()
