@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from ansible_collections.okestack.oci.plugins.module_utils.snapshot import SNAPSHOT
 
 # Tests that need no programs come first, while those are built; the whole site comes last.
 ORDER = ("unit", "conformance", "lint", "clients", "integration", "faults", "e2e", "bench")
@@ -73,3 +74,9 @@ def _no_settings_of_the_user() -> None:
     """Nothing of Ansible's or the OCI clients' settings in the environment reaches a test."""
     for name in [name for name in os.environ if name.startswith(("ANSIBLE_", "OCI_"))]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_read_before() -> None:
+    """What a test before this one read in the same process is another run's."""
+    SNAPSHOT.close()

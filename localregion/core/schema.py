@@ -102,7 +102,11 @@ class Schema:
 
     @classmethod
     def load(cls, cache: Path | None = None, packages: tuple[str, ...] = PACKAGES) -> Schema:
-        """The schema of the installed SDK, from the cache if it is there."""
+        """The schema of the installed SDK, from the cache if it is there.
+
+        Otherwise the paths of services that the region lacks are read too: the first client that asks for one, and all
+        others meanwhile, would wait for seconds.
+        """
         key = f"{_FORMAT} {importlib.metadata.version('oci')} {' '.join(packages)}"
         path = cache / f"schema-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json" if cache else None
         if path and path.exists():
@@ -116,6 +120,7 @@ class Schema:
             new = path.with_suffix(f".{id(schema)}")
             new.write_text(json.dumps(schema._to_json(), separators=(",", ":")))
             new.replace(path)
+            _outlines(cache)
         return schema
 
     @classmethod
@@ -223,7 +228,15 @@ _OUTLINE = re.compile(
 
 def elsewhere(cache: Path | None = None) -> _Routes:
     """The paths of every operation of the SDK, of services that the region lacks too, so that these can say what they
-    are: names and paths only, by a quick look at the text (8,400 operations in 1.5 s), kept in the cache."""
+    are: names and paths only."""
+    return _Routes([
+        Operation(package, client, name, method, found) for package, client, name, method, found in _outlines(cache)
+    ])  # fmt: skip
+
+
+def _outlines(cache: Path | None) -> list[list[str]]:
+    """Package, client, name, method and path of each operation of the SDK, from the cache if it is there; otherwise by
+    a quick look at the text (8,400 operations in 1.5 s, several times as long on a busy machine)."""
     path = cache / f"operations-{importlib.metadata.version('oci')}.json" if cache else None
     rows: list[list[str]] = []
     if path and path.exists():
@@ -239,7 +252,7 @@ def elsewhere(cache: Path | None = None) -> _Routes:
             new = path.with_suffix(f".{id(rows)}")
             new.write_text(json.dumps(rows))
             new.replace(path)
-    return _Routes([Operation(package, client, name, method, found) for package, client, name, method, found in rows])
+    return rows
 
 
 def _outline(path: Path) -> Iterator[list[str]]:
