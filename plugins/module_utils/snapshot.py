@@ -4,7 +4,8 @@
 
 Kept in memory only, until the run writes or waits for the first time, and for half a minute at the most. It decides
 only that there is nothing to do, or what check mode shows; who finds something to do looks again
-(`cloud.Session.look_again`). What nobody can change (``lasting``) is kept for the run, whatever it does.
+(`cloud.Session.look_again`). What a write of the run does not change (``lasting``: the home region, a server that
+does not answer) is kept for the run, or until another answer is kept in its place.
 Which plays share is decided by who knows their tasks (`plugin_utils/coming.py`).
 """
 

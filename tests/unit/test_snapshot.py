@@ -73,7 +73,7 @@ def test_it_grows_old(kept: Snapshot) -> None:
     assert kept.get(KEY) is None
 
 
-def test_what_nobody_can_change_is_kept_for_the_run(kept: Snapshot) -> None:
+def test_what_a_write_does_not_change_is_kept_for_the_run(kept: Snapshot) -> None:
     kept.keep(key_of("home"), "fra", time.monotonic() - 2 * snapshot.SECONDS, lasting=True)
     kept.enter("another play")
     kept.end()
