@@ -53,6 +53,8 @@ class Service:
     """Operation to (verb, resource type) of the policy statement it needs, where it differs from what its name says
     (list: inspect, get: read, else manage). None: the method asks `authorize` itself."""
     work_request_form: ClassVar[WorkRequestForm] = WorkRequestForm()
+    work_requests_of: ClassVar[tuple[str, ...]] = ()
+    """The services whose work requests it answers for, where not its own."""
     form: ClassVar[Form] = PLAIN
     """How it writes its documents: whether what has no value is null or not there, the form of its times."""
     etag_without_document: ClassVar[bool] = True
@@ -66,7 +68,9 @@ class Service:
         self.store.etag_forms[self.name] = self.etag_form
         self.clock = region.clock
         self.log = logging.getLogger(f"localregion.{self.name}")
-        self.requests = WorkRequests(region, self.name, self.package, self.work_request_form, self.unseen)
+        self.requests = WorkRequests(
+            region, self.name, self.package, self.work_request_form, self.unseen, self.work_requests_of
+        )
         self.transitions = Transitions(region, self.name, self.package, self.requests, self.update, self._details)
         self._kinds = {kind.name: kind for kind in (*self.kinds, self.requests.kind)}
         self.handlers: dict[str, Handler] = self._generic_operations()

@@ -101,12 +101,19 @@ class WorkRequest:
 
 class WorkRequests:
     """The work requests of a service: makes them, and answers their operations. ``unseen``: the service's error for
-    one that is not there."""
+    one that is not there; ``answers_for``: the services whose work requests it answers for, where not its own."""
 
     def __init__(
-        self, region: Context, service: str, package: str, form: WorkRequestForm, unseen: Callable[[str], ServiceError]
+        self,
+        region: Context,
+        service: str,
+        package: str,
+        form: WorkRequestForm,
+        unseen: Callable[[str], ServiceError],
+        answers_for: Sequence[str] = (),
     ) -> None:
         self._store, self._clock, self._operations = region.store, region.clock, region.schema.operations
+        self._services = answers_for or (service,)
         self._service, self._package, self._form, self._unseen = service, package, form, unseen
         self.kind = Kind(KIND, model="WorkRequest", resource="work-requests", entity=form.entity, operations=())
 
@@ -164,7 +171,7 @@ class WorkRequests:
 
     def _get(self, record_id: str) -> Record:
         record = self._store.find(record_id)
-        if record is None or record.kind != KIND or record.service != self._service or record.dead:
+        if record is None or record.kind != KIND or record.service not in self._services or record.dead:
             raise self._unseen(KIND)
         return record
 
@@ -183,8 +190,12 @@ class WorkRequests:
         query = call.query
         wanted_ids = {query[name] for name in _SUBJECTS if name in query}
         wanted_ids |= {call.path["load_balancer_id"]} if "load_balancer_id" in call.path else set()
+        compartment = query.get("compartment_id")
+        noted = [
+            record for name in self._services for record in self._store.select(name, KIND, compartment=compartment)
+        ]
         found = []
-        for record in reversed(self._store.select(self._service, KIND, compartment=query.get("compartment_id"))):
+        for record in reversed(noted):
             resources = record.doc["resources"]
             if (
                 wanted_ids <= {resource["identifier"] for resource in resources}
