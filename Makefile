@@ -66,10 +66,10 @@ hooks: venv ## the quick checks before each commit (.pre-commit-config.yaml)
 system: $(VENV)/.site ## the system packages that the local region needs (apt)
 	@$(BIN)/python -m localregion.host.prerequisites install
 
-# A browser, for the test that looks at the page.
+# A browser, for the tests that look at a page and at the report.
 .PHONY: browser
 browser: $(VENV)/.site
-	@command -v chromium >/dev/null || $(BIN)/python -c 'from localregion.host.prerequisites import install; install(["chromium"])'
+	@command -v chromium google-chrome >/dev/null || $(BIN)/python -c 'from localregion.host.prerequisites import install; install(["chromium"])'
 
 .PHONY: programs
 programs: $(VENV)/.site ## the programs that no package ships, built once into the cache
@@ -119,7 +119,7 @@ unit: venv ## tests that need no machine
 	@$(BIN)/pytest -n auto --dist=loadfile tests/unit tests/conformance $(ARGS)
 
 .PHONY: integration
-integration: venv system ## modules against the region's API, the region's parts
+integration: venv system browser ## modules against the region's API, the region's parts
 	@$(BIN)/pytest tests/integration $(ARGS)
 
 .PHONY: e2e
@@ -128,7 +128,7 @@ e2e: venv system browser programs $(VENV)-cli/.clients ## the site, end to end (
 
 # The tests of the API alone: what needs root or the programs is not counted. Python 3.12 and later count almost for nothing.
 .PHONY: coverage
-coverage: venv ## the share of lines that unit, conformance and the modules' tests run
+coverage: venv browser ## the share of lines that unit, conformance and the modules' tests run
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@core=$$($(BIN)/python -c 'import sys; print("sysmon" if sys.version_info >= (3, 12) else "ctrace")'); status=0; \
 	  COVERAGE_CORE=$$core $(BIN)/coverage run -m pytest -q tests/unit tests/conformance tests/integration/modules tests/integration/types $(ARGS) || status=$$?; \
@@ -182,7 +182,7 @@ galaxy: build $(VENV)-galaxy/.importer ## what Galaxy checks, on the tarball: ga
 	@$(BIN)/python tests/galaxy.py $(VENV)-galaxy/bin dist/okestack-oci-$$(sed -n 's/^version: //p' galaxy.yml).tar.gz
 
 .PHONY: matrix
-matrix: ## unit, modules and sanity on each line of ansible-core, with the Pythons that are here
+matrix: browser ## unit, modules and sanity on each line of ansible-core, with the Pythons that are here
 	@$(PYTHON) tests/matrix.py $(ARGS)
 
 .PHONY: bench
