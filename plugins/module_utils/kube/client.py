@@ -42,6 +42,8 @@ DENIAL_PASSES = 5.0
 """Seconds in which a server that has just started comes to know who may do what."""
 SILENCE_LASTS = 2.0
 """Seconds for which a server is asked again that a task of the run has waited for in vain, until it answers."""
+SILENT_READ = 5.0
+"""Seconds in which such a server has to answer a read: one that took the connection and hangs is given no more."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class Client:
         if problems := list(problems_of(connection)):
             raise KubeError("\n".join(problems))
         self.connection = connection
+        self.timeout = timeout
         self.retry_timeout = retry_timeout
         self.who = who
         self._prefix = urlsplit(connection.server).path.rstrip("/")
@@ -126,11 +129,7 @@ class Client:
         kept = SNAPSHOT.get(self._silence, lasting=True)
         self._silent = kept is not None and bool(kept.value)
         """Whether a task of the run has waited for an answer in vain, and there was none since."""
-        options: dict[str, Any] = {
-            "timeout": urllib3.Timeout(connect=min(10.0, timeout), read=timeout),
-            "retries": False,
-            "maxsize": 8,
-        }
+        options: dict[str, Any] = {"retries": False, "maxsize": 8}
         if connection.server.startswith("https:"):
             options["ssl_context"] = _ssl_context(connection)
             if not connection.verify:
@@ -257,7 +256,9 @@ class Client:
             url += "?" + urlencode(query)
         if method != "GET" and not (query or {}).get("dryRun"):
             SNAPSHOT.end()
-        return self._pool.request(method, url, body=data, headers=headers, redirect=False)
+        seconds = min(SILENT_READ, self.timeout) if self._silent and method == "GET" else self.timeout
+        timeout = urllib3.Timeout(connect=min(10.0, seconds), read=seconds)
+        return self._pool.request(method, url, body=data, headers=headers, timeout=timeout, redirect=False)
 
     @property
     def shares(self) -> bool:

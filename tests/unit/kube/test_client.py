@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import urllib3
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, Unreachable
 from ansible_collections.okestack.oci.plugins.module_utils.kube import client as client_module
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import WELL_KNOWN, Client
@@ -198,3 +199,18 @@ def test_a_server_that_was_waited_for_in_vain_is_not_waited_for_again(
         assert requests == [2, 1, 1, 2], "patient at first, and again once it has answered"
     finally:
         SNAPSHOT.close()
+
+
+def test_a_server_that_hung_is_given_less_time_to_answer_a_read() -> None:
+    client = Client(Connection(server="http://127.0.0.1:9"), timeout=30.0, retry_timeout=0.0)
+    given: list[float] = []
+
+    def request(*_: Any, timeout: urllib3.Timeout, **__: Any) -> Any:
+        given.append(float(timeout.read_timeout or 0))
+        raise urllib3.exceptions.ReadTimeoutError(client._pool, "", "no answer")
+
+    client._pool.request = request
+    for method in ("GET", "GET", "PATCH", "DELETE"):
+        with pytest.raises(Unreachable):
+            client.request(method, "/api/v1/namespaces/n")
+    assert given == [30.0, client_module.SILENT_READ, 30.0, 30.0]
