@@ -465,7 +465,7 @@ def _database(found: Found, tags: Mapping[str, str], notes: list[Note]) -> Docum
         _missing(notes, mysql.MYSQL_DB_SYSTEM)
         return {}
     shown = held(mysql.MYSQL_DB_SYSTEM.all_fields, system)
-    name, _blank, password = str(system.get("_administrator") or "").partition(" ")
+    administrator = mysql.Administrator.of(system.get("_administrator"))
     made = {
         **_placed("mysql", system),
         "mysql_name": system["display_name"],
@@ -475,10 +475,10 @@ def _database(found: Found, tags: Mapping[str, str], notes: list[Note]) -> Docum
         "mysql_network_policy": "assumed",
         "mysql_availability_domain": system.get("availability_domain"),
         "mysql_hostname_label": system.get("hostname_label") or "",
-        "mysql_admin_password_secret_id": password.partition("/")[0],
-        **({"mysql_admin_username": name} if name else {}),
+        "mysql_admin_password_secret_id": administrator.secret_id,
+        **({"mysql_admin_username": administrator.name} if administrator.name else {}),
     }
-    if not name:
+    if not administrator.name:
         what = "the service does not tell the administrator's name: say mysql_admin_username where it is not admin"
         notes.append(Note(CHOICE, "mysql_db_system", system["display_name"], system["id"], what))
     fixed = shown.get("shape_name") == "MySQL.Free"

@@ -17,7 +17,13 @@ from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
 from ansible_collections.okestack.oci.plugins.module_utils.info import known_types, survey
-from ansible_collections.okestack.oci.plugins.module_utils.model import COMPONENT, DEPLOYMENT, Document, ResourceType
+from ansible_collections.okestack.oci.plugins.module_utils.model import (
+    COMPONENT,
+    DEPLOYMENT,
+    OWNER_LABEL,
+    Document,
+    ResourceType,
+)
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task
 from ansible_collections.okestack.oci.plugins.module_utils.types.identity import POLICY
 from ansible_collections.okestack.oci.plugins.module_utils.types.load_balancer import LOAD_BALANCER
@@ -26,7 +32,6 @@ DIFFERS, GONE, LEFT_OVER, UNMANAGED, UNKNOWN = "differs", "gone", "left_over", "
 KINDS = (DIFFERS, GONE, LEFT_OVER, UNMANAGED)
 MOST_SHOWN = 50
 """Findings of one kind that the table names; the rest is counted."""
-OWNER = "okestack.oci/owner"
 SYSTEM = ("kube-system", "kube-public", "kube-node-lease")
 _WORDS = {"created": GONE, "changed": DIFFERS, "replaced": DIFFERS}
 
@@ -147,7 +152,7 @@ def objects_beside(objects: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
     for thing in objects:
         meta = thing.get("metadata") or {}
         space, name = meta.get("namespace"), str(meta.get("name"))
-        if space in SYSTEM or meta.get("ownerReferences") or OWNER in (meta.get("labels") or {}):
+        if space in SYSTEM or meta.get("ownerReferences") or OWNER_LABEL in (meta.get("labels") or {}):
             continue
         if (thing.get("kind"), space, name) == ("Service", "default", "kubernetes"):
             continue
@@ -157,7 +162,7 @@ def objects_beside(objects: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
 def _spaces(objects: Iterable[Mapping[str, Any]], deployment: str) -> set[str]:
     """Namespaces with objects that a deployment's roles applied."""
     metas = [thing.get("metadata") or {} for thing in objects]
-    owned = [m for m in metas if str((m.get("labels") or {}).get(OWNER)).startswith(f"{deployment}.")]
+    owned = [m for m in metas if str((m.get("labels") or {}).get(OWNER_LABEL)).startswith(f"{deployment}.")]
     return {str(m["namespace"]) for m in owned if m.get("namespace")}
 
 

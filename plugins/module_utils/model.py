@@ -21,6 +21,7 @@ Document = dict[str, Any]
 """A resource as the SDK's ``to_dict`` shows it: snake_case names, plain values."""
 
 DEPLOYMENT, COMPONENT = "okestack-deployment", "okestack-component"
+OWNER_LABEL = "okestack.oci/owner"
 """The free-form tags by which the site's roles say whose a resource is."""
 
 Address = tuple[str, ...]

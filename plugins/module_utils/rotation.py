@@ -14,6 +14,7 @@ from ansible_collections.okestack.oci.plugins.module_utils.cloud import to_model
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ResourceError
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document, is_unknown
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task
+from ansible_collections.okestack.oci.plugins.module_utils.types import mysql
 
 ROTATE, FINISH, LEAVE = "rotate", "finish", "leave"
 MOST_LEAVING = 30
@@ -99,10 +100,9 @@ def rolling(deployment: Mapping[str, Any]) -> str:
 
 
 def _of_administrator(version: Any, administrator: Mapping[str, Any]) -> str:
-    _name, _blank, password = str(administrator.get("tag") or "").partition(" ")
-    secret_id, _slash, there = password.rpartition("/")
-    if secret_id == administrator.get("secret_id") and there != str(version):
-        return f"the DB System has the password of version {there}, {version} is current"
+    there = mysql.Administrator.of(administrator.get("tag"))
+    if there.secret_id == administrator.get("secret_id") and there.version != str(version):
+        return f"the DB System has the password of version {there.version}, {version} is current"
     return ""
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, UnknownKind
+from ansible_collections.okestack.oci.plugins.module_utils.model import OWNER_LABEL
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
 from ansible_collections.okestack.oci.plugins.module_utils.plan import VERBS
 from ansible_collections.okestack.oci.plugins.module_utils.retries import Retry
@@ -21,7 +22,6 @@ from .changes import Change, Options, compared, creation, difference
 from .client import FIELD_MANAGER, WELL_KNOWN, Client, Resource
 from .field_ownership import below, client_side, has_replicas, is_applied, minus, taken_over, without
 from .objects import (
-    OWNER_LABEL,
     Item,
     Key,
     autoscaled,

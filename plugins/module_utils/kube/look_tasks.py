@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError, KubeError
-from ansible_collections.okestack.oci.plugins.module_utils.model import Document
+from ansible_collections.okestack.oci.plugins.module_utils.model import OWNER_LABEL, Document
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context
 from ansible_collections.okestack.oci.plugins.module_utils.types.load_balancer import LOAD_BALANCER
 from ansible_collections.okestack.oci.plugins.module_utils.types.vault import read_secret_by_name
@@ -21,7 +21,6 @@ from ansible_collections.okestack.oci.plugins.module_utils.types.vault import re
 from .base_task import KubeTask
 from .client import Client, Resource
 from .connect import CLUSTER_CONSTRAINTS, CLUSTER_OPTIONS, client_for
-from .objects import OWNER_LABEL
 from .wait import Object, Status, Target, Waiter, pod_trouble
 
 COMPONENT_LABEL = "okestack.oci/component"

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.model import OWNER_LABEL
 
 from .documents import load_all
-
-OWNER_LABEL = "okestack.oci/owner"
 
 
 @dataclass(frozen=True, order=True)

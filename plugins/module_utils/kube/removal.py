@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError, UnknownKind
+from ansible_collections.okestack.oci.plugins.module_utils.model import OWNER_LABEL
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
 
 from .changes import Change, Options, deletion
 from .client import FIELD_MANAGER, Client, Resource
 from .field_ownership import applied
-from .objects import OWNER_LABEL, Item, Key, key_of, owner_of, rank, rows_of
+from .objects import Item, Key, key_of, owner_of, rank, rows_of
 from .wait import Target, Waiter, definition
 
 _NEVER_PRUNED = ("Namespace", "CustomResourceDefinition", "PersistentVolume", "PersistentVolumeClaim", "Event")

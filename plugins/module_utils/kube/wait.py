@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError
+from ansible_collections.okestack.oci.plugins.module_utils.model import OWNER_LABEL
 from ansible_collections.okestack.oci.plugins.module_utils.parallel import side_by_side
 from ansible_collections.okestack.oci.plugins.module_utils.waiting import HEARTBEAT, News, Pauses, duration
 
 from .client import FIELD_MANAGER, Client, Resource
-from .objects import OWNER_LABEL, owner_of
+from .objects import owner_of
 
 Object = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.okestack.oci.plugins.module_utils.cloud import to_document
 from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudError
@@ -221,13 +221,32 @@ ADMINISTRATOR = "okestack-administrator"
 as ``NAME SECRET/VERSION``: the service shows neither, and nothing is kept elsewhere."""
 
 
+class Administrator(NamedTuple):
+    """What the tag says; each empty where it does not."""
+
+    name: str
+    secret_id: str
+    version: str
+
+    @classmethod
+    def of(cls, tag: Any) -> Administrator:
+        """Read from the tag's value, or from a document's ``_administrator``."""
+        name, _blank, password = str(tag or "").partition(" ")
+        secret_id, _slash, version = password.partition("/")
+        return cls(name, secret_id, version)
+
+    def __str__(self) -> str:
+        """The tag's value."""
+        return f"{self.name} {self.secret_id}/{self.version}"
+
+
 def _administrator(session: Any, document: Document, desired: Document) -> Document:
     """A DB System with its administrator, as its tag says, which is shown to nobody. A secret's version that is not the
     current one differs from what is declared; of a DB System without the tag, one that was made after it does."""
     tags = dict(document.get("freeform_tags") or {})
-    name, _blank, password = str(tags.pop(ADMINISTRATOR, "")).partition(" ")
-    secret_id, _slash, version = password.rpartition("/")
-    found = {**document, "freeform_tags": tags, "_administrator": f"{name} {password}" if name else ""}
+    tag = tags.pop(ADMINISTRATOR, "")
+    name, secret_id, version = Administrator.of(tag)
+    found = {**document, "freeform_tags": tags, "_administrator": tag}
     found["admin_username"] = name or desired.get("admin_username")
     wanted = desired.get("admin_password_secret_id")
     if wanted and not is_unknown(wanted):
@@ -259,18 +278,18 @@ def _old_version(session: Any, secret_id: str, version: str, system: Document) -
 def _with_password(session: Any, body: Document, there: Document | None) -> Document:
     """The password, read at the moment it is sent (the service takes no reference to a secret), and the tag that says
     so, which an update of tags keeps."""
-    name, _blank, password = str((there or {}).get("_administrator") or "").partition(" ")
+    now = Administrator.of((there or {}).get("_administrator"))
+    now = now._replace(name=body.get("admin_username") or now.name or str((there or {}).get("admin_username") or ""))
     secret_id = body.pop("admin_password_secret_id", None)
-    name = body.get("admin_username") or name or str((there or {}).get("admin_username") or "")
     if secret_id:
         try:
             version, body["admin_password"] = read_version(session, secret_id)
         except CloudError as error:
             raise CloudError(f"admin_password_secret_id: {error}", status=error.status, code=error.code) from None
-        password = f"{secret_id}/{version}"
-    if name and password and (secret_id or "freeform_tags" in body):
+        now = now._replace(secret_id=secret_id, version=str(version))
+    if now.name and now.secret_id and (secret_id or "freeform_tags" in body):
         tags = body.get("freeform_tags") or (there or {}).get("freeform_tags") or {}
-        body["freeform_tags"] = {**tags, ADMINISTRATOR: f"{name} {password}"}
+        body["freeform_tags"] = {**tags, ADMINISTRATOR: str(now)}
     return body
 
 

@@ -11,8 +11,9 @@ import pytest
 from ansible_collections.okestack.oci.plugins.module_utils.errors import ApiError, KubeError
 from ansible_collections.okestack.oci.plugins.module_utils.kube.changes import Options
 from ansible_collections.okestack.oci.plugins.module_utils.kube.client import FIELD_MANAGER, WELL_KNOWN, Resource
-from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import OWNER_LABEL, Item, key_of
+from ansible_collections.okestack.oci.plugins.module_utils.kube.objects import Item, key_of
 from ansible_collections.okestack.oci.plugins.module_utils.kube.removal import Remover
+from ansible_collections.okestack.oci.plugins.module_utils.model import OWNER_LABEL
 
 CONFIG, SERVICE, NAMESPACE = (WELL_KNOWN["v1", kind] for kind in ("ConfigMap", "Service", "Namespace"))
 WIDGET = Resource("example.com/v1", "Widget", "widgets", True)
