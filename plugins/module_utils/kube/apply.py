@@ -305,6 +305,8 @@ class Applier:
                 ]
                 self._waiter(client, quiet=3.0).ready(targets)
                 client.forget()
+                for api_version, kind in _scopes([change.item for change in definitions if change.item]):
+                    self._served(api_version, kind)
         gone = [change for change in changes if change.action == "delete"]
         if gone:
             self.remover.delete(gone)
@@ -313,7 +315,7 @@ class Applier:
         client, item = self.server, change.item
         if item is None:
             raise ValueError(f"{change.key} is not declared, so there is nothing to write")
-        resource = change.resource or self._served(change.key)
+        resource = change.resource or client.resource(change.key.api_version, change.key.kind)
         change.resource = resource
         if change.live is not None and change.action in ("create", "replace"):
             if change.action == "replace":
@@ -334,16 +336,17 @@ class Applier:
         self.report(f"{change.key}: {VERBS[change.action]}{f' ({change.note})' if change.note else ''}")
         return change
 
-    def _served(self, key: Key) -> Resource:
-        """The place of a kind that a definition of this set brought. The server names it a moment after it has
-        established the definition.
+    def _served(self, api_version: str, kind: str) -> None:
+        """Wait until the server names a kind that was defined: it does so a moment after it has established the
+        definition, and the next task asks for it as well.
 
         :raises UnknownKind: it does not within `DISCOVERY_SECONDS`.
         """
         retry = Retry(DISCOVERY_SECONDS, first=0.1, longest=2.0)
         while True:
             try:
-                return self.server.resource(key.api_version, key.kind)
+                self.server.resource(api_version, kind)
+                return
             except UnknownKind:
                 pause = retry.pause()
                 if pause is None:
@@ -437,7 +440,7 @@ class Applier:
 
 
 def _scopes(items: Sequence[Item]) -> dict[tuple[str, str], bool]:
-    """Kinds that definitions of the set itself bring, and whether they are namespaced."""
+    """Kinds that definitions of the set itself bring and that are served, and whether they are namespaced."""
     found = {}
     for item in items:
         if item.key.kind != "CustomResourceDefinition":
@@ -446,7 +449,8 @@ def _scopes(items: Sequence[Item]) -> dict[tuple[str, str], bool]:
         names = spec.get("names")
         kind = names.get("kind") if isinstance(names, Mapping) else None
         for version in rows_of(spec.get("versions")):
-            found[(f"{spec.get('group')}/{version.get('name')}", str(kind))] = spec.get("scope") != "Cluster"
+            if version.get("served", True):
+                found[(f"{spec.get('group')}/{version.get('name')}", str(kind))] = spec.get("scope") != "Cluster"
     return found
 
 
