@@ -13,6 +13,12 @@ from ansible_collections.okestack.oci.plugins.module_utils.errors import CloudEr
 from ansible_collections.okestack.oci.plugins.module_utils.findings import BROKEN, OK, UNKNOWN, Finding, report_findings
 from ansible_collections.okestack.oci.plugins.module_utils.model import Document
 from ansible_collections.okestack.oci.plugins.module_utils.run import Context, Task
+from ansible_collections.okestack.oci.plugins.module_utils.types.kubernetes_engine import (
+    addon_options,
+    newest,
+    release,
+    series,
+)
 
 from .base_task import KubeTask
 from .client import Client
@@ -25,19 +31,13 @@ METRIC = "apiserver_requested_deprecated_apis"
 # --- pure --------------------------------------------------------------------------------------------------------
 
 
-def release(version: str) -> tuple[int, ...]:
-    """The numbers of a version: (1, 36, 1) of `v1.36.1`."""
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
-
-
 def chosen(now: str, wanted: str, offered: Sequence[str]) -> str:
     """The version that is meant: a series is the newest of it, no word the newest that can be had from here."""
-    if wanted and len(release(wanted)) != 2:
+    if wanted and not series(wanted):
         return wanted
     if wanted and release(now)[:2] == release(wanted):
         return now
-    of_it = [v for v in offered if not wanted or release(v)[:2] == release(wanted)]
-    return max(of_it, key=release, default=wanted or now)
+    return newest(offered, wanted or None) or wanted or now
 
 
 def way(now: str, version: str, offered: Sequence[str]) -> Iterator[Finding]:
@@ -155,13 +155,11 @@ class SiteUpgrade(KubeTask):
     def _addons(self, addons: list[Document], version: str, session: Session) -> Iterator[Finding]:
         if not addons:
             return
-        client = session.client("container_engine.ContainerEngineClient")
         try:
-            rows = session.rows(client, "list_addon_options", version, should_show_all_versions=True)
+            options = addon_options(session, version)
         except CloudError as error:
             yield Finding("add-ons", UNKNOWN, f"what is offered for {version} is not known: {error}")
             return
-        options = {r["name"]: [str(v["version_number"]) for v in r.get("versions") or []] for r in rows}
         yield from pinned(addons, options, version)
 
     def _cluster(self, params: Document, version: str, context: Context) -> Iterator[Finding]:

@@ -82,6 +82,12 @@ def _pod_shapes(session: Any, document: Document) -> list[str] | None:
     return names
 
 
+def addon_options(session: Any, version: str) -> dict[str, list[str]]:
+    """The add-ons that are offered for a version of Kubernetes, each with its versions. Raises CloudError."""
+    rows = session.rows(session.client(CLIENT), "list_addon_options", version, should_show_all_versions=True)
+    return {str(row["name"]): [str(v["version_number"]) for v in row.get("versions") or []] for row in rows}
+
+
 def _addons_for(session: Any, document: Document) -> dict[str, list[str]] | None:
     """The add-ons for the cluster's version of Kubernetes, each with its versions."""
     cluster_id = document.get("cluster_id")
@@ -89,11 +95,8 @@ def _addons_for(session: Any, document: Document) -> dict[str, list[str]] | None
         return None
 
     def ask() -> dict[str, list[str]]:
-        client = session.client(CLIENT)
-        cluster = to_document(session.call(client, "get_cluster", cluster_id).data)
-        version = cluster["kubernetes_version"]
-        rows = session.rows(client, "list_addon_options", version, should_show_all_versions=True)
-        return {row["name"]: [v["version_number"] for v in row.get("versions") or []] for row in rows}
+        cluster = to_document(session.call(session.client(CLIENT), "get_cluster", cluster_id).data)
+        return addon_options(session, cluster["kubernetes_version"])
 
     found: dict[str, list[str]] = session.remembered(("add-ons", cluster_id), ask)
     return found
@@ -113,24 +116,25 @@ def _addon_versions(session: Any, document: Document) -> list[str] | None:
 
 
 def _never_down(before: Any, after: Any) -> str | None:
-    if not before or is_unknown(after) or _release(after) >= _release(before):
+    if not before or is_unknown(after) or release(after) >= release(before):
         return None
     return "a control plane goes to newer versions only"
 
 
-def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version))
+def release(version: str) -> tuple[int, ...]:
+    """The numbers of a version: (1, 36, 1) of `v1.36.1`."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def series(version: Any) -> bool:
     """Whether a version names a minor release only, as `v1.36` does."""
-    return isinstance(version, str) and len(_release(version)) == 2
+    return isinstance(version, str) and len(release(version)) == 2
 
 
 def newest(offered: Iterable[str], wanted: str | None = None) -> str | None:
     """The newest version, of the series that is wanted; None where there is none."""
-    found = [version for version in offered if wanted is None or _release(version)[:2] == _release(wanted)]
-    return max(found, key=_release, default=None)
+    found = [version for version in offered if wanted is None or release(version)[:2] == release(wanted)]
+    return max(found, key=release, default=None)
 
 
 def _chosen_version(session: Any, observed: Document, given: Any) -> str | None:
@@ -139,9 +143,9 @@ def _chosen_version(session: Any, observed: Document, given: Any) -> str | None:
     there = observed.get("kubernetes_version") if observed.get("lifecycle_state") != "FAILED" else None
     if given and not series(given):
         return None
-    if there and (not given or _release(there)[:2] == _release(given)):
+    if there and (not given or release(there)[:2] == release(given)):
         return str(there) if given else None
-    if there and _release(given) < _release(there):
+    if there and release(given) < release(there):
         return None  # back to an older one: refused
     return newest(_versions(session, observed) or (), given or None)
 
