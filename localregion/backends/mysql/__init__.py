@@ -3,6 +3,18 @@
 
 from localregion.backends.mysql.group import MysqlGroup, dissolve
 from localregion.backends.mysql.products import MariaDb, MySql, Product, product_of
+from localregion.backends.mysql.recovery import keep_logs, recover
 from localregion.backends.mysql.server import MysqlError, MysqlServer
 
-__all__ = ["MariaDb", "MySql", "MysqlError", "MysqlGroup", "MysqlServer", "Product", "dissolve", "product_of"]
+__all__ = [
+    "MariaDb",
+    "MySql",
+    "MysqlError",
+    "MysqlGroup",
+    "MysqlServer",
+    "Product",
+    "dissolve",
+    "keep_logs",
+    "product_of",
+    "recover",
+]

@@ -317,6 +317,11 @@ class MysqlGroup:
 
     # -- what is in it --------------------------------------------------------------------------------------------
 
+    @property
+    def data(self) -> Path:
+        """The primary's data folder."""
+        return self.members[self.leader].data
+
     async def sql(self, text: str, *, timeout: float = 120.0) -> str:
         """Statements for the primary."""
         return await self.members[self.leader].sql(text, timeout=timeout)

@@ -16,7 +16,7 @@ from typing import ClassVar, Protocol
 from localregion.host.mysql_programs import INNODB, MysqlRoot
 from localregion.host.process import LONG, ProcessError, base_environment, run
 
-__all__ = ["MariaDb", "MySql", "MysqlError", "Product", "native_password_hash", "product_of", "quoted"]
+__all__ = ["MariaDb", "MySql", "MysqlError", "Product", "at_socket", "native_password_hash", "product_of", "quoted"]
 
 
 class MysqlError(Exception):
@@ -269,7 +269,7 @@ class MariaDb(Product):
         """Run the statements of the backup."""
         handle = os.open(backup, os.O_RDONLY)
         try:
-            wrong = await _at_socket(folder, "mariadb", "--batch", stdin=handle)
+            wrong = await at_socket(folder, ["mariadb"], "--batch", stdin=handle)
         finally:
             os.close(handle)
         if wrong is not None:
@@ -316,7 +316,7 @@ class MariaDb(Product):
         handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         options = ("--single-transaction", "--routines", "--events", "--triggers", "--flush-privileges")
         try:
-            wrong = await _at_socket(folder, "mariadb-dump", "--all-databases", *options, stdout=handle)
+            wrong = await at_socket(folder, ["mariadb-dump"], "--all-databases", *options, stdout=handle)
         finally:
             os.close(handle)
         if wrong is not None:
@@ -325,13 +325,13 @@ class MariaDb(Product):
         new.replace(path)
 
 
-async def _at_socket(
-    folder: Path, program: str, *options: str, stdin: int = asyncio.subprocess.DEVNULL,
+async def at_socket(
+    folder: Path, client: Sequence[str], *options: str, stdin: int = asyncio.subprocess.DEVNULL,
     stdout: int = asyncio.subprocess.DEVNULL,
 ) -> str | None:  # fmt: skip
-    """Run a client of MariaDB's as root at the socket of a server's folder; what it said where it failed."""
+    """Run a client as root at the socket of a server's folder; what it said where it failed."""
     process = await asyncio.create_subprocess_exec(
-        *[program, "--no-defaults", "--socket=s", "--user=root", *options],
+        *[*client, "--no-defaults", "--socket=s", "--user=root", *options],
         stdin=stdin,
         stdout=stdout,
         stderr=asyncio.subprocess.PIPE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from localregion.core.errors import invalid
+from localregion.core.errors import invalid, not_implemented
 from localregion.core.store import Document, Record
 from localregion.services.base import Part, Service
 from localregion.services.checks import in_state
@@ -179,6 +179,34 @@ class Backups(Part):
         self.service.update(backup, {}, private={"final": True})
         await self._servers.dump(system, backup)
         self.service.update(self.service.get("backup", backup.id), {}, state="ACTIVE")
+
+    def recovery(self, system: Record) -> Document | None:
+        """From when to when a DB system can be recovered to a point in time; None where its policy does not say so, or
+        no backup is there yet."""
+        copied = [backup.private["copied"] for backup in self._copies(system)]
+        if not system.doc["backupPolicy"]["pitrPolicy"]["isEnabled"] or not copied:
+            return None
+        return {"timeEarliestRecoveryPoint": min(copied), "timeLatestRecoveryPoint": self.clock.timestamp()}
+
+    def before(self, system: Record, point: str | None) -> Record:
+        """The backup that a recovery begins with. Raises the service's error where the DB system cannot be recovered to
+        that point (RFC 3339; None: the last change)."""
+        span = self.recovery(system)
+        if span is None:
+            raise invalid(
+                f"DB System {system.id} has no point-in-time recovery: its policy, or the first backup, is lacking"
+            )
+        if not self._servers.keeps_logs(system):
+            raise not_implemented("recovery to a point in time where the server is MariaDB")
+        earliest, latest = (model.moment(value, name) for name, value in span.items())
+        wanted = model.moment(point, "source.recoveryPoint") if point else latest
+        if not earliest <= wanted <= latest:
+            raise invalid(f"source.recoveryPoint must be from {' to '.join(span.values())}: '{point}'")
+        fitting = [one for one in self._copies(system) if model.moment(one.private["copied"], "copied") <= wanted]
+        return max(fitting, key=lambda one: str(one.private["copied"]))
+
+    def _copies(self, system: Record) -> list[Record]:
+        return [backup for backup in self.of(system) if backup.state == "ACTIVE" and "copied" in backup.private]
 
     def of(self, system: Record) -> list[Record]:
         """The backups of a DB system."""

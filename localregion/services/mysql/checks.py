@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from localregion.core.errors import ServiceError, invalid, limit_exceeded, not_implemented
-from localregion.core.store import Document
+from localregion.core.store import Document, Record
 from localregion.services import lookup
-from localregion.services.base import Part
+from localregion.services.base import Part, Service
 from localregion.services.checks import in_state
+from localregion.services.mysql.backups import Backups
 from localregion.services.network.rules import check_security_attributes
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 class Checks(Part):
     """Each raises the service's error."""
+
+    def __init__(self, service: Service, backups: Backups) -> None:
+        super().__init__(service)
+        self._backups = backups
 
     def network(self, doc: Document, *, owner: str = "") -> None:
         """The subnet and groups, and that the host name is free. `owner`: the DB system itself, when it changes."""
@@ -62,13 +67,16 @@ class Checks(Part):
         if encryption.get("keyGenerationType") == "BYOK":
             lookup.kms(self.region).cryptography.may_use(principal, encryption["keyId"])
 
-    def source(self, body: Document) -> Document | None:
-        """The document of the DB system that a backup named in the body was made of."""
+    def source(self, body: Document) -> tuple[Record | None, Record | None]:
+        """The backup that a new DB system is made of, and the DB system whose later changes it is to have."""
         source = body.get("source") or {"sourceType": "NONE"}
-        if source["sourceType"] == "NONE":
-            return None
-        if source["sourceType"] != "BACKUP":
-            raise not_implemented(f"DB systems from a source of type {source['sourceType']}")
-        backup = self.service.get("backup", source["backupId"], related=True)
-        snapshot: Document = in_state(backup, "ACTIVE").doc["dbSystemSnapshot"]
-        return snapshot
+        match source["sourceType"]:
+            case "NONE":
+                return None, None
+            case "BACKUP":
+                return in_state(self.service.get("backup", source["backupId"], related=True), "ACTIVE"), None
+            case "PITR":
+                system = in_state(self.service.get("db_system", source["dbSystemId"], related=True), "ACTIVE")
+                return self._backups.before(system, source.get("recoveryPoint")), system
+            case other:
+                raise not_implemented(f"DB systems from a source of type {other}")

@@ -50,13 +50,14 @@ class DbSystems(Part):
     ) -> None:
         super().__init__(service)
         self._servers, self._running, self._configurations = servers, running, configurations
-        self._backups, self._heatwave, self._checks = backups, heatwave, Checks(service)
+        self._backups, self._heatwave, self._checks = backups, heatwave, Checks(service, backups)
 
     @operation
     async def create_db_system(self, call: Call) -> Reply:
         """Create a DB system; about ten minutes."""
         body = call.body
-        restored = self._checks.source(body)
+        backup, source = self._checks.source(body)
+        restored: Document | None = backup.doc["dbSystemSnapshot"] if backup else None
         doc = model.new(body, restored, self.clock.now(), self._configurations.known())
         if restored and not body.get("adminPassword"):
             raise not_implemented("a DB system from a backup without a new administrator's name and password")
@@ -76,9 +77,16 @@ class DbSystems(Part):
         private: Document = {"admin": body.get("adminUsername") or (restored or {}).get("adminUsername")}
         if body.get("adminPassword"):
             private["password"] = self.region.sealer.seal(body["adminPassword"].encode(), system.id)
-        if restored:
-            private["backup"] = body["source"]["backupId"]
+        if backup:
+            private |= {"backup": backup.id, "recovery_point": body["source"].get("recoveryPoint")}
         system = self.service.update(system, {}, private=private)
+        if source:
+            try:
+                await self._servers.keep_logs(source, system)
+            except ServiceError:
+                await self._running.detach(system.id)
+                self.service.retire(system)
+                raise
         request = begun(self.service, "CREATE_DBSYSTEM", [("CREATED", _DB, system)])
         self.region.tasks.spawn(self._begin(system.id, request), f"mysql {system.id}")
         self.service.transition(system, CREATE_MINUTES, "ACTIVE", also=self._created, request=request)

@@ -17,7 +17,9 @@ from localregion.backends.mysql import (
     MysqlServer,
     Product,
     dissolve,
+    keep_logs,
     product_of,
+    recover,
 )
 from localregion.core.errors import ServiceError
 from localregion.core.store import Document, Record
@@ -110,8 +112,11 @@ class Servers(Part):
         doc, private = system.doc, system.private
         password = self.region.sealer.open(private["password"], system.id).decode() if "password" in private else None
         backup = self.store.find(private.get("backup", ""))
+        restore = self._dump_path(backup) if backup else None
         try:
             server = await self._make(system)
+            if restore is not None and self._logs(system).exists():
+                restore = await self._recover(system, vnic, restore)
             await server.start(
                 netns=vnic.netns,
                 address=vnic.private_ip,
@@ -122,10 +127,51 @@ class Servers(Part):
                 password=password,
                 configuration=given_variables(self.store.find(doc["configurationId"]), server=True)
                 | _variables(doc, server.product),
-                restore=self._dump_path(backup) if backup else None,
+                restore=restore,
             )
+            await asyncio.to_thread(shutil.rmtree, self._logs(system).parent, True)
         except MysqlError as error:
             raise ServiceError(500, "InternalError", f"The server of the DB System does not start: {error}") from error
+
+    def keeps_logs(self, system: Record) -> bool:
+        """Whether changes after a backup can be repeated: MariaDB keeps no logs here."""
+        return self.region.settings.pure or product_of(self._folder(system)) == MySql.name
+
+    def _logs(self, system: Record) -> Path:
+        """The logs that a DB system is recovered with, once."""
+        return self._folder(system) / "recovery" / "logs"
+
+    async def keep_logs(self, source: Record, system: Record) -> None:
+        """Keep the changes of a DB system for one that is to be made of it."""
+        if self.region.settings.pure:
+            return
+        target = self._logs(system)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._folder(system).chmod(0o700)
+        try:
+            await keep_logs(self._server(source), target)
+        except MysqlError as error:
+            await self.destroy(system)
+            raise ServiceError(500, "InternalError", f"The logs of the DB System cannot be read: {error}") from error
+
+    async def _recover(self, system: Record, vnic: Vnic, backup: Path) -> Path:
+        """A backup with the changes up to the point in time that was asked for."""
+        point = system.private.get("recovery_point")
+        logs, product = self._logs(system), await self._product(system)
+        if not isinstance(product, MySql):
+            raise MysqlError("its backup is not MySQL's")
+        return await recover(
+            logs.with_name("server"),
+            backup=backup,
+            logs=logs,
+            until=model.moment(point, "source.recoveryPoint") if point else None,
+            product=product,
+            authority=Authority.load_or_create(
+                self.region.settings.state, f"okestack {self.region.settings.name} region"
+            ),
+            netns=vnic.netns,
+            address=vnic.private_ip,
+        )
 
     async def stop(self, system: Record, shutdown: str | None = None) -> None:
         """Stop the server, FAST unless `shutdown` says SLOW or IMMEDIATE; its data stay."""
@@ -173,14 +219,14 @@ class Servers(Part):
 
     async def dump(self, system: Record, backup: Record) -> None:
         """Write the data of a DB system into a backup's file."""
-        if self.region.settings.pure:
-            return
-        try:
-            server = self._server(system)
-            backup = self.service.update(backup, {}, private={"product": server.product.name})
-            await server.dump(self._dump_path(backup))
-        except MysqlError as error:
-            raise ServiceError(500, "InternalError", f"The backup failed: {error}") from error
+        if not self.region.settings.pure:
+            try:
+                server = self._server(system)
+                backup = self.service.update(backup, {}, private={"product": server.product.name})
+                await server.dump(self._dump_path(backup))
+            except MysqlError as error:
+                raise ServiceError(500, "InternalError", f"The backup failed: {error}") from error
+        self.service.update(backup, {}, private={"copied": self.clock.timestamp()})
 
     async def delete_dump(self, backup: Record) -> None:
         """Delete a backup's file."""

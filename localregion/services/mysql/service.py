@@ -106,6 +106,8 @@ class Mysql(DeletesLater):
             if isinstance(reply.doc, list):
                 reply.doc = [_as_shown(doc) for doc in reply.doc]
             else:
+                if (system := self.store.find(reply.doc["id"])) and (span := self.backups.recovery(system)):
+                    reply.doc = reply.doc | {"pointInTimeRecoveryDetails": span}
                 waits = self.region.mysql.progress() if reply.doc["lifecycleState"] == "CREATING" else ""
                 reply.doc = _as_shown(reply.doc) | ({"lifecycleDetails": waits} if waits else {})
 

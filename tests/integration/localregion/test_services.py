@@ -192,6 +192,16 @@ def test_a_db_system_is_a_server(tmp_path: Path) -> None:
         restored = db_system(second, subnet.id, source=source)
         assert sql(second, restored, PASSWORD, "select n from shop.t;").strip() == "42"
         client = second.client(oci.mysql.DbSystemClient)
+        policy = models.UpdateBackupPolicyDetails(is_enabled=True, pitr_policy=models.PitrPolicy(is_enabled=True))
+        client.update_db_system(system.id, models.UpdateDbSystemDetails(backup_policy=policy))
+        active(second, system.id)
+        sql(second, system, NEW_PASSWORD, "insert into shop.t values (43);")
+        recovered = db_system(
+            second, subnet.id, source=models.CreateDbSystemSourceFromPitrDetails(db_system_id=system.id)
+        )
+        assert sql(second, recovered, PASSWORD, "select n from shop.t order by n;").split() == ["42", "43"]
+        assert "refused" in sql(second, recovered, NEW_PASSWORD, "select 1;")
+        client.delete_db_system(recovered.id)
         client.delete_db_system(system.id)
         active(second, system.id, "DELETED")
         assert "refused" in sql(second, system, NEW_PASSWORD, "select 1;")

@@ -186,7 +186,7 @@ def test_an_address_is_taken_once(systems: Systems) -> None:
     "values",
     [
         {"rest": models.CreateRestDetails(configuration="DBSYSTEM_ONLY")},
-        {"source": models.CreateDbSystemSourceFromPitrDetails(db_system_id="ocid1.mysqldbsystem.oc1..x")},
+        {"source": models.CreateDbSystemSourceImportFromUrlDetails(source_url="https://objects.example/dump")},
         {"read_endpoint": models.CreateReadEndpointDetails(is_enabled=True)},
         {"secure_connections": models.SecureConnectionDetails(certificate_generation_type="BYOC", certificate_id="x")},
     ],
@@ -448,6 +448,37 @@ def test_a_db_system_from_a_backup(systems: Systems) -> None:
     found = systems.create(source=source, data_storage_size_in_gbs=None)
     assert (found.data_storage_size_in_gbs, found.mysql_version) == (80, "8.4.5-u1-cloud")
     assert found.source.backup_id == backup.id
+
+
+def test_a_db_system_from_a_point_in_time(systems: Systems) -> None:
+    systems.create()
+    first, point = systems.id, dt.datetime.now(dt.UTC)
+
+    def source(moment: dt.datetime | None) -> Any:
+        return models.CreateDbSystemSourceFromPitrDetails(db_system_id=first, recovery_point=moment)
+
+    def refuses(moment: dt.datetime | None) -> None:
+        with refused(400, "InvalidParameter"):
+            systems.client.create_db_system(systems.details(source=source(moment)))
+
+    def backup() -> Any:
+        made = systems.backups.create_backup(models.CreateBackupDetails(db_system_id=first)).data
+        systems.region.settle()
+        return made
+
+    backup()
+    assert systems.get().point_in_time_recovery_details is None
+    refuses(None)
+    policy = models.UpdateBackupPolicyDetails(is_enabled=True, pitr_policy=models.PitrPolicy(is_enabled=True))
+    span = systems.update(backup_policy=policy).point_in_time_recovery_details
+    assert point < span.time_earliest_recovery_point <= span.time_latest_recovery_point
+    refuses(point)
+    refuses(span.time_latest_recovery_point + dt.timedelta(hours=1))
+    last, service = backup(), systems.region.inner.services["mysql"]
+    for moment, wanted in ((span.time_latest_recovery_point, False), (None, True)):
+        found = systems.create(source=source(moment))
+        assert (found.source.db_system_id, found.source.recovery_point) == (first, moment)
+        assert (service.store.find(found.id).private["backup"] == last.id) is wanted
 
 
 @pytest.mark.parametrize(
