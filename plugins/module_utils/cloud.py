@@ -485,9 +485,11 @@ class Session:
             SNAPSHOT.end()
         return believed
 
-    def lists_whole(self, kind: str, client: Any, operation: str, *args: Any, **kwargs: Any) -> bool:
-        """Whether a list of a kind is read whole, for all who look for one in it; else each asks by name."""
-        del kind, client, operation, args, kwargs
+    def lists_whole(
+        self, kind: str, by_name: Mapping[str, Any], client: Any, operation: str, *args: Any, **kwargs: Any
+    ) -> bool:
+        """Whether a list of a kind is read whole, for all who look for one in it; else each asks with ``by_name``."""
+        del kind, by_name, client, operation, args, kwargs
         return False
 
     def _asking(self, key: bytes) -> threading.Lock:
@@ -533,17 +535,20 @@ class _Look:
         status, headers, data = kept.value
         return oci.response.Response(status, headers, data, None)
 
-    def lists_whole(self, kind: str, client: Any, operation: str, *args: Any, **kwargs: Any) -> bool:
+    def lists_whole(
+        self, kind: str, by_name: Mapping[str, Any], client: Any, operation: str, *args: Any, **kwargs: Any
+    ) -> bool:
         if not SNAPSHOT.is_open:
             return False
-        self.session.look_ahead()
-        if kind in self.session.together:
-            headers = self.call(client, operation, *args, **kwargs).headers
-        elif (kept := SNAPSHOT.get(self._key(client, operation, args, kwargs))) is not None:
-            headers = kept.value[1]
-        else:
-            return False
-        return not headers.get("opc-next-page")
+        key = self._key(client, operation, args, kwargs)
+        if (kept := SNAPSHOT.get(key)) is None:
+            if SNAPSHOT.get(self._key(client, operation, args, {**kwargs, **by_name})) is not None:
+                return False  # read by name: what comes was looked at then
+            self.session.look_ahead()
+            if kind in self.session.together:
+                return not self.call(client, operation, *args, **kwargs).headers.get("opc-next-page")
+            kept = SNAPSHOT.get(key)
+        return kept is not None and not kept.value[1].get("opc-next-page")
 
     def _key(self, client: Any, operation: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
         who = astuple(self.session.connection.sign_in)

@@ -54,8 +54,9 @@ class Listing:
         }
         at = {n: self.known[n] for n in placed_in(self.type)}
         asked = (self._reader.client, self.type.list_operation, *at.values())
-        if name and self.type.name_filter and not self.session.lists_whole(self.type.name, *asked, **arguments):
-            arguments[self.type.name_filter] = name
+        by_name = {self.type.name_filter: name} if name and self.type.name_filter else {}
+        if by_name and not self.session.lists_whole(self.type.name, by_name, *asked, **arguments):
+            arguments |= by_name
         rows = self.session.pages(*asked, **arguments)
         shown_as = {f.name: f.read for f in self.type.all_fields if f.read and f.name == self.type.name_field}
         found: list[Document] = [{**at, **to_document(row)} for row in rows]

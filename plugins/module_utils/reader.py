@@ -124,8 +124,9 @@ class Reader:
         """The resources of a scope, those of a name where one is given."""
         arguments = {**self.type.list_constants, **narrow}
         asked = (self.client, self.type.list_operation, *self.place())
-        if name and self.type.name_filter and not self._reads.lists_whole(self.type.name, *asked, **arguments):
-            arguments[self.type.name_filter] = name
+        by_name = {self.type.name_filter: name} if name and self.type.name_filter else {}
+        if by_name and not self._reads.lists_whole(self.type.name, by_name, *asked, **arguments):
+            arguments |= by_name
         rows = self._reads.pages(*asked, **arguments)
         documents = [to_document(r) for r in rows]
         return [d for d in documents if name is None or d.get(self.type.name_field) == name]
